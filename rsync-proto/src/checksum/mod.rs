@@ -1,0 +1,7 @@
+//! Weak (rolling) and strong sums. Pure functions over bytes.
+
+mod rolling;
+mod strong;
+
+pub use rolling::weak_sum;
+pub use strong::{BlockSummer, ChecksumKind, FileSummer, MAX_SUM, StrongSum, xattr_sum};

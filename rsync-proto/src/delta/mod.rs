@@ -1,0 +1,7 @@
+//! Delta transfer: the sums of a basis that go out, and the stream of literals and references that comes back.
+
+mod blocks;
+mod tokens;
+
+pub use blocks::{BlockLayout, put_block_sums};
+pub use tokens::Token;

@@ -1,0 +1,689 @@
+//! Reads the file list, entry by entry. Each entry says only how it differs from the one before, so the
+//! decoder carries the previous values from entry to entry and from segment to segment.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use super::acl::{self, Acl, AclItem, NamedId};
+use super::entry::{Entry, Extras, HardLink, Kind, State};
+use super::name::{self, SafePath};
+use super::options::{ListOptions, Top};
+use super::segment::Segment;
+use super::sort;
+use super::tree::{Announced, Parents};
+use super::xattr::{self, XattrItem, XattrSet};
+use crate::error::{Error, Malformed, Result, printable};
+use crate::limits;
+use crate::wire::flags::{entry as flag, io_error, mode};
+use crate::wire::{Cursor, Parse};
+
+/// All flags that an entry of protocol 30 to 32 can have, given the options that we send.
+const KNOWN_FLAGS: u32 = (1 << 14) - 1;
+/// No extras.
+const NO_EXTRA: u32 = u32::MAX;
+
+/// The decoder of all segments of a transfer.
+pub struct ListDecoder {
+    options: ListOptions,
+    previous: Previous,
+    scratch: Vec<u8>,
+    announced: Announced,
+    link_groups: HashMap<u32, u16>,
+    acls: Vec<Arc<Acl>>,
+    default_acls: Vec<Arc<Acl>>,
+    xattrs: Vec<Arc<XattrSet>>,
+    user_names: u64,
+    group_names: u64,
+    next_index: u64,
+    entries: u64,
+    live_memory: u64,
+    building: Option<Builder>,
+}
+
+#[derive(Default)]
+struct Previous {
+    name: Vec<u8>,
+    mtime: i64,
+    mode: u32,
+    uid: u32,
+    gid: u32,
+    device_major: u32,
+}
+
+/// The segment that is being read.
+struct Builder {
+    part: Part,
+    parents: Parents,
+    segment: Segment,
+    memory: u64,
+    has_root: bool,
+    io_error: u32,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Part {
+    Entries,
+    Users,
+    UserZero,
+    Groups,
+    GroupZero,
+    Complete,
+}
+
+/// What was read so far of one entry, before anything is changed by it.
+struct Fields {
+    mtime: i64,
+    nanoseconds: u32,
+    mode: u32,
+    uid: u32,
+    gid: u32,
+    device_major: u32,
+    payload: u64,
+    link: Option<HardLink>,
+}
+
+impl ListDecoder {
+    /// A decoder for a transfer with these options.
+    pub fn new(options: ListOptions) -> Self {
+        let next_index = u64::from(options.inc_recurse);
+        Self {
+            options,
+            previous: Previous::default(),
+            scratch: Vec::new(),
+            announced: Announced::default(),
+            link_groups: HashMap::new(),
+            acls: Vec::new(),
+            default_acls: Vec::new(),
+            xattrs: Vec::new(),
+            user_names: 0,
+            group_names: 0,
+            next_index,
+            entries: 0,
+            live_memory: 0,
+            building: None,
+        }
+    }
+
+    /// Begins the first segment.
+    pub fn begin(&mut self) {
+        self.building =
+            Some(Builder::new(self.next_index as u32, None, SafePath::root(), self.options.sum_len));
+    }
+
+    /// Begins the segment of the directory with this number.
+    ///
+    /// # Errors
+    /// The directory was not announced, or its content came before.
+    pub fn begin_directory(&mut self, number: u32) -> Result<()> {
+        let path = self.announced.take(number)?;
+        self.building = Some(Builder::new(self.next_index as u32, Some(number), path, self.options.sum_len));
+        Ok(())
+    }
+
+    /// Directories whose content has not come yet.
+    pub fn open_directories(&self) -> usize {
+        self.announced.open()
+    }
+
+    /// Tells that a segment's memory is free again.
+    pub fn forget(&mut self, memory: u64) {
+        self.live_memory = self.live_memory.saturating_sub(memory);
+    }
+
+    /// Reads the next item of the segment that was begun. Returns the segment, and the server's I/O error
+    /// bits, when it is complete.
+    pub fn read(&mut self, cursor: &mut Cursor<'_>) -> Parse<Option<(Segment, u32)>> {
+        let part = self.building.as_ref().expect("a segment was begun").part;
+        match part {
+            Part::Entries => match self.read_flags(cursor)? {
+                Some(flags) => self.read_entry(flags, cursor)?,
+                None => {
+                    let io_error = self.read_end(cursor)?;
+                    let builder = self.building.as_mut().expect("a segment was begun");
+                    builder.io_error = io_error;
+                    builder.part = self.options.after_entries();
+                }
+            },
+            Part::Users | Part::Groups => self.read_id_name(part, cursor)?,
+            Part::UserZero | Part::GroupZero => self.read_zero_name(part, cursor)?,
+            Part::Complete => unreachable!("a complete segment is handed out"),
+        }
+        if self.building.as_ref().is_some_and(|builder| builder.part == Part::Complete) {
+            let builder = self.building.take().expect("just looked at");
+            let io_error = builder.io_error;
+            return Ok(Some((self.complete(builder)?, io_error)));
+        }
+        Ok(None)
+    }
+
+    /// The flags of the next entry; nothing at the end of the list. In the latter case the cursor stands
+    /// before whatever tells about I/O errors.
+    fn read_flags(&mut self, cursor: &mut Cursor<'_>) -> Parse<Option<u32>> {
+        if self.options.varint_flags {
+            let flags = cursor.varint()? as u32;
+            return Ok((flags != 0).then_some(flags));
+        }
+        let mut flags = u32::from(cursor.u8()?);
+        if flags == 0 {
+            return Ok(None);
+        }
+        if flags & flag::EXTENDED != 0 {
+            flags |= u32::from(cursor.u8()?) << 8;
+        }
+        // The end with an I/O error is told by flags that no entry has.
+        if flags == flag::EXTENDED | flag::END_WITH_ERROR {
+            if !self.options.safe_flist {
+                let found = "an end with errors, which was not agreed on".to_owned();
+                return Err(Malformed::new("the flags of a list entry", found).into());
+            }
+            let error = cursor.varint()? as u32;
+            self.building.as_mut().expect("a segment was begun").io_error = error & io_error::KNOWN;
+            return Ok(None);
+        }
+        Ok(Some(flags))
+    }
+
+    fn read_end(&mut self, cursor: &mut Cursor<'_>) -> Parse<u32> {
+        if self.options.varint_flags {
+            return Ok(cursor.varint()? as u32 & io_error::KNOWN);
+        }
+        Ok(self.building.as_ref().expect("a segment was begun").io_error)
+    }
+
+    fn read_entry(&mut self, flags: u32, cursor: &mut Cursor<'_>) -> Parse<()> {
+        if flags & !KNOWN_FLAGS != 0 {
+            let found = format!("{flags:#x}, with bits that were not asked for");
+            return Err(Malformed::new("the flags of a list entry", found).into());
+        }
+        self.read_name(flags, cursor)?;
+        let builder = self.building.as_mut().expect("a segment was begun");
+        let root = self.scratch == b".";
+        let (dir_path, name) = if root { (&b""[..], &b""[..]) } else { name::split(&self.scratch)? };
+        let dir = builder.parents.find(dir_path)?;
+        self.options.check_top(builder, root, dir_path, name)?;
+        let at = builder.segment.arena.len();
+        let mut users = Vec::new();
+
+        let abbreviated = builder.hard_link_target(flags, &self.options, &self.link_groups, cursor)?;
+        let (fields, target, sum) = match abbreviated {
+            Link::Copy(position) => builder.copied(position, self.previous.device_major),
+            Link::None | Link::Member(_) => {
+                let mut fields = self.previous.start();
+                self.options.read_fields(flags, cursor, &mut fields, &mut users)?;
+                let target = self.options.read_target(fields.mode, cursor)?;
+                fields.link = abbreviated.membership(flags, builder.next_index());
+                let sum = self.options.read_sum(fields.mode, cursor)?;
+                (fields, target.to_vec(), sum.to_vec())
+            }
+        };
+        let kind = Kind::from_mode(fields.mode).expect("checked when the mode was read");
+        if root && kind != Kind::Directory {
+            return Err(
+                Error::Violation("it sent \".\" as something else than a directory".to_owned()).into()
+            );
+        }
+        if let Some(link) = fields.link {
+            if !link.first && self.link_groups.get(&link.group) != Some(&((fields.mode & mode::TYPE) as u16))
+            {
+                let rule = format!("it links \"{}\" to a file of another kind", printable(&self.scratch));
+                return Err(Error::Violation(rule).into());
+            }
+        }
+        let acl = if self.options.acls && kind != Kind::Symlink {
+            let access = acl::read(cursor, self.acls.len())?;
+            let default = if kind == Kind::Directory {
+                Some(acl::read(cursor, self.default_acls.len())?)
+            } else {
+                None
+            };
+            Some((access, default))
+        } else {
+            None
+        };
+        let xattrs = if self.options.xattrs { Some(xattr::read(cursor, self.xattrs.len())?) } else { None };
+
+        // The entry is whole: from here on nothing can be short, and everything takes effect.
+        let mut extras = Extras { link: fields.link, ..Extras::default() };
+        if let Some((access, default)) = acl {
+            extras.acl = Some(keep_acl(access, &mut self.acls, &mut users));
+            extras.default_acl = default.map(|item| keep_acl(item, &mut self.default_acls, &mut users));
+        }
+        if let Some(item) = xattrs {
+            extras.xattrs = Some(match item {
+                XattrItem::Known(number) => Arc::clone(&self.xattrs[number]),
+                XattrItem::New(set) => {
+                    self.xattrs.push(Arc::new(set));
+                    Arc::clone(&self.xattrs[self.xattrs.len() - 1])
+                }
+            });
+        }
+        if let Some(HardLink { group, first: true }) = fields.link {
+            self.link_groups.insert(group, (fields.mode & mode::TYPE) as u16);
+        }
+        let segment = &mut builder.segment;
+        segment.arena.extend_from_slice(name);
+        segment.arena.extend_from_slice(&sum);
+        let payload = match kind {
+            Kind::Symlink => {
+                let place = (segment.arena.len() as u64) << 16 | target.len() as u64;
+                segment.arena.extend_from_slice(&target);
+                place
+            }
+            _ => fields.payload,
+        };
+        let extra = segment.keep_extras(extras);
+        segment.entries.push(Entry {
+            mtime: fields.mtime,
+            payload,
+            name_at: u32::try_from(at).map_err(|_| limit("the size of a file list", u64::from(u32::MAX)))?,
+            dir,
+            nanoseconds: fields.nanoseconds,
+            uid: fields.uid,
+            gid: fields.gid,
+            extra,
+            mode: fields.mode as u16,
+            name_len: name.len() as u8,
+            state: if root { State::Root } else { State::Active },
+        });
+        builder.has_root |= root;
+        if kind == Kind::Directory && !self.options.inc_recurse && !root {
+            let path = builder.parents.get(dir).join(name);
+            builder.parents.add(path);
+        }
+        let grown = size_of::<Entry>() as u64 + (builder.segment.arena.len() - at) as u64;
+        builder.memory += grown;
+        self.live_memory += grown;
+        self.previous.take_over(&fields, &mut self.scratch);
+        self.count(users)
+    }
+
+    fn read_name(&mut self, flags: u32, cursor: &mut Cursor<'_>) -> Parse<()> {
+        let shared = if flags & flag::SAME_PREFIX != 0 { usize::from(cursor.u8()?) } else { 0 };
+        let rest = if flags & flag::LONG_NAME != 0 {
+            cursor.varint_len("the length of a name")?
+        } else {
+            usize::from(cursor.u8()?)
+        };
+        if shared > self.previous.name.len() || shared + rest > limits::MAX_PATH {
+            let found = format!("{shared} shared and {rest} further bytes");
+            return Err(Malformed::new("the length of a name", found).into());
+        }
+        let rest = cursor.take(rest)?;
+        self.scratch.clear();
+        self.scratch.extend_from_slice(&self.previous.name[..shared]);
+        self.scratch.extend_from_slice(rest);
+        Ok(())
+    }
+
+    /// Takes in names of users and groups, and looks after the limits.
+    fn count(&mut self, names: Vec<NamedId>) -> Parse<()> {
+        let builder = self.building.as_mut().expect("a segment was begun");
+        for NamedId { is_user, id, name } in names {
+            let (list, total) = if is_user {
+                (&mut builder.segment.users, &mut self.user_names)
+            } else {
+                (&mut builder.segment.groups, &mut self.group_names)
+            };
+            list.push((id, name));
+            *total += 1;
+        }
+        self.entries += 1;
+        let limits = &self.options.limits;
+        let sets = self.acls.len().max(self.default_acls.len()).max(self.xattrs.len()) as u64;
+        for (what, value, bound) in [
+            ("the number of files", self.entries, limits.entries),
+            ("the memory for the file list", self.live_memory, limits.list_bytes),
+            ("the number of attribute sets", sets, limits.attribute_sets),
+            ("the number of users", self.user_names, limits.ids),
+            ("the number of groups", self.group_names, limits.ids),
+        ] {
+            if value > bound {
+                return Err(limit(what, bound).into());
+            }
+        }
+        Ok(())
+    }
+
+    fn read_id_name(&mut self, part: Part, cursor: &mut Cursor<'_>) -> Parse<()> {
+        let id = cursor.varint()? as u32;
+        if id != 0 {
+            return self.take_id_name(part == Part::Users, id, cursor);
+        }
+        let builder = self.building.as_mut().expect("a segment was begun");
+        builder.part = match (part, self.options.id0_names) {
+            (Part::Users, true) => Part::UserZero,
+            (Part::Users, false) => self.options.after_users(),
+            (_, true) => Part::GroupZero,
+            (_, false) => Part::Complete,
+        };
+        Ok(())
+    }
+
+    fn read_zero_name(&mut self, part: Part, cursor: &mut Cursor<'_>) -> Parse<()> {
+        self.take_id_name(part == Part::UserZero, 0, cursor)?;
+        let builder = self.building.as_mut().expect("a segment was begun");
+        builder.part = if part == Part::UserZero { self.options.after_users() } else { Part::Complete };
+        Ok(())
+    }
+
+    fn take_id_name(&mut self, is_user: bool, id: u32, cursor: &mut Cursor<'_>) -> Parse<()> {
+        let len = cursor.u8()?;
+        let name = cursor.take(usize::from(len))?.into();
+        self.entries -= 1; // A name is counted as one by `count`, but is no entry.
+        self.count(vec![NamedId { is_user, id, name }])
+    }
+
+    /// Sorts a segment, looks for names that occur twice, and announces its directories.
+    fn complete(&mut self, builder: Builder) -> Result<Segment> {
+        let Builder { parents, mut segment, .. } = builder;
+        segment.dirs = parents.into_dirs();
+        let Segment { entries, arena, dirs, .. } = &mut segment;
+        entries.sort_by(|a, b| sort::order(a, b, arena, dirs));
+        mark_duplicates(entries, arena, dirs)?;
+        if self.options.inc_recurse {
+            for entry in entries.iter_mut().filter(|e| u32::from(e.mode) & mode::TYPE == mode::DIRECTORY) {
+                let name = &arena[entry.name_at as usize..][..usize::from(entry.name_len)];
+                let path = (entry.state == State::Active).then(|| dirs[0].join(name));
+                entry.payload = u64::from(self.announced.add(path));
+            }
+        }
+        // With incremental recursion, the index between two segments stands for the directory itself.
+        self.next_index += entries.len() as u64 + u64::from(self.options.inc_recurse);
+        if self.next_index > i32::MAX as u64 {
+            return Err(limit("the number of indexes", i32::MAX as u64));
+        }
+        segment.arena.shrink_to_fit();
+        Ok(segment)
+    }
+}
+
+fn limit(what: &'static str, limit: u64) -> Error {
+    Error::Limit { what, limit }
+}
+
+fn keep_acl(item: AclItem, kept: &mut Vec<Arc<Acl>>, users: &mut Vec<NamedId>) -> Arc<Acl> {
+    match item {
+        AclItem::Known(number) => Arc::clone(&kept[number]),
+        AclItem::New(acl, names) => {
+            users.extend(names);
+            kept.push(Arc::new(acl));
+            Arc::clone(&kept[kept.len() - 1])
+        }
+    }
+}
+
+fn mark_duplicates(entries: &mut [Entry], arena: &[u8], dirs: &[SafePath]) -> Result<()> {
+    let name = |entry: &Entry| arena[entry.name_at as usize..][..usize::from(entry.name_len)].to_vec();
+    let twice = |entry: &Entry| {
+        let path = dirs[entry.dir as usize].join(&name(entry));
+        Error::Violation(format!("it sent \"{path}\" twice, as different kinds of file"))
+    };
+    let kind = |entry: &Entry| u32::from(entry.mode) & mode::TYPE;
+    for at in 1..entries.len() {
+        let (before, rest) = entries.split_at_mut(at);
+        let (previous, entry) = (&before[at - 1], &mut rest[0]);
+        if sort::order(previous, entry, arena, dirs).is_eq() {
+            if kind(previous) != kind(entry) {
+                return Err(twice(entry));
+            }
+            entry.state = State::Duplicate;
+        }
+    }
+    for entry in entries.iter().filter(|e| kind(e) == mode::DIRECTORY && e.state == State::Active) {
+        let as_file = Entry { mode: mode::REGULAR as u16, ..entry.clone() };
+        if entries.binary_search_by(|other| sort::order(other, &as_file, arena, dirs)).is_ok() {
+            return Err(twice(entry));
+        }
+    }
+    Ok(())
+}
+
+/// What the flags say about hard links.
+enum Link {
+    None,
+    /// Belongs to a group: whose first entry this is, or which came in an earlier segment.
+    Member(Option<u32>),
+    /// Is in all but its name and attributes the same as the entry at this position of this segment.
+    Copy(usize),
+}
+
+impl Link {
+    fn membership(&self, flags: u32, own_index: u32) -> Option<HardLink> {
+        match self {
+            Link::Member(Some(group)) => Some(HardLink { group: *group, first: false }),
+            Link::Member(None) if flags & flag::HARD_LINK_FIRST != 0 => {
+                Some(HardLink { group: own_index, first: true })
+            }
+            _ => None,
+        }
+    }
+}
+
+impl Builder {
+    fn new(first_index: u32, directory: Option<u32>, path: SafePath, sum_len: usize) -> Self {
+        Self {
+            part: Part::Entries,
+            parents: Parents::new(path),
+            segment: Segment {
+                first_index,
+                directory,
+                dirs: Vec::new(),
+                entries: Vec::new(),
+                arena: Vec::new(),
+                extras: Vec::new(),
+                sum_len,
+                users: Vec::new(),
+                groups: Vec::new(),
+            },
+            memory: 0,
+            has_root: false,
+            io_error: 0,
+        }
+    }
+
+    fn next_index(&self) -> u32 {
+        self.segment.first_index + self.segment.entries.len() as u32
+    }
+
+    fn hard_link_target(
+        &self,
+        flags: u32,
+        options: &ListOptions,
+        groups: &HashMap<u32, u16>,
+        cursor: &mut Cursor<'_>,
+    ) -> Parse<Link> {
+        if flags & flag::HARD_LINKED == 0 {
+            return Ok(Link::None);
+        }
+        if !options.hard_links {
+            return Err(Error::Violation("it sent hard links, which were not asked for".to_owned()).into());
+        }
+        if flags & flag::HARD_LINK_FIRST != 0 {
+            return Ok(Link::Member(None));
+        }
+        let group = cursor.varint()? as u32;
+        if !groups.contains_key(&group) {
+            return Err(Error::Violation(format!("it sent a hard link to the unknown group {group}")).into());
+        }
+        match group.checked_sub(self.segment.first_index) {
+            Some(position) => Ok(Link::Copy(position as usize)),
+            None => Ok(Link::Member(Some(group))),
+        }
+    }
+
+    /// The values of the group's first entry. Entries are not sorted before all are there, so its position
+    /// is that in which it came.
+    fn copied(&self, position: usize, device_major: u32) -> (Fields, Vec<u8>, Vec<u8>) {
+        let first = &self.segment.entries[position];
+        let mode = u32::from(first.mode);
+        let kind = Kind::from_mode(mode).expect("checked when the mode was read");
+        let view = self.segment.entry(position);
+        let fields = Fields {
+            mtime: first.mtime,
+            nanoseconds: first.nanoseconds,
+            mode,
+            uid: first.uid,
+            gid: first.gid,
+            device_major: if kind.is_device() { (first.payload >> 32) as u32 } else { device_major },
+            payload: first.payload,
+            link: Some(HardLink { group: self.segment.first_index + position as u32, first: false }),
+        };
+        (fields, view.link_target().to_vec(), view.checksum().to_vec())
+    }
+}
+
+impl Segment {
+    fn keep_extras(&mut self, extras: Extras) -> u32 {
+        if extras.link.is_none()
+            && extras.acl.is_none()
+            && extras.default_acl.is_none()
+            && extras.xattrs.is_none()
+        {
+            return NO_EXTRA;
+        }
+        // Neighbours mostly share all of them.
+        if !self.extras.last().is_some_and(|last| last.same(&extras)) {
+            self.extras.push(extras);
+        }
+        (self.extras.len() - 1) as u32
+    }
+}
+
+impl Previous {
+    fn start(&self) -> Fields {
+        Fields {
+            mtime: self.mtime,
+            nanoseconds: 0,
+            mode: self.mode,
+            uid: self.uid,
+            gid: self.gid,
+            device_major: self.device_major,
+            payload: 0,
+            link: None,
+        }
+    }
+
+    fn take_over(&mut self, fields: &Fields, name: &mut Vec<u8>) {
+        std::mem::swap(&mut self.name, name);
+        self.mtime = fields.mtime;
+        self.mode = fields.mode;
+        self.uid = fields.uid;
+        self.gid = fields.gid;
+        self.device_major = fields.device_major;
+    }
+}
+
+impl ListOptions {
+    fn after_entries(&self) -> Part {
+        if !self.inc_recurse && !self.numeric_ids && (self.owner || self.acls) {
+            return Part::Users;
+        }
+        self.after_users()
+    }
+
+    fn after_users(&self) -> Part {
+        if !self.inc_recurse && !self.numeric_ids && (self.group || self.acls) {
+            return Part::Groups;
+        }
+        Part::Complete
+    }
+
+    /// Whether an entry stands where something was asked for.
+    fn check_top(&self, builder: &Builder, root: bool, dir: &[u8], name: &[u8]) -> Result<()> {
+        if root && (builder.has_root || builder.segment.directory.is_some()) {
+            return Err(Error::Violation("it sent a second root".to_owned()));
+        }
+        let asked = match &self.top {
+            Top::Content | Top::Any => true,
+            Top::Name(top) => !root && (!dir.is_empty() || name == &**top),
+        };
+        if !asked {
+            let found = if root { ".".to_owned() } else { printable(name) };
+            return Err(Error::Violation(format!("it sent \"{found}\", which was not asked for")));
+        }
+        Ok(())
+    }
+
+    fn read_fields(
+        &self,
+        flags: u32,
+        cursor: &mut Cursor<'_>,
+        fields: &mut Fields,
+        names: &mut Vec<NamedId>,
+    ) -> Parse<()> {
+        let size = cursor.varlong(3)?;
+        if size < 0 {
+            return Err(Malformed::new("the size of a file", size.to_string()).into());
+        }
+        fields.payload = size as u64;
+        if flags & flag::SAME_TIME == 0 {
+            fields.mtime = cursor.varlong(4)?;
+            if fields.mtime.unsigned_abs() > limits::MAX_TIME as u64 {
+                return Err(Malformed::new("a modification time", fields.mtime.to_string()).into());
+            }
+        }
+        if flags & flag::NANOSECONDS != 0 {
+            let nanoseconds = cursor.varint()?;
+            if !(0..1_000_000_000).contains(&nanoseconds) {
+                return Err(Malformed::new("the nanoseconds of a time", nanoseconds.to_string()).into());
+            }
+            fields.nanoseconds = nanoseconds as u32;
+        }
+        if flags & flag::SAME_MODE == 0 {
+            fields.mode = cursor.u32()?;
+        }
+        let Some(kind) = Kind::from_mode(fields.mode).filter(|_| fields.mode <= 0xffff) else {
+            return Err(Malformed::new("the mode of a file", format!("{:#o}", fields.mode)).into());
+        };
+        if self.owner && flags & flag::SAME_UID == 0 {
+            fields.uid = cursor.varint()? as u32;
+            if flags & flag::USER_NAME != 0 {
+                names.push(NamedId { is_user: true, id: fields.uid, name: read_short_name(cursor)? });
+            }
+        }
+        if self.group && flags & flag::SAME_GID == 0 {
+            fields.gid = cursor.varint()? as u32;
+            if flags & flag::GROUP_NAME != 0 {
+                names.push(NamedId { is_user: false, id: fields.gid, name: read_short_name(cursor)? });
+            }
+        }
+        if self.devices && kind.is_device() || self.specials && kind.is_special() && self.protocol < 31 {
+            if flags & flag::SAME_RDEV_MAJOR == 0 {
+                fields.device_major = cursor.varint()? as u32;
+            }
+            let minor = cursor.varint()? as u32;
+            fields.payload = u64::from(fields.device_major) << 32 | u64::from(minor);
+        }
+        if kind != Kind::File && !(kind.is_device() && self.devices) {
+            fields.payload = 0;
+        }
+        Ok(())
+    }
+
+    fn read_target<'a>(&self, mode: u32, cursor: &mut Cursor<'a>) -> Parse<&'a [u8]> {
+        if !self.links || Kind::from_mode(mode) != Some(Kind::Symlink) {
+            return Ok(&[]);
+        }
+        let len = cursor.varint_len("the length of a link target")?;
+        if len == 0 || len > limits::MAX_LINK_TARGET {
+            return Err(Malformed::new("the length of a link target", len.to_string()).into());
+        }
+        let target = cursor.take(len)?;
+        if target.contains(&0) {
+            return Err(Malformed::new("a link target", "a NUL in it".to_owned()).into());
+        }
+        Ok(target)
+    }
+
+    fn read_sum<'a>(&self, mode: u32, cursor: &mut Cursor<'a>) -> Parse<&'a [u8]> {
+        if self.sum_len == 0 || Kind::from_mode(mode) != Some(Kind::File) {
+            return Ok(&[]);
+        }
+        cursor.take(self.sum_len)
+    }
+}
+
+fn read_short_name(cursor: &mut Cursor<'_>) -> Parse<Box<[u8]>> {
+    let len = cursor.u8()?;
+    Ok(cursor.take(usize::from(len))?.into())
+}

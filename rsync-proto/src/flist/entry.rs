@@ -1,0 +1,256 @@
+//! What the file list says about one file, checked.
+
+use std::sync::Arc;
+
+use super::acl::Acl;
+use super::name::SafePath;
+use super::segment::Segment;
+use super::xattr::XattrSet;
+use crate::wire::flags::mode;
+
+/// The kind of a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Kind {
+    /// Regular file.
+    File,
+    /// Directory.
+    Directory,
+    /// Symbolic link.
+    Symlink,
+    /// Character device.
+    CharDevice,
+    /// Block device.
+    BlockDevice,
+    /// FIFO.
+    Fifo,
+    /// Socket.
+    Socket,
+}
+
+impl Kind {
+    /// The kind that the type bits of a mode say; nothing for bits that no kind has.
+    pub fn from_mode(bits: u32) -> Option<Self> {
+        Some(match bits & mode::TYPE {
+            mode::REGULAR => Self::File,
+            mode::DIRECTORY => Self::Directory,
+            mode::SYMLINK => Self::Symlink,
+            mode::CHAR_DEVICE => Self::CharDevice,
+            mode::BLOCK_DEVICE => Self::BlockDevice,
+            mode::FIFO => Self::Fifo,
+            mode::SOCKET => Self::Socket,
+            _ => return None,
+        })
+    }
+
+    /// Whether this is a character or block device.
+    pub fn is_device(self) -> bool {
+        matches!(self, Self::CharDevice | Self::BlockDevice)
+    }
+
+    /// Whether this is a FIFO or a socket.
+    pub fn is_special(self) -> bool {
+        matches!(self, Self::Fifo | Self::Socket)
+    }
+}
+
+/// One entry as it is stored: names and link targets lie in the segment's arena, rare attributes in its
+/// table of extras, so that an ordinary entry takes 48 bytes and its name.
+#[derive(Debug, Clone)]
+pub(super) struct Entry {
+    pub mtime: i64,
+    /// Size of a file, device number, place of a link target, or number of a directory.
+    pub payload: u64,
+    pub name_at: u32,
+    pub dir: u32,
+    pub nanoseconds: u32,
+    pub uid: u32,
+    pub gid: u32,
+    pub extra: u32,
+    pub mode: u16,
+    pub name_len: u8,
+    pub state: State,
+}
+
+/// What became of an entry when its segment was complete.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum State {
+    /// A name of its own.
+    Active,
+    /// The root of the transfer, sent as `.`.
+    Root,
+    /// A second entry with the same name and kind: it keeps its index and takes no part.
+    Duplicate,
+}
+
+/// Attributes that few entries have, or that many entries share.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Extras {
+    pub link: Option<HardLink>,
+    pub acl: Option<Arc<Acl>>,
+    pub default_acl: Option<Arc<Acl>>,
+    pub xattrs: Option<Arc<XattrSet>>,
+}
+
+impl Extras {
+    pub fn same(&self, other: &Self) -> bool {
+        fn same<T>(a: Option<&Arc<T>>, b: Option<&Arc<T>>) -> bool {
+            a.map(Arc::as_ptr) == b.map(Arc::as_ptr)
+        }
+        self.link == other.link
+            && same(self.acl.as_ref(), other.acl.as_ref())
+            && same(self.default_acl.as_ref(), other.default_acl.as_ref())
+            && same(self.xattrs.as_ref(), other.xattrs.as_ref())
+    }
+}
+
+/// Membership in a group of hard links.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct HardLink {
+    /// Names the group: the index of its first entry.
+    pub group: u32,
+    /// Whether this is that first entry.
+    pub first: bool,
+}
+
+/// An entry of the file list, seen through its segment.
+#[derive(Clone, Copy)]
+pub struct EntryRef<'a> {
+    pub(super) segment: &'a Segment,
+    pub(super) position: usize,
+}
+
+impl<'a> EntryRef<'a> {
+    fn raw(&self) -> &'a Entry {
+        &self.segment.entries[self.position]
+    }
+
+    fn extras(&self) -> Option<&'a Extras> {
+        self.segment.extras.get(self.raw().extra as usize)
+    }
+
+    /// The index that the protocol knows the entry by.
+    pub fn index(&self) -> u32 {
+        self.segment.first_index() + self.position as u32
+    }
+
+    /// Its position in the segment.
+    pub fn position(&self) -> usize {
+        self.position
+    }
+
+    /// Whether this is the root of the transfer.
+    pub fn is_root(&self) -> bool {
+        self.raw().state == State::Root
+    }
+
+    /// Whether this is a second entry of the same name, which takes no part.
+    pub fn is_duplicate(&self) -> bool {
+        self.raw().state == State::Duplicate
+    }
+
+    /// The last component of the path; empty for the root of the transfer.
+    pub fn name(&self) -> &'a [u8] {
+        let entry = self.raw();
+        &self.segment.arena[entry.name_at as usize..][..usize::from(entry.name_len)]
+    }
+
+    /// The directory that it lies in.
+    pub fn parent(&self) -> &'a SafePath {
+        &self.segment.dirs[self.raw().dir as usize]
+    }
+
+    /// Tells directories of one segment apart without comparing paths.
+    pub fn parent_number(&self) -> u32 {
+        self.raw().dir
+    }
+
+    /// The path below the root of the transfer.
+    pub fn path(&self) -> SafePath {
+        if self.is_root() { SafePath::root() } else { self.parent().join(self.name()) }
+    }
+
+    /// The kind of the file.
+    pub fn kind(&self) -> Kind {
+        Kind::from_mode(u32::from(self.raw().mode)).expect("checked when the entry was read")
+    }
+
+    /// Permissions with set-id and sticky bits.
+    pub fn permissions(&self) -> u32 {
+        u32::from(self.raw().mode) & mode::PERMISSIONS
+    }
+
+    /// Type and permissions.
+    pub fn mode(&self) -> u32 {
+        u32::from(self.raw().mode)
+    }
+
+    /// Size in bytes; 0 for all but regular files.
+    pub fn size(&self) -> u64 {
+        if self.kind() == Kind::File { self.raw().payload } else { 0 }
+    }
+
+    /// Modification time: seconds since 1970, and nanoseconds (0 before protocol 31).
+    pub fn mtime(&self) -> (i64, u32) {
+        (self.raw().mtime, self.raw().nanoseconds)
+    }
+
+    /// The owner's number on the server.
+    pub fn uid(&self) -> u32 {
+        self.raw().uid
+    }
+
+    /// The group's number on the server.
+    pub fn gid(&self) -> u32 {
+        self.raw().gid
+    }
+
+    /// Major and minor number of a device; 0 for all others.
+    pub fn device(&self) -> (u32, u32) {
+        let payload = self.raw().payload;
+        if self.kind().is_device() { ((payload >> 32) as u32, payload as u32) } else { (0, 0) }
+    }
+
+    /// Target of a symlink; empty for all others, and where links were not asked for.
+    pub fn link_target(&self) -> &'a [u8] {
+        let payload = self.raw().payload;
+        if self.kind() == Kind::Symlink {
+            &self.segment.arena[(payload >> 16) as usize..][..(payload & 0xffff) as usize]
+        } else {
+            &[]
+        }
+    }
+
+    /// The number by which a later segment names this directory (incremental recursion only).
+    pub fn directory_number(&self) -> Option<u32> {
+        (self.kind() == Kind::Directory).then(|| self.raw().payload as u32)
+    }
+
+    /// The whole-file sum, where sums were asked for with the list; empty otherwise.
+    pub fn checksum(&self) -> &'a [u8] {
+        if self.kind() != Kind::File {
+            return &[];
+        }
+        let at = self.raw().name_at as usize + usize::from(self.raw().name_len);
+        &self.segment.arena[at..][..self.segment.sum_len]
+    }
+
+    /// The group of hard links that it belongs to.
+    pub fn hard_link(&self) -> Option<HardLink> {
+        self.extras().and_then(|extras| extras.link)
+    }
+
+    /// The access control list, where they were asked for (never for symlinks).
+    pub fn acl(&self) -> Option<&'a Arc<Acl>> {
+        self.extras().and_then(|extras| extras.acl.as_ref())
+    }
+
+    /// The access control list that entries of this directory get (directories only).
+    pub fn default_acl(&self) -> Option<&'a Arc<Acl>> {
+        self.extras().and_then(|extras| extras.default_acl.as_ref())
+    }
+
+    /// The extended attributes, where they were asked for.
+    pub fn xattrs(&self) -> Option<&'a Arc<XattrSet>> {
+        self.extras().and_then(|extras| extras.xattrs.as_ref())
+    }
+}

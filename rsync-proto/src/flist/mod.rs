@@ -1,0 +1,25 @@
+//! The file list: names, entries, owners, access control lists and extended attributes, in segments.
+//!
+//! What comes off the wire passes [`ListDecoder`], which checks all of it; what the rest of the crate sees
+//! are [`Segment`]s of checked entries.
+
+mod acl;
+mod decode;
+mod entry;
+mod name;
+mod options;
+mod segment;
+mod sort;
+#[cfg(test)]
+mod tests;
+mod tree;
+mod xattr;
+
+pub use acl::{Acl, AclName};
+pub use decode::ListDecoder;
+pub use entry::{EntryRef, HardLink, Kind};
+pub use name::SafePath;
+pub use options::{ListOptions, Top};
+pub use segment::{EntryHandle, IdNames, Segment};
+pub(crate) use xattr::check_value_len;
+pub use xattr::{Xattr, XattrSet};

@@ -1,0 +1,53 @@
+//! What was asked for and agreed on, as far as it decides what stands in the file list.
+
+use crate::limits::Limits;
+
+/// Where the names of a list may begin.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Top {
+    /// The content of a directory was asked for: anything, below an entry `.`.
+    Content,
+    /// One name was asked for.
+    Name(Box<[u8]>),
+    /// A pattern was asked for, which the server resolves.
+    Any,
+}
+
+/// How to read a file list.
+#[derive(Debug, Clone)]
+pub struct ListOptions {
+    /// Protocol version, 30 to 32.
+    pub protocol: u8,
+    /// Flags are varints (compatibility flag).
+    pub varint_flags: bool,
+    /// The list comes in segments, one for each directory.
+    pub inc_recurse: bool,
+    /// The end of a segment may carry I/O errors where flags are not varints.
+    pub safe_flist: bool,
+    /// Lists of names include that of number 0.
+    pub id0_names: bool,
+    /// Owners were asked for.
+    pub owner: bool,
+    /// Groups were asked for.
+    pub group: bool,
+    /// Owners and groups come as numbers only.
+    pub numeric_ids: bool,
+    /// Link targets were asked for.
+    pub links: bool,
+    /// Devices were asked for.
+    pub devices: bool,
+    /// FIFOs and sockets were asked for.
+    pub specials: bool,
+    /// Hard links were asked for.
+    pub hard_links: bool,
+    /// Access control lists were asked for.
+    pub acls: bool,
+    /// Extended attributes were asked for.
+    pub xattrs: bool,
+    /// Length of the whole-file sums that were asked for with the list; 0 for none.
+    pub sum_len: usize,
+    /// Where names may begin.
+    pub top: Top,
+    /// Bounds of the whole list.
+    pub limits: Limits,
+}

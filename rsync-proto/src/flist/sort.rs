@@ -1,0 +1,73 @@
+//! The order of the file list. Indexes follow from it, so both sides must sort alike (protocol 29 and later):
+//! within a directory first everything that is not a directory, by bytes, then the directories, compared as
+//! if their names ended in a slash; each directory is followed by its content.
+
+use std::cmp::Ordering;
+
+use super::entry::{Entry, State};
+use super::name::SafePath;
+use crate::wire::flags::mode;
+
+/// Compares two entries of one list by their place in it.
+pub(super) fn order(a: &Entry, b: &Entry, arena: &[u8], dirs: &[SafePath]) -> Ordering {
+    let (a_key, b_key) = (Key::new(a, arena), Key::new(b, arena));
+    if a.dir == b.dir {
+        return a_key.cmp_sibling(&b_key);
+    }
+    let (a_dir, b_dir) = (dirs[a.dir as usize].as_bytes(), dirs[b.dir as usize].as_bytes());
+    let mut a_bytes = with_slash(a_dir);
+    let mut b_bytes = with_slash(b_dir);
+    loop {
+        match (a_bytes.next(), b_bytes.next()) {
+            (Some(x), Some(y)) if x == y => {}
+            (Some(x), Some(y)) => return x.cmp(&y),
+            (None, Some(y)) => return a_key.cmp_deeper(std::iter::once(y).chain(b_bytes)),
+            (Some(x), None) => return b_key.cmp_deeper(std::iter::once(x).chain(a_bytes)).reverse(),
+            (None, None) => return a_key.cmp_sibling(&b_key),
+        }
+    }
+}
+
+fn with_slash(path: &[u8]) -> impl Iterator<Item = u8> {
+    path.iter().copied().chain((!path.is_empty()).then_some(b'/'))
+}
+
+struct Key<'a> {
+    root: bool,
+    directory: bool,
+    name: &'a [u8],
+}
+
+impl<'a> Key<'a> {
+    fn new(entry: &Entry, arena: &'a [u8]) -> Self {
+        Self {
+            root: entry.state == State::Root,
+            directory: u32::from(entry.mode) & mode::TYPE == mode::DIRECTORY,
+            name: &arena[entry.name_at as usize..][..usize::from(entry.name_len)],
+        }
+    }
+
+    fn cmp_sibling(&self, other: &Self) -> Ordering {
+        other.root.cmp(&self.root).then_with(|| self.directory.cmp(&other.directory)).then_with(|| {
+            if !self.directory {
+                return self.name.cmp(other.name);
+            }
+            let shared = self.name.len().min(other.name.len());
+            self.name[..shared].cmp(&other.name[..shared]).then_with(|| {
+                let next = |name: &[u8]| name.get(shared).copied();
+                match (next(self.name), next(other.name)) {
+                    (None, None) => Ordering::Equal,
+                    (a, b) => a.unwrap_or(b'/').cmp(&b.unwrap_or(b'/')),
+                }
+            })
+        })
+    }
+
+    /// Against an entry further down, whose path goes on with `rest` below this entry's directory.
+    fn cmp_deeper(&self, rest: impl Iterator<Item = u8>) -> Ordering {
+        if self.root || !self.directory {
+            return Ordering::Less;
+        }
+        self.name.iter().copied().chain(Some(b'/')).cmp(rest).then(Ordering::Less)
+    }
+}

@@ -1,0 +1,357 @@
+//! Everything before the first frame: greeting, module, authentication, arguments, capabilities, checksum.
+//!
+//! [`Handshake`] is fed with bytes and hands out bytes; it knows neither sockets nor clocks.
+//!
+//! ```text
+//! server                                  client
+//! @RSYNCD: 32.0 sha512 …          <->     @RSYNCD: 32.0 sha512 …
+//!                                  <-     module
+//! lines (message of the day)       ->
+//! @RSYNCD: AUTHREQD challenge      ->     user answer                (where the module wants it)
+//! @RSYNCD: OK                      ->     arguments, each with a NUL, and one NUL more
+//! compatibility flags              ->
+//! names of checksums              <->     names of checksums         (where the flags say so)
+//! seed                             ->
+//! ```
+
+mod arguments;
+mod auth;
+mod greeting;
+
+use bytes::{Buf, BytesMut};
+
+pub use auth::{Credentials, Digest};
+use greeting::Greeting;
+
+use crate::checksum::{BlockSummer, ChecksumKind};
+use crate::error::{Error, Malformed, Refused, Result, printable};
+use crate::flist::{ListOptions, Top};
+use crate::limits;
+use crate::location::Location;
+use crate::options::Options;
+use crate::wire::flags::compat;
+use crate::wire::{Cursor, Stop, put};
+
+/// What both sides agreed on.
+#[derive(Debug, Clone)]
+pub struct Agreed {
+    /// The protocol version.
+    pub protocol: u8,
+    /// How to read the file list.
+    pub list: ListOptions,
+    /// How blocks are summed.
+    pub summer: BlockSummer,
+}
+
+/// What came of the bytes so far.
+#[derive(Debug)]
+pub enum Outcome {
+    /// The transfer begins; bytes behind the handshake are still in the input.
+    Agreed(Box<Agreed>),
+    /// The list of modules is complete, which was all that was asked for.
+    Listed,
+}
+
+/// The handshake of one connection.
+pub struct Handshake {
+    state: State,
+    options: Options,
+    location: Location,
+    credentials: Option<Credentials>,
+    list_only: bool,
+    output: BytesMut,
+    lines: Vec<String>,
+    line_count: usize,
+    line_bytes: usize,
+    digests: Option<Vec<Vec<u8>>>,
+    protocol: u8,
+    authenticated: bool,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum State {
+    Greeting,
+    Module,
+    Capabilities,
+    Checksums { flags: u32 },
+    Seed { flags: u32, checksum: ChecksumKind },
+}
+
+impl Handshake {
+    /// A handshake that asks for the location with these options. An empty module asks for the list of
+    /// modules; `list_only` for a listing of files without a transfer.
+    pub fn new(
+        location: Location,
+        options: Options,
+        credentials: Option<Credentials>,
+        list_only: bool,
+    ) -> Self {
+        let mut output = BytesMut::new();
+        output.extend_from_slice(greeting::own(options.protocol).as_bytes());
+        Self {
+            state: State::Greeting,
+            options,
+            location,
+            credentials,
+            list_only,
+            output,
+            lines: Vec::new(),
+            line_count: 0,
+            line_bytes: 0,
+            digests: None,
+            protocol: 0,
+            authenticated: false,
+        }
+    }
+
+    /// Bytes for the server.
+    pub fn output(&mut self) -> &mut BytesMut {
+        &mut self.output
+    }
+
+    /// Lines that the server sent for people: message of the day, list of modules. Control characters are
+    /// escaped.
+    pub fn take_lines(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.lines)
+    }
+
+    /// What is expected next, for the message when the connection ends instead.
+    pub fn expected(&self) -> &'static str {
+        match self.state {
+            State::Greeting => "its greeting",
+            State::Module => "its answer to the module's name",
+            State::Capabilities => "its capabilities",
+            State::Checksums { .. } => "its list of checksums",
+            State::Seed { .. } => "the checksum seed",
+        }
+    }
+
+    /// Takes in what came from the server, as far as it belongs to the handshake. Nothing when more bytes
+    /// are needed.
+    ///
+    /// # Errors
+    /// The server refuses, breaks the protocol, or exceeds a limit.
+    pub fn advance(&mut self, input: &mut BytesMut) -> Result<Option<Outcome>> {
+        loop {
+            match self.state {
+                State::Greeting => {
+                    let Some(line) = self.take_line(input)? else { return Ok(None) };
+                    let greeting = Greeting::parse(&line)?;
+                    self.protocol = greeting.agree(self.options.protocol)?;
+                    self.digests = greeting.digests;
+                    self.output.extend_from_slice(self.location.module.as_bytes());
+                    self.output.extend_from_slice(b"\n");
+                    self.state = State::Module;
+                }
+                State::Module => {
+                    let Some(line) = self.take_line(input)? else { return Ok(None) };
+                    if let Some(outcome) = self.module_line(&line)? {
+                        return Ok(Some(outcome));
+                    }
+                }
+                State::Capabilities => {
+                    let Some(flags) = take(input, |cursor| cursor.varint())? else { return Ok(None) };
+                    self.capabilities(flags as u32)?;
+                }
+                State::Checksums { flags } => {
+                    let offered = take(input, |cursor| {
+                        cursor.vstring("the list of checksums", limits::MAX_ALGORITHMS).map(<[u8]>::to_vec)
+                    })?;
+                    let Some(offered) = offered else { return Ok(None) };
+                    self.state = State::Seed { flags, checksum: choose_checksum(&offered)? };
+                }
+                State::Seed { flags, checksum } => {
+                    let Some(seed) = take(input, |cursor| cursor.i32())? else { return Ok(None) };
+                    return Ok(Some(Outcome::Agreed(Box::new(self.agreed(flags, checksum, seed)))));
+                }
+            }
+        }
+    }
+
+    fn take_line(&mut self, input: &mut BytesMut) -> Result<Option<Vec<u8>>> {
+        let window = &input[..input.len().min(limits::MAX_LINE + 1)];
+        let Some(end) = window.iter().position(|byte| *byte == b'\n') else {
+            if window.len() > limits::MAX_LINE {
+                return Err(Error::Limit { what: "a line's length", limit: limits::MAX_LINE as u64 });
+            }
+            return Ok(None);
+        };
+        self.line_count += 1;
+        self.line_bytes += end + 1;
+        if self.line_count > limits::MAX_LINES || self.line_bytes > limits::MAX_LINES_BYTES {
+            return Err(Error::Limit {
+                what: "the message of the day, in lines or 128 bytes each,",
+                limit: limits::MAX_LINES as u64,
+            });
+        }
+        let mut line = input.split_to(end + 1);
+        line.truncate(end);
+        Ok(Some(line.strip_suffix(b"\r").unwrap_or(&line).to_vec()))
+    }
+
+    fn module_line(&mut self, line: &[u8]) -> Result<Option<Outcome>> {
+        if let Some(challenge) = line.strip_prefix(b"@RSYNCD: AUTHREQD ") {
+            self.authenticate(challenge)?;
+        } else if line == b"@RSYNCD: OK" {
+            if self.location.module.is_empty() {
+                return Err(Error::Violation("it began a transfer in place of a listing".to_owned()));
+            }
+            self.send_arguments();
+            self.state = State::Capabilities;
+        } else if line == b"@RSYNCD: EXIT" {
+            if self.location.module.is_empty() {
+                return Ok(Some(Outcome::Listed));
+            }
+            return Err(Error::Violation("it ended the session in place of a transfer".to_owned()));
+        } else if let Some(message) = line.strip_prefix(b"@ERROR") {
+            return Err(self.refusal(message));
+        } else {
+            self.lines.push(printable(line));
+        }
+        Ok(None)
+    }
+
+    fn refusal(&self, message: &[u8]) -> Error {
+        let message = printable(message.strip_prefix(b":").unwrap_or(message).trim_ascii());
+        let kind = if message.starts_with("auth failed") || self.authenticated && message.contains("auth") {
+            Refused::Authentication
+        } else {
+            Refused::Startup
+        };
+        Error::Refused { kind, message }
+    }
+
+    fn authenticate(&mut self, challenge: &[u8]) -> Result<()> {
+        if self.authenticated {
+            return Err(Error::Violation("it asked for the password twice".to_owned()));
+        }
+        let Some(credentials) = &self.credentials else {
+            return Err(Error::Refused {
+                kind: Refused::Authentication,
+                message: format!(
+                    "the module \"{}\" needs a user and a password; give them as user@ in the URL and by \
+                     --password-file or RSYNC_PASSWORD",
+                    self.location.module
+                ),
+            });
+        };
+        let digest = Digest::choose(self.digests.as_deref()).ok_or_else(|| {
+            Error::Unsupported("the server offers no digest for passwords that this client has".to_owned())
+        })?;
+        let answer = digest.respond(&credentials.password, challenge);
+        self.output.extend_from_slice(format!("{} {answer}\n", credentials.user).as_bytes());
+        self.authenticated = true;
+        Ok(())
+    }
+
+    fn send_arguments(&mut self) {
+        for argument in arguments::build(&self.options, &self.location, self.list_only) {
+            self.output.extend_from_slice(&argument);
+            self.output.extend_from_slice(&[0]);
+        }
+        self.output.extend_from_slice(&[0]);
+    }
+
+    fn capabilities(&mut self, flags: u32) -> Result<()> {
+        // What the server may say of itself, and what it may switch on because we said that we can.
+        let mut allowed = compat::SYMLINK_TIMES
+            | compat::SYMLINK_ICONV
+            | compat::SAFE_FLIST
+            | compat::AVOID_XATTR_OPTIMISATION
+            | compat::CHECKSUM_SEED_FIX
+            | compat::INPLACE_PARTIAL
+            | compat::VARINT_FLAGS
+            | compat::ID0_NAMES;
+        if self.options.recursive && self.options.inc_recursive {
+            allowed |= compat::INC_RECURSE;
+        }
+        if flags & !allowed != 0 {
+            let rule = format!("it switched on capabilities {:#x} that nobody offered", flags & !allowed);
+            return Err(Error::Violation(rule));
+        }
+        self.state = match self.options.checksum_choice {
+            Some(checksum) => State::Seed { flags, checksum },
+            None if flags & compat::VARINT_FLAGS == 0 => State::Seed { flags, checksum: ChecksumKind::Md5 },
+            None => {
+                let names = ChecksumKind::ALL.map(ChecksumKind::name).join(" ");
+                put::vstring(&mut self.output, names.as_bytes());
+                State::Checksums { flags }
+            }
+        };
+        Ok(())
+    }
+
+    fn agreed(&self, flags: u32, checksum: ChecksumKind, seed: i32) -> Agreed {
+        let has = |bit: u32| flags & bit != 0;
+        let options = &self.options;
+        Agreed {
+            protocol: self.protocol,
+            list: ListOptions {
+                protocol: self.protocol,
+                varint_flags: has(compat::VARINT_FLAGS),
+                inc_recurse: has(compat::INC_RECURSE),
+                safe_flist: has(compat::SAFE_FLIST) || self.protocol >= 31,
+                id0_names: has(compat::ID0_NAMES),
+                owner: options.owner,
+                group: options.group,
+                numeric_ids: options.numeric_ids,
+                links: options.links,
+                devices: options.devices,
+                specials: options.specials,
+                hard_links: options.hard_links,
+                acls: options.acls,
+                xattrs: options.xattrs,
+                sum_len: if options.checksum { checksum.sum_len() } else { 0 },
+                top: top(&self.location.path),
+                limits: options.limits.clone(),
+            },
+            summer: BlockSummer { kind: checksum, seed, seed_first: has(compat::CHECKSUM_SEED_FIX) },
+        }
+    }
+}
+
+/// Where the names may begin that a path asks for.
+fn top(path: &str) -> Top {
+    let last = path.rsplit('/').next().unwrap_or("");
+    if last.is_empty() || last == "." || last == ".." {
+        Top::Content
+    } else if last.contains(['*', '?', '[', '\\']) {
+        Top::Any
+    } else {
+        Top::Name(last.as_bytes().into())
+    }
+}
+
+/// Our first choice among what the server has. Servers choose from the same order.
+fn choose_checksum(offered: &[u8]) -> Result<ChecksumKind> {
+    let names: Vec<_> = offered.split(|byte| *byte == b' ').collect();
+    let known = |kind: &ChecksumKind| names.iter().any(|name| ChecksumKind::from_name(name) == Some(*kind));
+    ChecksumKind::ALL.into_iter().find(known).ok_or_else(|| {
+        Error::Unsupported(format!("no common checksum: the server has \"{}\"", printable(offered)))
+    })
+}
+
+/// Takes one item off the front of `input`, if it is there as a whole.
+fn take<T>(
+    input: &mut BytesMut,
+    read: impl FnOnce(&mut Cursor<'_>) -> crate::wire::Parse<T>,
+) -> Result<Option<T>> {
+    let mut cursor = Cursor::new(input);
+    match read(&mut cursor) {
+        Ok(value) => {
+            let used = cursor.position();
+            input.advance(used);
+            Ok(Some(value))
+        }
+        Err(Stop::Short(_)) => Ok(None),
+        Err(Stop::Bad(error)) => Err(match *error {
+            Error::Malformed(_) if input.starts_with(b"@ERROR") => {
+                Malformed::new("the handshake", printable(&input[..input.len().min(200)])).into()
+            }
+            error => error,
+        }),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,30 @@
+//! A client for the rsync protocol, which pulls trees of files from rsync daemons.
+//!
+//! The rooms, in the order in which bytes travel:
+//!
+//! 1. [`location`]: where to pull from.
+//! 2. [`options`], [`limits`]: what to ask for, and what the server may send at most.
+//! 3. [`wire`]: integers, indexes and frames.
+//! 4. [`handshake`]: greeting, module, authentication, capabilities.
+//! 5. [`flist`]: the file list.
+//! 6. [`checksum`], [`delta`]: sums of blocks, and files made of literals and blocks.
+//! 7. [`session`]: the transfer as a state machine.
+//!
+//! All of this is driven with bytes, without sockets or files, and is what remains with
+//! `--no-default-features`.
+#![forbid(unsafe_code)]
+
+pub mod checksum;
+pub mod delta;
+pub mod error;
+pub mod flist;
+pub mod handshake;
+pub mod limits;
+pub mod location;
+pub mod options;
+pub mod session;
+pub mod wire;
+
+pub use error::{Error, Result};
+pub use location::Location;
+pub use options::Options;

@@ -1,0 +1,159 @@
+//! Where to pull from: the grammar of rsync URLs.
+//!
+//! `rsync://[user@]host[:port][/module[/path]]`, `[user@]host::[module[/path]]` and, as deploy descriptions
+//! write it, `rsync:[user@]host::module/path`. An IPv6 address stands in brackets.
+
+use nom::branch::alt;
+use nom::bytes::complete::{tag, tag_no_case, take_till1, take_while1};
+use nom::character::complete::{char, digit1};
+use nom::combinator::{map_res, opt, rest, verify};
+use nom::sequence::{delimited, preceded, terminated};
+use nom::{IResult, Parser};
+
+use crate::error::{Error, Result};
+
+/// The port of rsync daemons.
+pub const DEFAULT_PORT: u16 = 873;
+
+/// A module of a daemon, and a path in it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Location {
+    /// The user to authenticate as, where the URL names one.
+    pub user: Option<String>,
+    /// Host name or address, without brackets.
+    pub host: String,
+    /// The port, where the URL names one.
+    pub port: Option<u16>,
+    /// The module; empty asks for the list of modules.
+    pub module: String,
+    /// The path in the module, without a leading slash. A slash at its end asks for the content of a
+    /// directory; an empty path for the content of the module.
+    pub path: String,
+}
+
+impl Location {
+    /// Reads a URL.
+    ///
+    /// # Errors
+    /// [`Error::Misuse`] with the forms that are understood.
+    pub fn parse(url: &str) -> Result<Self> {
+        let refuse = |reason: &str| {
+            Err(Error::Misuse(format!(
+                "\"{url}\" is not a source: {reason}; write rsync://[user@]host[:port]/module/path or \
+                 [user@]host::module/path"
+            )))
+        };
+        let Ok(("", location)) = source(url) else {
+            return refuse("it does not name a daemon");
+        };
+        if location.path.contains('\0') || location.path.contains('\n') || location.module.contains('\n') {
+            return refuse("it contains a line break or a NUL");
+        }
+        if location.module.starts_with('-') {
+            return refuse("a module name cannot begin with a dash");
+        }
+        Ok(location)
+    }
+
+    /// The port to connect to.
+    pub fn port(&self) -> u16 {
+        self.port.unwrap_or(DEFAULT_PORT)
+    }
+
+    /// Host and port as a person would write them.
+    pub fn address(&self) -> String {
+        if self.host.contains(':') {
+            format!("[{}]:{}", self.host, self.port())
+        } else {
+            format!("{}:{}", self.host, self.port())
+        }
+    }
+}
+
+fn source(input: &str) -> IResult<&str, Location> {
+    alt((url, preceded(opt(terminated(tag("rsync:"), nom::combinator::not(tag("//")))), double_colon)))
+        .parse(input)
+}
+
+fn url(input: &str) -> IResult<&str, Location> {
+    let (input, _) = tag_no_case("rsync://").parse(input)?;
+    let (input, (user, host)) = (opt(user), host).parse(input)?;
+    let (input, port) = opt(preceded(char(':'), map_res(digit1, str::parse::<u16>))).parse(input)?;
+    let (input, tail) = opt(preceded(char('/'), rest)).parse(input)?;
+    Ok((input, location(user, host, port, tail.unwrap_or(""))))
+}
+
+fn double_colon(input: &str) -> IResult<&str, Location> {
+    let (input, (user, host)) = (opt(user), host).parse(input)?;
+    let (input, tail) = preceded(tag("::"), rest).parse(input)?;
+    Ok((input, location(user, host, None, tail)))
+}
+
+fn user(input: &str) -> IResult<&str, &str> {
+    terminated(take_till1(|c| matches!(c, '@' | '/')), char('@')).parse(input)
+}
+
+fn host(input: &str) -> IResult<&str, &str> {
+    let bracketed = delimited(char('['), take_while1(|c| c != ']'), char(']'));
+    let plain = verify(take_till1(|c| matches!(c, ':' | '/' | '[' | ']')), |host: &str| {
+        !host.contains(char::is_whitespace)
+    });
+    alt((bracketed, plain)).parse(input)
+}
+
+fn location(user: Option<&str>, host: &str, port: Option<u16>, tail: &str) -> Location {
+    let tail = tail.trim_start_matches('/');
+    let (module, path) = tail.split_once('/').unwrap_or((tail, ""));
+    Location {
+        user: user.map(str::to_owned),
+        host: host.to_owned(),
+        port,
+        module: module.to_owned(),
+        path: path.trim_start_matches('/').to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parts(url: &str) -> (Option<String>, String, Option<u16>, String, String) {
+        let Location { user, host, port, module, path } = Location::parse(url).unwrap();
+        (user, host, port, module, path)
+    }
+
+    #[test]
+    fn every_form_is_read() {
+        let full = |user: Option<&str>, host: &str, port, module: &str, path: &str| {
+            (user.map(str::to_owned), host.to_owned(), port, module.to_owned(), path.to_owned())
+        };
+        assert_eq!(parts("rsync://h/m/p/q/"), full(None, "h", None, "m", "p/q/"));
+        assert_eq!(parts("rsync://u@h:8730/m"), full(Some("u"), "h", Some(8730), "m", ""));
+        assert_eq!(parts("RSYNC://[::1]:99/m/p"), full(None, "::1", Some(99), "m", "p"));
+        assert_eq!(parts("u@h::m/p"), full(Some("u"), "h", None, "m", "p"));
+        assert_eq!(
+            parts("rsync:10.0.0.10::images/debian-12/"),
+            full(None, "10.0.0.10", None, "images", "debian-12/")
+        );
+        assert_eq!(parts("[fe80::1]::m"), full(None, "fe80::1", None, "m", ""));
+        assert_eq!(parts("h::"), full(None, "h", None, "", ""));
+        assert_eq!(parts("rsync://h"), full(None, "h", None, "", ""));
+        assert_eq!(parts("rsync://h/m//p a"), full(None, "h", None, "m", "p a"));
+    }
+
+    #[test]
+    fn other_things_are_refused() {
+        for url in [
+            "",
+            "/srv/tree",
+            "host:path",
+            "rsync://",
+            "rsync://h:99999/m",
+            "rsync://h:x/m",
+            "http://h/m",
+            "h::-e",
+        ] {
+            assert!(matches!(Location::parse(url), Err(Error::Misuse(_))), "{url}");
+        }
+    }
+}

@@ -1,0 +1,76 @@
+//! The sending direction after the handshake: the stream is collected here and framed when it is taken.
+
+use bytes::{Bytes, BytesMut};
+
+use crate::wire::frame::{self, HEADER_LEN};
+use crate::wire::{Index, IndexCodec};
+
+/// Bytes for the server, not yet framed, behind room for a frame's header.
+pub(super) struct Output {
+    stream: BytesMut,
+    index: IndexCodec,
+    total: u64,
+}
+
+impl Output {
+    pub fn new() -> Self {
+        let mut output = Self { stream: BytesMut::new(), index: IndexCodec::default(), total: 0 };
+        output.reserve_header();
+        output
+    }
+
+    fn reserve_header(&mut self) {
+        self.stream.extend_from_slice(&[0; HEADER_LEN]);
+    }
+
+    /// The stream, to append to.
+    pub fn stream(&mut self) -> &mut BytesMut {
+        &mut self.stream
+    }
+
+    pub fn put_index(&mut self, index: Index) {
+        self.index.write(&mut self.stream, index);
+    }
+
+    /// Bytes of the stream that wait to be taken.
+    pub fn waiting(&self) -> usize {
+        self.stream.len() - HEADER_LEN
+    }
+
+    /// Bytes handed out so far, with frame headers.
+    pub fn total(&self) -> u64 {
+        self.total
+    }
+
+    /// Everything that waits, framed. Empty if nothing does.
+    pub fn take(&mut self) -> Bytes {
+        if self.waiting() == 0 {
+            return Bytes::new();
+        }
+        if self.waiting() <= frame::MAX_DATA {
+            let len = self.waiting();
+            frame::put_data_header(&mut &mut self.stream[..HEADER_LEN], len);
+            let framed = self.stream.split().freeze();
+            self.reserve_header();
+            self.total += framed.len() as u64;
+            return framed;
+        }
+        let stream = self.stream.split();
+        let mut framed = BytesMut::with_capacity(stream.len() + 64);
+        for piece in stream[HEADER_LEN..].chunks(frame::MAX_DATA) {
+            frame::put_data_header(&mut framed, piece.len());
+            framed.extend_from_slice(piece);
+        }
+        self.reserve_header();
+        self.total += framed.len() as u64;
+        framed.freeze()
+    }
+
+    /// An empty frame, which tells the server that we are still here.
+    pub fn keep_alive(&mut self) -> Bytes {
+        let mut framed = BytesMut::with_capacity(HEADER_LEN);
+        frame::put_data_header(&mut framed, 0);
+        self.total += framed.len() as u64;
+        framed.freeze()
+    }
+}
