@@ -146,7 +146,7 @@ fn timeout(clock: Clock, after: Duration) -> String {
 }
 
 /// A `Result` with this crate's [`Error`].
-pub type Result<T> = std::result::Result<T, Error>;
+pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// Bytes from the network made fit for a terminal or a log: control characters (C0, C1, DEL), characters
 /// that change the direction of text, and what is not UTF-8 are shown as escapes.

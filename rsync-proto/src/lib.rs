@@ -15,16 +15,28 @@
 #![forbid(unsafe_code)]
 
 pub mod checksum;
+#[cfg(feature = "tokio")]
+mod client;
 pub mod delta;
+pub mod destination;
+#[cfg(feature = "tokio")]
+mod driver;
+#[cfg(feature = "tokio")]
+mod engine;
 pub mod error;
 pub mod flist;
 pub mod handshake;
 pub mod limits;
+#[cfg(feature = "fs")]
+pub mod local;
 pub mod location;
 pub mod options;
+pub mod report;
 pub mod session;
 pub mod wire;
 
+#[cfg(feature = "tokio")]
+pub use client::{Client, Timeouts};
 pub use error::{Error, Result};
 pub use location::Location;
 pub use options::Options;

@@ -24,6 +24,8 @@ pub struct Options {
     pub perms: bool,
     /// Set modification times (`-t`).
     pub times: bool,
+    /// Leave times of directories alone (`-O`).
+    pub omit_dir_times: bool,
     /// Set owners (`-o`), if allowed to.
     pub owner: bool,
     /// Set groups (`-g`).
@@ -72,6 +74,7 @@ impl Default for Options {
             links: false,
             perms: false,
             times: false,
+            omit_dir_times: false,
             owner: false,
             group: false,
             devices: false,

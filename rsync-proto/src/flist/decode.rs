@@ -106,8 +106,7 @@ impl ListDecoder {
 
     /// Begins the first segment.
     pub fn begin(&mut self) {
-        self.building =
-            Some(Builder::new(self.next_index as u32, None, SafePath::root(), self.options.sum_len));
+        self.building = Some(Builder::new(self.next_index as u32, None, SafePath::root(), &self.options));
     }
 
     /// Begins the segment of the directory with this number.
@@ -116,7 +115,7 @@ impl ListDecoder {
     /// The directory was not announced, or its content came before.
     pub fn begin_directory(&mut self, number: u32) -> Result<()> {
         let path = self.announced.take(number)?;
-        self.building = Some(Builder::new(self.next_index as u32, Some(number), path, self.options.sum_len));
+        self.building = Some(Builder::new(self.next_index as u32, Some(number), path, &self.options));
         Ok(())
     }
 
@@ -222,12 +221,12 @@ impl ListDecoder {
                 Error::Violation("it sent \".\" as something else than a directory".to_owned()).into()
             );
         }
-        if let Some(link) = fields.link {
-            if !link.first && self.link_groups.get(&link.group) != Some(&((fields.mode & mode::TYPE) as u16))
-            {
-                let rule = format!("it links \"{}\" to a file of another kind", printable(&self.scratch));
-                return Err(Error::Violation(rule).into());
-            }
+        let type_bits = (fields.mode & mode::TYPE) as u16;
+        if let Some(HardLink { group, first: false }) = fields.link
+            && self.link_groups.get(&group) != Some(&type_bits)
+        {
+            let rule = format!("it links \"{}\" to a file of another kind", printable(&self.scratch));
+            return Err(Error::Violation(rule).into());
         }
         let acl = if self.options.acls && kind != Kind::Symlink {
             let access = acl::read(cursor, self.acls.len())?;
@@ -258,7 +257,7 @@ impl ListDecoder {
             });
         }
         if let Some(HardLink { group, first: true }) = fields.link {
-            self.link_groups.insert(group, (fields.mode & mode::TYPE) as u16);
+            self.link_groups.insert(group, type_bits);
         }
         let segment = &mut builder.segment;
         segment.arena.extend_from_slice(name);
@@ -268,6 +267,10 @@ impl ListDecoder {
                 let place = (segment.arena.len() as u64) << 16 | target.len() as u64;
                 segment.arena.extend_from_slice(&target);
                 place
+            }
+            Kind::Directory if !self.options.inc_recurse && !root => {
+                let path = builder.parents.get(dir).join(name);
+                u64::from(builder.parents.add(path)) << 32 | fields.payload
             }
             _ => fields.payload,
         };
@@ -286,10 +289,6 @@ impl ListDecoder {
             state: if root { State::Root } else { State::Active },
         });
         builder.has_root |= root;
-        if kind == Kind::Directory && !self.options.inc_recurse && !root {
-            let path = builder.parents.get(dir).join(name);
-            builder.parents.add(path);
-        }
         let grown = size_of::<Entry>() as u64 + (builder.segment.arena.len() - at) as u64;
         builder.memory += grown;
         self.live_memory += grown;
@@ -384,7 +383,7 @@ impl ListDecoder {
             for entry in entries.iter_mut().filter(|e| u32::from(e.mode) & mode::TYPE == mode::DIRECTORY) {
                 let name = &arena[entry.name_at as usize..][..usize::from(entry.name_len)];
                 let path = (entry.state == State::Active).then(|| dirs[0].join(name));
-                entry.payload = u64::from(self.announced.add(path));
+                entry.payload |= u64::from(self.announced.add(path)) << 32;
             }
         }
         // With incremental recursion, the index between two segments stands for the directory itself.
@@ -460,18 +459,19 @@ impl Link {
 }
 
 impl Builder {
-    fn new(first_index: u32, directory: Option<u32>, path: SafePath, sum_len: usize) -> Self {
+    fn new(first_index: u32, directory: Option<u32>, path: SafePath, options: &ListOptions) -> Self {
         Self {
             part: Part::Entries,
             parents: Parents::new(path),
             segment: Segment {
                 first_index,
                 directory,
+                incremental: options.inc_recurse,
                 dirs: Vec::new(),
                 entries: Vec::new(),
                 arena: Vec::new(),
                 extras: Vec::new(),
-                sum_len,
+                sum_len: options.sum_len,
                 users: Vec::new(),
                 groups: Vec::new(),
             },
@@ -654,8 +654,11 @@ impl ListOptions {
             let minor = cursor.varint()? as u32;
             fields.payload = u64::from(fields.device_major) << 32 | u64::from(minor);
         }
-        if kind != Kind::File && !(kind.is_device() && self.devices) {
-            fields.payload = 0;
+        match kind {
+            Kind::File => {}
+            Kind::Directory => fields.payload = fields.payload.min(u64::from(u32::MAX)),
+            _ if kind.is_device() && self.devices => {}
+            _ => fields.payload = 0,
         }
         Ok(())
     }

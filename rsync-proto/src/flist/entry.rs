@@ -58,7 +58,7 @@ impl Kind {
 #[derive(Debug, Clone)]
 pub(super) struct Entry {
     pub mtime: i64,
-    /// Size of a file, device number, place of a link target, or number of a directory.
+    /// Size of a file, device number, place of a link target, or number and size of a directory.
     pub payload: u64,
     pub name_at: u32,
     pub dir: u32,
@@ -189,6 +189,16 @@ impl<'a> EntryRef<'a> {
         if self.kind() == Kind::File { self.raw().payload } else { 0 }
     }
 
+    /// Size in bytes as a listing shows it: that of directories (up to 4 GiB) and symlinks too.
+    pub fn listed_size(&self) -> u64 {
+        match self.kind() {
+            Kind::File => self.size(),
+            Kind::Directory => self.raw().payload & u64::from(u32::MAX),
+            Kind::Symlink => self.link_target().len() as u64,
+            _ => 0,
+        }
+    }
+
     /// Modification time: seconds since 1970, and nanoseconds (0 before protocol 31).
     pub fn mtime(&self) -> (i64, u32) {
         (self.raw().mtime, self.raw().nanoseconds)
@@ -221,8 +231,14 @@ impl<'a> EntryRef<'a> {
     }
 
     /// The number by which a later segment names this directory (incremental recursion only).
-    pub fn directory_number(&self) -> Option<u32> {
-        (self.kind() == Kind::Directory).then(|| self.raw().payload as u32)
+    pub fn announced_number(&self) -> Option<u32> {
+        (self.kind() == Kind::Directory && self.segment.incremental)
+            .then(|| (self.raw().payload >> 32) as u32)
+    }
+
+    /// The [`Self::parent_number`] of what lies in this directory (without incremental recursion).
+    pub fn own_number(&self) -> u32 {
+        if self.kind() == Kind::Directory { (self.raw().payload >> 32) as u32 } else { 0 }
     }
 
     /// The whole-file sum, where sums were asked for with the list; empty otherwise.

@@ -15,6 +15,7 @@ pub type IdNames = Vec<(u32, Box<[u8]>)>;
 pub struct Segment {
     pub(super) first_index: u32,
     pub(super) directory: Option<u32>,
+    pub(super) incremental: bool,
     pub(super) dirs: Vec<SafePath>,
     pub(super) entries: Vec<Entry>,
     pub(super) arena: Vec<u8>,
@@ -87,6 +88,11 @@ impl EntryHandle {
     /// A handle on the entry at `position`.
     pub fn new(segment: &Arc<Segment>, position: usize) -> Self {
         Self { segment: Arc::clone(segment), position: position as u32 }
+    }
+
+    /// The segment.
+    pub fn segment(&self) -> &Arc<Segment> {
+        &self.segment
     }
 
     /// The entry.

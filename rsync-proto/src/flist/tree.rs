@@ -56,10 +56,12 @@ impl Parents {
         Self { dirs: vec![dir], by_path: HashMap::new(), last: 0 }
     }
 
-    /// Adds a directory that entries may lie in.
-    pub fn add(&mut self, path: SafePath) {
-        self.by_path.insert(path.as_bytes().into(), self.dirs.len() as u32);
+    /// Adds a directory that entries may lie in. Returns its number.
+    pub fn add(&mut self, path: SafePath) -> u32 {
+        let number = self.dirs.len() as u32;
+        self.by_path.insert(path.as_bytes().into(), number);
         self.dirs.push(path);
+        number
     }
 
     /// The number of the directory with this path. Mostly it is that of the entry before.

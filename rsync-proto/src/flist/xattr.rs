@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use bytes::Bytes;
 
 use crate::checksum::xattr_sum;
-use crate::error::{Error, Malformed};
+use crate::error::{Error, Malformed, printable};
 use crate::limits;
 use crate::wire::{Cursor, Parse, Stop};
 
@@ -115,6 +115,11 @@ pub(super) fn read(cursor: &mut Cursor<'_>, known: usize) -> Parse<XattrItem> {
                 return Err(Malformed::new("the name of an extended attribute", found).into());
             }
         };
+        if ![&b"user."[..], b"trusted.", b"security."].iter().any(|space| name.starts_with(space)) {
+            let rule =
+                format!("it sent the extended attribute \"{}\" of a foreign namespace", printable(name));
+            return Err(Error::Violation(rule).into());
+        }
         let (sum, value) = if len > MAX_INLINE {
             (cursor.take(16)?.try_into().expect("16 bytes"), OnceLock::new())
         } else {

@@ -49,7 +49,7 @@ pub enum Outcome {
     /// The transfer begins; bytes behind the handshake are still in the input.
     Agreed(Box<Agreed>),
     /// The list of modules is complete, which was all that was asked for.
-    Listed,
+    Listed(Vec<String>),
 }
 
 /// The handshake of one connection.
@@ -109,10 +109,10 @@ impl Handshake {
         &mut self.output
     }
 
-    /// Lines that the server sent for people: message of the day, list of modules. Control characters are
-    /// escaped.
+    /// Lines that the server sent for people before the transfer: the message of the day. Control characters
+    /// are escaped. In a list of modules they cannot be told apart from it, and are handed out together.
     pub fn take_lines(&mut self) -> Vec<String> {
-        std::mem::take(&mut self.lines)
+        if self.location.module.is_empty() { Vec::new() } else { std::mem::take(&mut self.lines) }
     }
 
     /// What is expected next, for the message when the connection ends instead.
@@ -200,7 +200,7 @@ impl Handshake {
             self.state = State::Capabilities;
         } else if line == b"@RSYNCD: EXIT" {
             if self.location.module.is_empty() {
-                return Ok(Some(Outcome::Listed));
+                return Ok(Some(Outcome::Listed(std::mem::take(&mut self.lines))));
             }
             return Err(Error::Violation("it ended the session in place of a transfer".to_owned()));
         } else if let Some(message) = line.strip_prefix(b"@ERROR") {

@@ -22,19 +22,16 @@ struct Live {
 }
 
 impl LiveSegments {
+    /// Adds the newest segment. With incremental recursion, the index before its first entry stands for
+    /// the directory that it shows.
     pub fn add(&mut self, first_index: u32, len: usize, memory: u64) {
         let end = first_index + len as u32;
         self.segments.push_back(Live { first_index, end, memory, scanned: false, held: 0 });
     }
 
     fn find(&mut self, index: u32) -> Option<&mut Live> {
-        let after = self.segments.partition_point(|segment| segment.first_index <= index);
-        self.segments.get_mut(after.checked_sub(1)?).filter(|segment| index < segment.end)
-    }
-
-    /// Whether a file with this index can be asked for.
-    pub fn contains(&mut self, index: u32) -> bool {
-        self.find(index).is_some()
+        let before = self.segments.partition_point(|segment| segment.end <= index);
+        self.segments.get_mut(before).filter(|segment| segment.first_index <= index + 1)
     }
 
     pub fn hold(&mut self, index: u32) {
@@ -58,6 +55,11 @@ impl LiveSegments {
             return None;
         }
         self.segments.pop_front().map(|segment| segment.memory)
+    }
+
+    /// Whether all entries of all segments have been looked at.
+    pub fn all_scanned(&self) -> bool {
+        self.segments.iter().all(|segment| segment.scanned)
     }
 
     /// Whether nothing is left to do in any segment.

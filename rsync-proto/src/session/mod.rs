@@ -263,6 +263,11 @@ impl<T> Session<T> {
         matches!(self.state, State::Finished)
     }
 
+    /// Whether it is the server's turn: an answer, the next segment or the end is due.
+    pub fn is_waiting(&self) -> bool {
+        !self.asked.is_empty() || self.live.all_scanned()
+    }
+
     /// What the end of the connection means now.
     ///
     /// # Errors

@@ -1,0 +1,134 @@
+//! Exit codes, which are rsync's, and what leads to them.
+
+use std::io::ErrorKind;
+use std::process::ExitCode;
+
+use rsync_proto::error::{Clock, Refused};
+use rsync_proto::report::Summary;
+use rsync_proto::wire::flags::io_error;
+use rsync_proto::{Error, session};
+
+/// How a run ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Exit {
+    Success,
+    Usage,
+    Protocol,
+    Files,
+    Unsupported,
+    Startup,
+    Connection,
+    LocalFiles,
+    Stream,
+    Stopped,
+    Limit,
+    Partial,
+    Vanished,
+    Timeout,
+    ConnectTimeout,
+    /// The server's own.
+    Server(u8),
+}
+
+/// The codes with their meaning, for `--help`.
+pub(crate) const TABLE: &str = "\
+Exit codes:
+   0  everything is in place
+   1  usage: an option or argument that makes no sense
+   2  the server broke the protocol, or speaks none that is known here
+   3  the destination is not what it would have to be
+   4  the server cannot do what was asked for
+   5  the server refused: no such module, no access, wrong password
+  10  no connection, or it broke
+  11  local files: disk full, read-only, no such directory
+  12  the data stream is malformed or ended early
+  20  stopped by a signal
+  22  a limit was exceeded
+  23  some entries could not be transferred; they are named above
+  24  some files vanished on the server
+  30  the server fell silent
+  35  no connection in time";
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        ExitCode::from(match exit {
+            Exit::Success => 0,
+            Exit::Usage => 1,
+            Exit::Protocol => 2,
+            Exit::Files => 3,
+            Exit::Unsupported => 4,
+            Exit::Startup => 5,
+            Exit::Connection => 10,
+            Exit::LocalFiles => 11,
+            Exit::Stream => 12,
+            Exit::Stopped => 20,
+            Exit::Limit => 22,
+            Exit::Partial => 23,
+            Exit::Vanished => 24,
+            Exit::Timeout => 30,
+            Exit::ConnectTimeout => 35,
+            Exit::Server(code) => code,
+        })
+    }
+}
+
+impl Exit {
+    /// How a transfer ended that went through to its end.
+    pub(crate) fn of(summary: &Summary) -> Self {
+        let errors = summary.server_errors;
+        if summary.failed > 0 || summary.server_failed || errors & !io_error::VANISHED != 0 {
+            Exit::Partial
+        } else if errors != 0 {
+            Exit::Vanished
+        } else {
+            Exit::Success
+        }
+    }
+}
+
+/// Something that ends a run, in the words for the user.
+#[derive(Debug)]
+pub(crate) struct Problem {
+    pub(crate) message: String,
+    pub(crate) exit: Exit,
+}
+
+impl Problem {
+    pub(crate) fn usage(message: impl Into<String>) -> Self {
+        Self { message: message.into(), exit: Exit::Usage }
+    }
+}
+
+impl From<Error> for Problem {
+    fn from(error: Error) -> Self {
+        let exit = match &error {
+            Error::Malformed(_) | Error::Gone(_) => Exit::Stream,
+            Error::Violation(_) => Exit::Protocol,
+            Error::Limit { .. } => Exit::Limit,
+            Error::Name { .. } | Error::Unsupported(_) => Exit::Unsupported,
+            Error::Refused { kind: Refused::Transfer(code), .. } => match u8::try_from(*code) {
+                Ok(code) if code != 0 => Exit::Server(code),
+                _ => Exit::Stream,
+            },
+            Error::Refused { .. } => Exit::Startup,
+            Error::Network { .. } => Exit::Connection,
+            Error::Timeout { clock: Clock::Connect, .. } => Exit::ConnectTimeout,
+            Error::Timeout { .. } => Exit::Timeout,
+            Error::Local { source, .. } if source.kind() == ErrorKind::NotADirectory => Exit::Files,
+            Error::Local { .. } => Exit::LocalFiles,
+            Error::Misuse(_) => Exit::Usage,
+            Error::Cancelled => Exit::Stopped,
+            _ => Exit::Stream,
+        };
+        Self { message: error.to_string(), exit }
+    }
+}
+
+/// How a message of the server is introduced.
+pub(crate) fn severity_word(severity: session::Severity) -> &'static str {
+    match severity {
+        session::Severity::Info => "",
+        session::Severity::Warning => "server warning: ",
+        session::Severity::Error | session::Severity::Partial => "server error: ",
+    }
+}

@@ -1,0 +1,90 @@
+//! `deployer pull`: a thin caller of the library.
+
+use std::io::{self, Write};
+use std::sync::Arc;
+use std::time::Instant;
+
+use rsync_proto::{Client, Error};
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::cli::{Pull, Source};
+use crate::console::Console;
+use crate::exit::{Exit, Problem};
+use crate::password;
+use crate::progress::Display;
+use crate::stats;
+
+/// A client for what was typed.
+pub(crate) fn client(source: Source, monitor: Arc<Console>) -> Result<Client, Problem> {
+    let Source { location, options, timeouts, password_file } = source;
+    let credentials = password::credentials(&location, password_file.as_deref())?;
+    Ok(Client::new(location, options).credentials(credentials).timeouts(timeouts).monitor(monitor))
+}
+
+/// Runs `work` until it is done or a signal comes.
+pub(crate) fn until_signal<T>(work: impl Future<Output = Result<T, Error>>) -> Result<T, Problem> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Problem { message: format!("cannot start: {error}"), exit: Exit::LocalFiles })?;
+    runtime.block_on(async {
+        let listen = |kind| {
+            signal(kind).map_err(|error| Problem {
+                message: format!("cannot listen for signals: {error}"),
+                exit: Exit::LocalFiles,
+            })
+        };
+        let (mut interrupt, mut terminate, mut hangup) = (
+            listen(SignalKind::interrupt())?,
+            listen(SignalKind::terminate())?,
+            listen(SignalKind::hangup())?,
+        );
+        // The work is dropped when a signal wins, and with it every file that is not complete.
+        tokio::select! {
+            result = work => Ok(result?),
+            _ = interrupt.recv() => Err(Error::Cancelled.into()),
+            _ = terminate.recv() => Err(Error::Cancelled.into()),
+            _ = hangup.recv() => Err(Error::Cancelled.into()),
+        }
+    })
+}
+
+/// Carries out a pull.
+pub(crate) fn run(pull: Pull) -> Result<Exit, Problem> {
+    let Pull { source, destination, verbose, quiet, itemize, stats, progress } = pull;
+    let (times, dry_run) = (source.options.times, source.options.dry_run);
+    // Beside a list of names, progress is shown only on request.
+    let shown = progress.unwrap_or(!quiet && !itemize && verbose == 0);
+    let display = Display::choose(shown);
+    let console = Arc::new(Console::new(display.bar(), itemize, verbose > 0, times, quiet));
+    let client = client(source, Arc::clone(&console))?;
+    let started = Instant::now();
+    let result = until_signal(async {
+        tokio::select! {
+            result = client.pull(&destination) => result,
+            () = display.follow(client.progress()) => unreachable!("following has no end"),
+        }
+    });
+    display.clear();
+    console.flush();
+    let summary = result?;
+    let mut text = String::new();
+    if stats {
+        text.push('\n');
+        text.push_str(&stats::full(&summary));
+    }
+    if stats || verbose > 0 {
+        text.push('\n');
+        text.push_str(&stats::short(&summary, started.elapsed(), dry_run));
+    }
+    let _ = io::stdout().lock().write_all(text.as_bytes());
+    let exit = Exit::of(&summary);
+    match exit {
+        Exit::Partial => {
+            crate::console::complain("some files or attributes were not transferred; see the messages above");
+        }
+        Exit::Vanished => crate::console::complain("some files vanished on the server before they were sent"),
+        _ => {}
+    }
+    Ok(exit)
+}

@@ -1,0 +1,126 @@
+//! Options that are on or off, in rsync's spelling: `--name`, a letter, `--no-name` and `--no-letter`. They
+//! take effect in the order in which they were typed, so that `-a --no-o` and `--no-o -a` differ.
+
+use clap::{Arg, ArgAction, ArgMatches};
+use rsync_proto::Options;
+
+/// One switch.
+struct Switch {
+    long: &'static str,
+    short: Option<char>,
+    help: &'static str,
+    apply: fn(&mut Options, bool),
+}
+
+const fn switch(
+    long: &'static str,
+    short: Option<char>,
+    help: &'static str,
+    apply: fn(&mut Options, bool),
+) -> Switch {
+    Switch { long, short, help, apply }
+}
+
+const SWITCHES: &[Switch] = &[
+    switch("archive", Some('a'), "Everything that makes up an ordinary tree: -rlptgoD", |options, on| {
+        options.recursive = on;
+        options.links = on;
+        options.perms = on;
+        options.times = on;
+        options.group = on;
+        options.owner = on;
+        options.devices = on;
+        options.specials = on;
+    }),
+    switch("recursive", Some('r'), "Descend into directories", |options, on| options.recursive = on),
+    switch("links", Some('l'), "Take symlinks as symlinks", |options, on| options.links = on),
+    switch("perms", Some('p'), "Keep permissions", |options, on| options.perms = on),
+    switch("times", Some('t'), "Keep modification times", |options, on| options.times = on),
+    switch("omit-dir-times", Some('O'), "Leave times of directories alone", |options, on| {
+        options.omit_dir_times = on;
+    }),
+    switch("group", Some('g'), "Keep groups", |options, on| options.group = on),
+    switch("owner", Some('o'), "Keep owners (as root)", |options, on| options.owner = on),
+    switch("D", Some('D'), "Keep devices, FIFOs and sockets", |options, on| {
+        options.devices = on;
+        options.specials = on;
+    }),
+    switch("devices", None, "Keep devices (as root)", |options, on| options.devices = on),
+    switch("specials", None, "Keep FIFOs and sockets", |options, on| options.specials = on),
+    switch("hard-links", Some('H'), "Keep hard links", |options, on| options.hard_links = on),
+    switch("acls", Some('A'), "Keep access control lists; means -p too", |options, on| {
+        options.acls = on;
+        options.perms |= on;
+    }),
+    switch("xattrs", Some('X'), "Keep extended attributes", |options, on| options.xattrs = on),
+    switch(
+        "numeric-ids",
+        None,
+        "Keep the numbers of users and groups, whatever their names here",
+        |options, on| {
+            options.numeric_ids = on;
+        },
+    ),
+    switch("checksum", Some('c'), "Compare files by checksum, not by size and time", |options, on| {
+        options.checksum = on;
+    }),
+    switch("ignore-times", Some('I'), "Transfer files even if size and time agree", |options, on| {
+        options.ignore_times = on;
+    }),
+    switch("size-only", None, "Take files of the same size as equal", |options, on| options.size_only = on),
+    switch("whole-file", Some('W'), "Send changed files whole, not as differences", |options, on| {
+        options.whole_file = on;
+    }),
+    switch("dry-run", Some('n'), "Change nothing, but tell what would be done", |options, on| {
+        options.dry_run = on;
+    }),
+    switch(
+        "inc-recursive",
+        None,
+        "Begin while the server still makes its list (as is usual)",
+        |options, on| options.inc_recursive = on,
+    ),
+];
+
+fn off_id(switch: &Switch) -> String {
+    format!("no-{}", switch.long)
+}
+
+/// The switches as arguments.
+pub(crate) fn arguments() -> impl Iterator<Item = Arg> {
+    SWITCHES.iter().flat_map(|switch| {
+        let flag = |id: String| Arg::new(id).num_args(0).default_missing_value("").action(ArgAction::Append);
+        let mut on = flag(switch.long.to_owned()).help(switch.help);
+        if switch.long.len() > 1 {
+            on = on.long(switch.long);
+        }
+        let mut off = flag(off_id(switch)).long(off_id(switch)).hide(true);
+        if let Some(short) = switch.short {
+            on = on.short(short);
+            if switch.long.len() > 1 {
+                off = off.alias(format!("no-{short}"));
+            }
+        }
+        match switch.long {
+            "inc-recursive" => {
+                [on.alias("i-r").alias("inc-recurse"), off.alias("no-i-r").alias("no-inc-recurse")]
+            }
+            _ => [on, off],
+        }
+    })
+}
+
+/// What the switches come to, in the order in which they were typed.
+pub(crate) fn apply(matches: &ArgMatches, options: &mut Options) {
+    let mut typed = Vec::new();
+    for switch in SWITCHES {
+        for (id, on) in [(switch.long.to_owned(), true), (off_id(switch), false)] {
+            // Not every command has every switch.
+            if matches.try_contains_id(&id).is_ok() {
+                typed.extend(matches.indices_of(&id).into_iter().flatten().map(|at| (at, switch, on)));
+            }
+        }
+    }
+    typed.sort_by_key(|(at, ..)| *at);
+    typed.into_iter().for_each(|(_, switch, on)| (switch.apply)(options, on));
+}

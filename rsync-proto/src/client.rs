@@ -1,0 +1,167 @@
+//! The public face: a [`Client`] lists and pulls.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::BytesMut;
+
+use crate::destination::Destination;
+pub use crate::driver::Timeouts;
+use crate::driver::{self, Connection};
+use crate::engine::Engine;
+use crate::error::{Error, Result};
+use crate::handshake::{Agreed, Credentials, Handshake, Outcome};
+#[cfg(feature = "fs")]
+use crate::local::{LocalTree, LocalTreeOptions};
+use crate::location::Location;
+use crate::options::Options;
+use crate::report::{Monitor, Progress, Report, Silent, Summary};
+use crate::session::Session;
+
+/// A server that computes checksums of large files says nothing meanwhile: its patience is ours times this.
+const CHECKSUM_PATIENCE: u32 = 10;
+
+/// A client for one location of a daemon. Every call makes a connection of its own.
+///
+/// Dropping the future of a call ends it: threads are waited for, and files that were not complete leave
+/// nothing behind.
+#[derive(Clone)]
+pub struct Client {
+    location: Location,
+    options: Options,
+    credentials: Option<Credentials>,
+    timeouts: Timeouts,
+    monitor: Arc<dyn Monitor>,
+    progress: Arc<Progress>,
+}
+
+impl Client {
+    /// A client with these options, without credentials, that reports to nobody.
+    pub fn new(location: Location, options: Options) -> Self {
+        Self {
+            location,
+            options,
+            credentials: None,
+            timeouts: Timeouts::default(),
+            monitor: Arc::new(Silent),
+            progress: Arc::default(),
+        }
+    }
+
+    /// User and password, for modules that want them.
+    pub fn credentials(mut self, credentials: Option<Credentials>) -> Self {
+        self.credentials = credentials;
+        self
+    }
+
+    /// How long to wait for the server.
+    pub fn timeouts(mut self, timeouts: Timeouts) -> Self {
+        self.timeouts = timeouts;
+        self
+    }
+
+    /// Who takes the reports.
+    pub fn monitor(mut self, monitor: Arc<dyn Monitor>) -> Self {
+        self.monitor = monitor;
+        self
+    }
+
+    /// Counters to look at while a pull runs.
+    pub fn progress(&self) -> Arc<Progress> {
+        Arc::clone(&self.progress)
+    }
+
+    /// The lines of the daemon's list of modules, with its message of the day in front, as it sends them
+    /// but for control characters.
+    ///
+    /// # Errors
+    /// No connection, a refusal, or a server that breaks the protocol.
+    pub async fn modules(&self) -> Result<Vec<String>> {
+        let location = Location { module: String::new(), path: String::new(), ..self.location.clone() };
+        let mut connection = Connection::open(&location, &self.timeouts).await?;
+        let handshake = Handshake::new(location, self.options.clone(), None, false);
+        let mut input = BytesMut::new();
+        let limit = self.timeouts.handshake;
+        match connection.shake_hands(handshake, limit, &mut input, &Silent).await? {
+            Outcome::Listed(lines) => Ok(lines),
+            Outcome::Agreed(_) => {
+                Err(Error::Violation("it began a transfer in place of a listing".to_owned()))
+            }
+        }
+    }
+
+    /// Reports each entry of the location ([`Report::Listed`]), without transferring anything.
+    ///
+    /// # Errors
+    /// As [`Self::pull`].
+    pub async fn list(&self) -> Result<Summary> {
+        let options = Options { dirs: true, links: true, ..self.options.clone() };
+        let (connection, agreed, input) = self.connect(&options, true).await?;
+        let take = |segment: &crate::flist::Segment| {
+            for entry in segment.iter().filter(|entry| !entry.is_duplicate()) {
+                self.monitor.report(&Report::Listed(entry));
+            }
+        };
+        let session = Session::new(&agreed);
+        driver::list(connection, session, input, take, self.idle(), &*self.monitor).await
+    }
+
+    /// Pulls the location into the directory `to`, whose last component is made if it is missing. A single
+    /// file may also be given a new name.
+    ///
+    /// # Errors
+    /// No connection, a refusal, a server that breaks the protocol, or a destination that cannot be written.
+    /// What failed with single entries is reported and counted in the [`Summary`].
+    #[cfg(feature = "fs")]
+    pub async fn pull(&self, to: &Path) -> Result<Summary> {
+        self.pull_into(|agreed| {
+            Ok(LocalTree::new(to, LocalTreeOptions { options: self.options.clone(), summer: agreed.summer }))
+        })
+        .await
+    }
+
+    /// Pulls the location into the destination that `make` returns, once it is known what was agreed on.
+    ///
+    /// # Errors
+    /// As [`Self::pull`].
+    pub async fn pull_into<D: Destination>(
+        &self,
+        make: impl FnOnce(&Agreed) -> Result<D>,
+    ) -> Result<Summary> {
+        let (connection, agreed, input) = self.connect(&self.options, false).await?;
+        let destination = make(&agreed)?;
+        let (monitor, progress) = (Arc::clone(&self.monitor), Arc::clone(&self.progress));
+        let mut engine = Engine::start(destination, &self.options, monitor, progress)?;
+        if !agreed.list.inc_recurse {
+            engine.one_segment();
+        }
+        let session = Session::new(&agreed);
+        driver::pull(connection, session, input, engine, self.idle(), &*self.monitor).await
+    }
+
+    async fn connect(
+        &self,
+        options: &Options,
+        list_only: bool,
+    ) -> Result<(Connection, Box<Agreed>, BytesMut)> {
+        options.check()?;
+        if self.location.module.is_empty() {
+            return Err(Error::Misuse("the source names no module, only a daemon".to_owned()));
+        }
+        let mut connection = Connection::open(&self.location, &self.timeouts).await?;
+        let credentials = self.credentials.clone();
+        let handshake = Handshake::new(self.location.clone(), options.clone(), credentials, list_only);
+        let mut input = BytesMut::new();
+        let limit = self.timeouts.handshake;
+        match connection.shake_hands(handshake, limit, &mut input, &*self.monitor).await? {
+            Outcome::Agreed(agreed) => Ok((connection, agreed, input)),
+            Outcome::Listed(_) => Err(Error::Violation("it listed modules in place of files".to_owned())),
+        }
+    }
+
+    fn idle(&self) -> Option<Duration> {
+        let factor = if self.options.checksum { CHECKSUM_PATIENCE } else { 1 };
+        self.timeouts.idle.map(|idle| idle * factor)
+    }
+}

@@ -1,0 +1,322 @@
+//! The loop of a transfer: bytes in, events to the engine; commands of the engine, bytes out; clocks.
+
+use std::io;
+use std::time::Duration;
+
+use bytes::{Buf, Bytes, BytesMut};
+use tokio::time::{Instant, MissedTickBehavior, interval};
+
+use super::connection::Connection;
+use super::pool::{Buffer, Pool};
+use crate::destination::Destination;
+use crate::engine::{Engine, Job, Said};
+use crate::error::{Clock, Error, Refused, Result};
+use crate::report::{Monitor, Report, Summary};
+use crate::session::{Command, Event, ServerStats, Session, Severity};
+
+/// How often clocks are looked at.
+const TICK: Duration = Duration::from_millis(500);
+/// More bytes than this are not collected for the server: it has to take what it was sent before.
+const OUTPUT_LIMIT: usize = 256 * 1024;
+
+/// The connection's side of a transfer.
+struct Pump<'a, T> {
+    connection: Connection,
+    session: Session<T>,
+    pool: Pool,
+    output: Bytes,
+    idle: Option<Duration>,
+    /// The server gives up after so long without a sign of life from here.
+    server_patience: Option<Duration>,
+    last_progress: Instant,
+    last_sent: Instant,
+    progress_at: u64,
+    last_error: Option<String>,
+    server_failed: bool,
+    server: Option<ServerStats>,
+    monitor: &'a dyn Monitor,
+}
+
+/// What woke the loop.
+enum Woke<S> {
+    Said(S),
+    Read(Bytes),
+    End,
+    Wrote,
+    Tick,
+}
+
+/// Carries a pull through to its end.
+pub(crate) async fn pull<D: Destination>(
+    connection: Connection,
+    session: Session<Job<D>>,
+    leftover: BytesMut,
+    mut engine: Engine<D>,
+    idle: Option<Duration>,
+    monitor: &dyn Monitor,
+) -> Result<Summary> {
+    let mut pump = Pump::new(connection, session, idle, monitor);
+    let mut buffer = None;
+    let mut ticks = ticks();
+    pump.feed(leftover.freeze(), |event| engine_takes(&mut engine, event))?;
+    engine.dispatch();
+    loop {
+        let woke = tokio::select! {
+            biased;
+            said = engine.said(), if pump.session.output_waiting() < OUTPUT_LIMIT => Woke::Said(said),
+            woke = pump.io(&mut buffer) => woke?,
+            _ = ticks.tick() => Woke::Tick,
+        };
+        match woke {
+            Woke::Said(said) => {
+                let mut said = Some(said);
+                while let Some(next) = said {
+                    match next {
+                        Said::Commands(commands) => pump.take_commands(commands),
+                        Said::Fatal(error) => return Err(error),
+                    }
+                    said = engine.said_already();
+                }
+            }
+            Woke::Read(chunk) => {
+                pump.feed(chunk, |event| engine_takes(&mut engine, event))?;
+                engine.dispatch();
+            }
+            Woke::End => {
+                pump.session.end_of_input().map_err(|error| pump.explain(error))?;
+                break;
+            }
+            Woke::Wrote => {}
+            Woke::Tick => pump.tick()?,
+        }
+        pump.send()?;
+    }
+    engine.finish()?;
+    Ok(pump.summary(engine.summary()))
+}
+
+/// Gives each segment to `take`, and asks for nothing.
+pub(crate) async fn list(
+    connection: Connection,
+    session: Session<()>,
+    leftover: BytesMut,
+    mut take: impl FnMut(&crate::flist::Segment),
+    idle: Option<Duration>,
+    monitor: &dyn Monitor,
+) -> Result<Summary> {
+    let mut pump = Pump::new(connection, session, idle, monitor);
+    let mut buffer = None;
+    let mut ticks = ticks();
+    let mut chunk = leftover.freeze();
+    loop {
+        let mut scanned = Vec::new();
+        pump.feed(chunk.split_off(0), |event| {
+            if let Event::Segment(segment) = event {
+                take(&segment);
+                scanned.push(Command::Scanned(segment.first_index()));
+            }
+        })?;
+        pump.take_commands(scanned);
+        pump.send()?;
+        let woke: Woke<()> = tokio::select! {
+            woke = pump.io(&mut buffer) => woke?,
+            _ = ticks.tick() => Woke::Tick,
+        };
+        match woke {
+            Woke::Read(bytes) => chunk = bytes,
+            Woke::Tick => pump.tick()?,
+            Woke::Wrote | Woke::Said(()) => {}
+            Woke::End => {
+                pump.session.end_of_input().map_err(|error| pump.explain(error))?;
+                return Ok(pump.summary(Summary::default()));
+            }
+        }
+    }
+}
+
+fn ticks() -> tokio::time::Interval {
+    let mut ticks = interval(TICK);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    ticks
+}
+
+fn engine_takes<D: Destination>(engine: &mut Engine<D>, event: Event<Job<D>>) {
+    match event {
+        Event::Segment(segment) => engine.segment(segment),
+        Event::ListEnd => engine.list_end(),
+        Event::FileBegins(job) => engine.file_begins(job),
+        Event::Literal(bytes) => engine.literal(bytes),
+        Event::Matched { offset, len } => engine.matched(offset, len),
+        Event::FileEnds(sum) => engine.file_ends(sum),
+        Event::Attributes(job) => engine.attributes(job),
+        Event::NotSent(job) => engine.not_sent(job),
+        Event::Message(..) | Event::ServerTimeout(_) | Event::Finished(_) => {}
+    }
+}
+
+impl<'a, T> Pump<'a, T> {
+    fn new(
+        connection: Connection,
+        session: Session<T>,
+        idle: Option<Duration>,
+        monitor: &'a dyn Monitor,
+    ) -> Self {
+        let now = Instant::now();
+        Self {
+            connection,
+            session,
+            pool: Pool::new(),
+            output: Bytes::new(),
+            idle,
+            server_patience: idle,
+            last_progress: now,
+            last_sent: now,
+            progress_at: 0,
+            last_error: None,
+            server_failed: false,
+            server: None,
+            monitor,
+        }
+    }
+
+    /// Parses a chunk to its end.
+    fn feed(&mut self, chunk: Bytes, mut take: impl FnMut(Event<T>)) -> Result<()> {
+        self.session.feed(chunk);
+        loop {
+            match self.session.poll() {
+                Ok(None) => return Ok(()),
+                Ok(Some(Event::Message(severity, text))) => self.message(severity, text),
+                Ok(Some(Event::ServerTimeout(seconds))) => self.server_timeout(seconds),
+                Ok(Some(Event::Finished(stats))) => self.server = stats,
+                Ok(Some(event)) => take(event),
+                Err(error) => return Err(self.explain(error)),
+            }
+        }
+    }
+
+    fn message(&mut self, severity: Severity, text: String) {
+        self.monitor.report(&Report::Server(severity, &text));
+        self.server_failed |= severity == Severity::Partial;
+        if matches!(severity, Severity::Error | Severity::Partial) {
+            self.last_error = Some(text);
+        }
+    }
+
+    /// The server's own timeout can only shorten ours.
+    fn server_timeout(&mut self, seconds: u32) {
+        let patience = Duration::from_secs(seconds.into());
+        if seconds > 0 && self.server_patience.is_none_or(|own| patience < own) {
+            self.server_patience = Some(patience);
+            self.idle = self.idle.map(|own| own.min(patience));
+        }
+    }
+
+    /// Adds the server's last words to an end that it does not explain itself.
+    fn explain(&self, error: Error) -> Error {
+        match (error, &self.last_error) {
+            (Error::Refused { kind: Refused::Transfer(code), .. }, Some(text)) => {
+                Error::Refused { kind: Refused::Transfer(code), message: text.clone() }
+            }
+            (error, _) => error,
+        }
+    }
+
+    fn take_commands(&mut self, commands: Vec<Command<T>>) {
+        commands.into_iter().for_each(|command| self.session.command(command));
+        self.last_progress = Instant::now();
+    }
+
+    /// Waits until the connection can read or write, and does it.
+    async fn io<S>(&mut self, buffer: &mut Option<Buffer>) -> Result<Woke<S>> {
+        let Self { connection, pool, output, .. } = self;
+        let read = async {
+            if buffer.is_none() {
+                *buffer = Some(pool.take().await);
+            }
+            connection.stream.readable().await
+        };
+        let ready = tokio::select! {
+            ready = read => ready.map(|()| true),
+            ready = connection.stream.writable(), if !output.is_empty() => ready.map(|()| false),
+        };
+        if !ready.map_err(|error| self.connection.broken(error))? {
+            self.send()?;
+            return Ok(Woke::Wrote);
+        }
+        let room = buffer.as_mut().expect("taken before reading").as_mut();
+        match self.connection.stream.try_read(room) {
+            Ok(0) => Ok(Woke::End),
+            Ok(len) => {
+                self.connection.received += len as u64;
+                let filled = buffer.take().expect("just read into").freeze(len);
+                Ok(Woke::Read(filled))
+            }
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(Woke::Wrote),
+            // A server that closes at once after its last words may reset what it did not read.
+            Err(error) if error.kind() == io::ErrorKind::ConnectionReset && self.session.is_finished() => {
+                Ok(Woke::End)
+            }
+            Err(error) => Err(self.connection.broken(error)),
+        }
+    }
+
+    /// Writes as much as the connection takes.
+    fn send(&mut self) -> Result<()> {
+        loop {
+            if self.output.is_empty() {
+                self.output = self.session.take_output();
+                if self.output.is_empty() {
+                    return Ok(());
+                }
+            }
+            match self.connection.stream.try_write(&self.output) {
+                Ok(len) => {
+                    self.connection.sent += len as u64;
+                    self.output.advance(len);
+                    self.last_sent = Instant::now();
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
+                // What the server still has to say is of more use than that it does not listen.
+                Err(error)
+                    if matches!(error.kind(), io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset) =>
+                {
+                    self.output.clear();
+                    return Ok(());
+                }
+                Err(error) => return Err(self.connection.broken(error)),
+            }
+        }
+    }
+
+    fn tick(&mut self) -> Result<()> {
+        let now = Instant::now();
+        let bytes = self.session.stream_bytes();
+        if bytes != self.progress_at || !self.session.is_waiting() {
+            self.progress_at = bytes;
+            self.last_progress = now;
+        }
+        if let Some(limit) = self.idle
+            && now - self.last_progress >= limit
+        {
+            return Err(Error::Timeout { clock: Clock::Idle, after: limit });
+        }
+        if self.server_patience.is_some_and(|patience| now - self.last_sent >= patience / 3)
+            && self.output.is_empty()
+        {
+            self.output = self.session.keep_alive();
+        }
+        Ok(())
+    }
+
+    fn summary(&self, local: Summary) -> Summary {
+        Summary {
+            list_bytes: self.session.list_bytes(),
+            bytes_sent: self.connection.sent,
+            bytes_received: self.connection.received,
+            server: self.server,
+            server_errors: self.session.io_error(),
+            server_failed: self.server_failed,
+            ..local
+        }
+    }
+}

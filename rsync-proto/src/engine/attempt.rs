@@ -1,0 +1,178 @@
+//! One try at getting a single entry right, whoever makes it: the generator on its walk, or a disk worker for
+//! a hard link whose group lost the file that it waited for.
+
+use super::shared::{Job, Shared};
+use crate::destination::{Destination, Failure, Verdict};
+use crate::flist::{EntryRef, SafePath};
+use crate::report::{Action, Changes};
+use crate::session::{Command, Request, Wanted};
+use crate::wire::flags::item;
+
+/// What a request counts for apart from its sums, in bytes.
+const REQUEST_COST: u64 = 2048;
+
+/// What a try came to.
+pub(super) struct Attempt<D: Destination> {
+    /// What the server has to be asked for.
+    pub(super) request: Option<Request<Job<D>>>,
+    /// Whether the entry is in place; nothing while its content is still to come.
+    pub(super) complete: Option<bool>,
+}
+
+impl<D: Destination> Shared<D> {
+    /// Compares an entry that is not a directory with what is there, and does what can be done at once.
+    pub(super) fn attempt(&self, mut job: Job<D>) -> Attempt<D> {
+        let handle = job.entry.clone();
+        let entry = handle.get();
+        let result = self.destination.look(job.dir.dir(), entry).and_then(|verdict| match verdict {
+            Verdict::Content { changes, .. } if self.options.dry_run => {
+                self.item(entry, Action::Received, changes, None);
+                self.count_transfer(entry.size());
+                Ok((None, Some(true)))
+            }
+            Verdict::Content { changes, basis } => {
+                job.changes = changes;
+                Ok((Some(self.content_request(job, basis.is_some())?), None))
+            }
+            Verdict::Same(changes) => Ok((self.same(job, entry, changes)?, Some(true))),
+            Verdict::Make(changes) => Ok((self.make(job, entry, changes)?, Some(true))),
+        });
+        match result {
+            Ok((request, complete)) => Attempt { request, complete },
+            Err(failure) => {
+                self.failed(failure);
+                Attempt { request: None, complete: Some(false) }
+            }
+        }
+    }
+
+    /// Content and kind are right: sets what else differs.
+    fn same(
+        &self,
+        mut job: Job<D>,
+        entry: EntryRef<'_>,
+        changes: Changes,
+    ) -> Result<Option<Request<Job<D>>>, Failure> {
+        if !changes.any() {
+            return Ok(None);
+        }
+        self.item(entry, Action::Touched, changes, None);
+        if self.lacks_attributes(entry, changes) {
+            job.changes = changes;
+            return Ok(Some(Self::attributes_request(job)));
+        }
+        if !self.options.dry_run {
+            self.destination.touch(job.dir.dir(), entry, changes)?;
+        }
+        Ok(None)
+    }
+
+    fn make(
+        &self,
+        mut job: Job<D>,
+        entry: EntryRef<'_>,
+        changes: Changes,
+    ) -> Result<Option<Request<Job<D>>>, Failure> {
+        if !self.options.dry_run {
+            self.destination.make(job.dir.dir(), entry)?;
+        }
+        self.item(entry, Action::Made, changes, None);
+        job.changes = Changes::NEW;
+        Ok(self.lacks_attributes(entry, Changes::NEW).then(|| Self::attributes_request(job)))
+    }
+
+    /// Whether values of extended attributes are needed that only the server has.
+    pub(super) fn lacks_attributes(&self, entry: EntryRef<'_>, changes: Changes) -> bool {
+        !self.options.dry_run
+            && changes.has(item::REPORT_XATTR | item::IS_NEW)
+            && entry.xattrs().is_some_and(|set| !set.is_complete())
+    }
+
+    /// The request for the content of a file. Reads its basis, if there is one.
+    pub(super) fn content_request(&self, mut job: Job<D>, basis: bool) -> Result<Request<Job<D>>, Failure> {
+        let handle = job.entry.clone();
+        let entry = handle.get();
+        let (layout, sums) = if basis && !self.options.whole_file {
+            self.destination.block_sums(job.dir.dir(), entry, job.again)?
+        } else {
+            Default::default()
+        };
+        job.with_basis = layout.count > 0;
+        job.cost = REQUEST_COST + sums.len() as u64;
+        Ok(Request {
+            index: job.index,
+            changes: job.changes.0,
+            wanted: Wanted::Content { layout, sums, size: entry.size() },
+            xattrs: entry.xattrs().filter(|set| !set.is_complete()).cloned(),
+            ticket: job,
+        })
+    }
+
+    /// The request for values of extended attributes that are missing here.
+    pub(super) fn attributes_request(mut job: Job<D>) -> Request<Job<D>> {
+        job.cost = REQUEST_COST;
+        let xattrs = job.entry.get().xattrs().cloned();
+        Request { index: job.index, changes: job.changes.0, wanted: Wanted::Attributes, xattrs, ticket: job }
+    }
+
+    /// Makes `entry` another name of the file at `leader`.
+    pub(super) fn link(&self, leader: &SafePath, dir: &D::Dir, entry: EntryRef<'_>) -> bool {
+        match self.destination.link(leader, dir, entry) {
+            Ok(Some(changes)) => {
+                self.item(entry, Action::Linked, changes, Some(leader));
+                true
+            }
+            Ok(None) => true,
+            Err(failure) => {
+                self.failed(failure);
+                false
+            }
+        }
+    }
+
+    /// An entry is finished. If others of its group of hard links waited for it, they are linked to it, or
+    /// one of them takes its place. Returns what the session has to know.
+    pub(super) fn settle_group(&self, entry: EntryRef<'_>, complete: bool) -> Vec<Command<Job<D>>> {
+        let Some(link) = entry.hard_link() else { return Vec::new() };
+        if complete {
+            return self.link_waiting(link.group, &entry.path());
+        }
+        let mut commands = Vec::new();
+        while let Some(next) = self.links.failed(link.group) {
+            let (handle, dir, index) = (next.entry.clone(), next.dir.clone(), next.index);
+            let Attempt { request, complete } = self.attempt(next);
+            let asked = request.is_some();
+            if let Some(request) = request {
+                // The request stands in for work that was let in before, so it does not wait.
+                self.requests.exceed(request.ticket.cost);
+                dir.enter();
+                commands.push(Command::Ask(request));
+            }
+            if let Some(complete) = complete {
+                self.done(handle.get(), if complete { handle.get().size() } else { 0 });
+            }
+            commands.push(Command::Release(index));
+            dir.leave(self);
+            if complete == Some(true) {
+                commands.extend(self.link_waiting(link.group, &handle.get().path()));
+                break;
+            }
+            if asked {
+                break;
+            }
+        }
+        commands
+    }
+
+    fn link_waiting(&self, group: u32, leader: &SafePath) -> Vec<Command<Job<D>>> {
+        let mut commands = Vec::new();
+        for job in self.links.ready(group, leader.clone()) {
+            let follower = job.entry.get();
+            let linked = self.link(leader, job.dir.dir(), follower);
+            self.done(follower, if linked { follower.size() } else { 0 });
+            commands.push(Command::Release(job.index));
+            job.dir.leave(self);
+        }
+        commands
+    }
+}

@@ -1,0 +1,285 @@
+//! The generator: walks the file list in order, compares each entry with the destination, does at once what
+//! needs no data, and asks for the rest.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::mpsc::Receiver;
+
+use super::attempt::Attempt;
+use super::dirs::Directory;
+use super::links::Role;
+use super::shared::{Job, Shared};
+use crate::destination::Destination;
+use crate::flist::{EntryHandle, EntryRef, HardLink, Kind, Segment};
+use crate::report::{Action, Changes, KindCounts, Progress};
+use crate::session::{Command, Request};
+
+/// So many commands are collected before the driver hears of them.
+const BATCH: usize = 64;
+
+/// Works on segments until there are no more.
+pub(super) fn run<D: Destination>(shared: &Arc<Shared<D>>, segments: &Receiver<Arc<Segment>>) {
+    let mut generator =
+        Generator { shared, commands: Vec::new(), announced: HashMap::new(), path: Vec::new(), root: None };
+    while let Ok(segment) = segments.recv() {
+        if shared.is_stopped() {
+            break;
+        }
+        generator.segment(&segment);
+        generator.flush();
+    }
+    generator.finish();
+}
+
+struct Generator<'a, D: Destination> {
+    shared: &'a Arc<Shared<D>>,
+    commands: Vec<Command<Job<D>>>,
+    /// Directories whose content comes in a later segment, by their number; nothing for those that could not
+    /// be made.
+    announced: HashMap<u32, Option<(EntryHandle, Changes)>>,
+    /// The directories from the root to where the walk is, with their numbers in the segment. With
+    /// incremental recursion, only the directory of the segment.
+    path: Vec<Level<D>>,
+    root: Option<Arc<Directory<D>>>,
+}
+
+struct Level<D: Destination> {
+    number: u32,
+    /// Nothing if it could not be made: then everything below it is passed over.
+    directory: Option<Arc<Directory<D>>>,
+}
+
+impl<D: Destination> Generator<'_, D> {
+    fn segment(&mut self, segment: &Arc<Segment>) {
+        self.count(segment);
+        let opened = match segment.directory() {
+            None => self.begin(segment),
+            Some(number) => {
+                self.shared.destination.learn(segment);
+                self.enter_announced(number, segment.first_index() - 1)
+            }
+        };
+        self.path.push(Level { number: 0, directory: opened });
+        for position in 0..segment.len() {
+            if self.shared.is_stopped() {
+                return;
+            }
+            let entry = segment.entry(position);
+            if !entry.is_duplicate() {
+                self.entry(&EntryHandle::new(segment, position), entry);
+            }
+            if self.commands.len() >= BATCH {
+                self.flush();
+            }
+        }
+        while self.path.pop().is_some_and(|level| self.leave(level)) {}
+        self.commands.push(Command::Scanned(segment.first_index()));
+    }
+
+    fn count(&self, segment: &Segment) {
+        let mut counts = KindCounts::default();
+        let mut sizes = (0, 0);
+        for entry in segment.iter().filter(|entry| !entry.is_duplicate()) {
+            counts.add(entry.kind());
+            sizes.0 += entry.size();
+            sizes.1 += entry.size() + entry.link_target().len() as u64;
+        }
+        self.shared.listed(&counts, sizes.1);
+        Progress::add(&self.shared.progress.bytes_listed, sizes.0);
+    }
+
+    /// The first segment: the root is opened, and stays open.
+    fn begin(&mut self, segment: &Arc<Segment>) -> Option<Arc<Directory<D>>> {
+        let dir = match self.shared.destination.begin(segment) {
+            Ok(dir) => dir,
+            Err(error) => {
+                self.shared.fatal(error);
+                return None;
+            }
+        };
+        let first = segment.iter().next().filter(EntryRef::is_root);
+        let entry = first.map(|entry| EntryHandle::new(segment, entry.position()));
+        let root = Arc::new(Directory::new(dir, entry, false));
+        self.root = Some(Arc::clone(&root));
+        root.enter();
+        Some(root)
+    }
+
+    /// The index before a segment's first stands for its directory, whose own entry may be gone by now.
+    fn enter_announced(&mut self, number: u32, index: u32) -> Option<Arc<Directory<D>>> {
+        let (handle, changes) = self.announced.remove(&number)??;
+        self.open(&handle, index, changes)
+    }
+
+    fn open(&mut self, handle: &EntryHandle, index: u32, changes: Changes) -> Option<Arc<Directory<D>>> {
+        if self.shared.directories.is_full(1) {
+            // Others can only finish what they have heard of.
+            self.flush();
+        }
+        self.shared.directories.enter(1);
+        match self.shared.destination.open_dir(handle.get(), changes) {
+            Ok(dir) => {
+                let directory = Arc::new(Directory::new(dir, Some(handle.clone()), true));
+                self.ask_directory_attributes(handle, index, &directory, changes);
+                Some(directory)
+            }
+            Err(failure) => {
+                self.shared.directories.leave(1);
+                self.shared.failed(failure);
+                None
+            }
+        }
+    }
+
+    /// A directory gets its attributes when it is left; until then it is kept by the request for values that
+    /// are missing.
+    fn ask_directory_attributes(
+        &mut self,
+        handle: &EntryHandle,
+        index: u32,
+        directory: &Arc<Directory<D>>,
+        changes: Changes,
+    ) {
+        if self.shared.lacks_attributes(handle.get(), changes) {
+            let job = Job::new(handle, index, directory, changes);
+            self.ask(Shared::attributes_request(job));
+        }
+    }
+
+    fn leave(&self, level: Level<D>) -> bool {
+        if let Some(directory) = level.directory {
+            directory.leave(self.shared);
+        }
+        true
+    }
+
+    /// The directory that an entry lies in; on the way to it, directories that the walk is through with are
+    /// left.
+    fn parent(&mut self, entry: EntryRef<'_>) -> Option<Arc<Directory<D>>> {
+        while self.path.last().is_some_and(|level| level.number != entry.parent_number()) {
+            let level = self.path.pop().expect("just looked at");
+            self.leave(level);
+        }
+        self.path.last().and_then(|level| level.directory.clone())
+    }
+
+    fn entry(&mut self, handle: &EntryHandle, entry: EntryRef<'_>) {
+        let parent = if entry.is_root() { self.root.clone() } else { self.parent(entry) };
+        let Some(parent) = parent else {
+            if let Some(number) = entry.announced_number() {
+                self.announced.insert(number, None);
+            }
+            self.shared.done(entry, 0);
+            return;
+        };
+        match entry.kind() {
+            Kind::Directory => self.directory(handle, entry, &parent),
+            kind => {
+                if let Some(reason) = self.passed_over(kind) {
+                    self.shared.skipped(entry, reason);
+                    self.shared.done(entry, 0);
+                } else {
+                    self.file(handle, entry, &parent);
+                }
+            }
+        }
+    }
+
+    fn passed_over(&self, kind: Kind) -> Option<&'static str> {
+        let options = &self.shared.options;
+        let wanted = match kind {
+            Kind::Symlink => options.links,
+            Kind::CharDevice | Kind::BlockDevice => options.devices,
+            Kind::Fifo | Kind::Socket => options.specials,
+            Kind::File | Kind::Directory => true,
+        };
+        (!wanted).then_some("skipping non-regular file")
+    }
+
+    fn directory(&mut self, handle: &EntryHandle, entry: EntryRef<'_>, parent: &Arc<Directory<D>>) {
+        let made = self.shared.destination.make_dir(parent.dir(), entry);
+        self.shared.done(entry, 0);
+        let changes = match made {
+            Ok(changes) => changes,
+            Err(failure) => {
+                self.shared.failed(failure);
+                self.remember(entry, None);
+                return;
+            }
+        };
+        if changes.any() {
+            let action = if changes.is_new() { Action::Made } else { Action::Touched };
+            self.shared.item(entry, action, changes, None);
+        }
+        if entry.is_root() {
+            self.ask_directory_attributes(handle, entry.index(), parent, changes);
+        } else {
+            self.remember(entry, Some((handle.clone(), changes)));
+        }
+    }
+
+    /// With incremental recursion a directory's content comes in a later segment; otherwise right now.
+    fn remember(&mut self, entry: EntryRef<'_>, made: Option<(EntryHandle, Changes)>) {
+        match entry.announced_number() {
+            Some(number) => {
+                self.announced.insert(number, made);
+            }
+            None => {
+                let directory = made.and_then(|(handle, changes)| self.open(&handle, entry.index(), changes));
+                self.path.push(Level { number: entry.own_number(), directory });
+            }
+        }
+    }
+
+    fn file(&mut self, handle: &EntryHandle, entry: EntryRef<'_>, parent: &Arc<Directory<D>>) {
+        let shared = self.shared;
+        let job = Job::new(handle, entry.index(), parent, Changes::default());
+        if let Some(HardLink { group, .. }) = entry.hard_link() {
+            match shared.links.join(group, || job.clone()) {
+                Role::Leader => {}
+                Role::Waiting => {
+                    parent.enter();
+                    self.commands.push(Command::Hold(entry.index()));
+                    return;
+                }
+                Role::Follower(leader) => {
+                    let linked = shared.link(&leader, parent.dir(), entry);
+                    shared.done(entry, if linked { entry.size() } else { 0 });
+                    return;
+                }
+            }
+        }
+        let Attempt { request, complete } = shared.attempt(job);
+        if let Some(request) = request {
+            self.ask(request);
+        }
+        if let Some(complete) = complete {
+            shared.done(entry, if complete { entry.size() } else { 0 });
+            let commands = shared.settle_group(entry, complete);
+            self.commands.extend(commands);
+        }
+    }
+
+    fn ask(&mut self, request: Request<Job<D>>) {
+        let cost = request.ticket.cost;
+        if self.shared.requests.is_full(cost) {
+            // Room comes only from requests that the driver knows of.
+            self.flush();
+        }
+        self.shared.requests.enter(cost);
+        request.ticket.dir.enter();
+        self.commands.push(Command::Ask(request));
+    }
+
+    fn flush(&mut self) {
+        self.shared.send(std::mem::take(&mut self.commands));
+    }
+
+    /// The list is over: the root is finished when everything below it is.
+    fn finish(&mut self) {
+        self.flush();
+        if let Some(root) = self.root.take() {
+            root.leave(self.shared);
+        }
+    }
+}

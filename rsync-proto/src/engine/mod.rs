@@ -1,0 +1,232 @@
+//! The threads that work on a pull: a generator that compares the file list with the destination and asks
+//! for what is missing, and a few disk workers that write what comes. The driver parses what the server
+//! sends and hands it on to them; they tell it what to ask for and what is finished.
+//!
+//! Every queue is bounded: requests by a [`Gate`], content by the pool of network buffers, open directories
+//! by a second gate. Nothing here waits for the network while it holds what the network waits for: workers
+//! give their buffers back before they wait, and the generator waits only for work that is under way.
+
+mod attempt;
+mod dirs;
+mod gate;
+mod generator;
+mod links;
+mod shared;
+mod worker;
+
+use std::sync::Arc;
+use std::sync::mpsc;
+use std::thread::{self, JoinHandle};
+
+use bytes::Bytes;
+use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+
+use crate::checksum::StrongSum;
+use crate::destination::Destination;
+use crate::error::{Error, Result};
+use crate::flist::Segment;
+use crate::options::Options;
+use crate::report::{Monitor, Progress, Summary};
+use crate::session::Command;
+pub(crate) use shared::Job;
+use shared::{Notice, Shared};
+use worker::Step;
+
+/// Disk workers: enough to keep a second core busy, few enough to keep writes in large pieces.
+const WORKERS: usize = 2;
+
+/// A pull's threads, and the way to them.
+pub(crate) struct Engine<D: Destination> {
+    shared: Arc<Shared<D>>,
+    notices: UnboundedReceiver<Notice<D>>,
+    segments: Option<mpsc::Sender<Arc<Segment>>>,
+    only_one: bool,
+    workers: Vec<Lane<D>>,
+    /// The worker that writes the file whose content is coming.
+    current: usize,
+    threads: Vec<JoinHandle<()>>,
+}
+
+/// What goes to one worker: collected while a chunk is parsed, then sent in one piece.
+struct Lane<D: Destination> {
+    sender: Option<mpsc::Sender<Vec<Step<D>>>>,
+    batch: Vec<Step<D>>,
+    load: Arc<worker::Load>,
+}
+
+/// What the engine has to say.
+pub(crate) enum Said<D: Destination> {
+    /// For the session.
+    Commands(Vec<Command<Job<D>>>),
+    /// The transfer cannot go on.
+    Fatal(Error),
+}
+
+impl<D: Destination> Engine<D> {
+    /// Starts the threads.
+    pub(crate) fn start(
+        destination: D,
+        options: &Options,
+        monitor: Arc<dyn Monitor>,
+        progress: Arc<Progress>,
+    ) -> Result<Self> {
+        let (sender, notices) = unbounded_channel();
+        let shared = Arc::new(Shared::new(destination, options.clone(), monitor, progress, sender));
+        let (segments, incoming) = mpsc::channel();
+        let mut engine = Self {
+            shared: Arc::clone(&shared),
+            notices,
+            segments: Some(segments),
+            only_one: false,
+            workers: Vec::new(),
+            current: 0,
+            threads: Vec::new(),
+        };
+        let generator = Arc::clone(&shared);
+        engine.spawn("generator", move || generator::run(&generator, &incoming))?;
+        for _ in 0..WORKERS {
+            let (sender, steps) = mpsc::channel();
+            let load = Arc::new(worker::Load::default());
+            let (shared, worker_load) = (Arc::clone(&shared), Arc::clone(&load));
+            engine.spawn("disk", move || worker::run(&shared, &steps, &worker_load))?;
+            engine.workers.push(Lane { sender: Some(sender), batch: Vec::new(), load });
+        }
+        Ok(engine)
+    }
+
+    fn spawn(&mut self, name: &str, run: impl FnOnce() + Send + 'static) -> Result<()> {
+        let thread = thread::Builder::new()
+            .name(name.to_owned())
+            .spawn(run)
+            .map_err(|source| Error::Local { action: "start a thread for", path: name.into(), source })?;
+        self.threads.push(thread);
+        Ok(())
+    }
+
+    /// The next thing that the engine has to say.
+    pub(crate) async fn said(&mut self) -> Said<D> {
+        match self.notices.recv().await {
+            Some(Notice::Commands(commands)) => Said::Commands(commands),
+            Some(Notice::Fatal(error)) => Said::Fatal(error),
+            None => unreachable!("the engine holds a sender itself"),
+        }
+    }
+
+    /// As [`Self::said`], if there is something already.
+    pub(crate) fn said_already(&mut self) -> Option<Said<D>> {
+        match self.notices.try_recv().ok()? {
+            Notice::Commands(commands) => Some(Said::Commands(commands)),
+            Notice::Fatal(error) => Some(Said::Fatal(error)),
+        }
+    }
+
+    /// The first segment is the whole list.
+    pub(crate) fn one_segment(&mut self) {
+        self.only_one = true;
+    }
+
+    /// A segment came.
+    pub(crate) fn segment(&mut self, segment: Arc<Segment>) {
+        if let Some(segments) = &self.segments {
+            // A generator that is gone has told why.
+            let _ = segments.send(segment);
+        }
+        if self.only_one {
+            self.list_end();
+        }
+    }
+
+    /// No further segment will come.
+    pub(crate) fn list_end(&mut self) {
+        self.segments = None;
+        self.shared.list_complete();
+    }
+
+    /// The content of a file begins: the worker with the least to do takes it.
+    pub(crate) fn file_begins(&mut self, job: Job<D>) {
+        let loads = self.workers.iter().map(|lane| lane.load.get());
+        self.current = loads.enumerate().min_by_key(|(_, load)| *load).map_or(0, |(worker, _)| worker);
+        self.push(Step::Begin(job));
+    }
+
+    /// The next bytes of the file that began.
+    pub(crate) fn literal(&mut self, bytes: Bytes) {
+        self.push(Step::Literal(bytes));
+    }
+
+    /// The next bytes of the file that began lie in its basis.
+    pub(crate) fn matched(&mut self, offset: u64, len: u32) {
+        self.push(Step::Matched { offset, len });
+    }
+
+    /// The file that began is complete.
+    pub(crate) fn file_ends(&mut self, sum: StrongSum) {
+        self.push(Step::End(sum));
+    }
+
+    /// The attributes of a file that were missing are here.
+    pub(crate) fn attributes(&mut self, job: Job<D>) {
+        self.push(Step::Attributes(job));
+    }
+
+    /// The server cannot send a file.
+    pub(crate) fn not_sent(&mut self, job: Job<D>) {
+        self.push(Step::NotSent(job));
+    }
+
+    fn push(&mut self, step: Step<D>) {
+        let lane = &mut self.workers[self.current];
+        lane.load.add(step.weight());
+        lane.batch.push(step);
+    }
+
+    /// A chunk is parsed: sends what was collected.
+    pub(crate) fn dispatch(&mut self) {
+        for lane in self.workers.iter_mut().filter(|lane| !lane.batch.is_empty()) {
+            if let Some(sender) = &lane.sender {
+                let _ = sender.send(std::mem::take(&mut lane.batch));
+            }
+        }
+    }
+
+    /// What was counted so far.
+    pub(crate) fn summary(&self) -> Summary {
+        self.shared.summary()
+    }
+
+    /// The transfer is over: waits until the threads have finished the last directories.
+    ///
+    /// # Errors
+    /// What made that impossible.
+    pub(crate) fn finish(&mut self) -> Result<()> {
+        self.join();
+        match self.said_already() {
+            Some(Said::Fatal(error)) => Err(error),
+            _ => Ok(()),
+        }
+    }
+
+    /// Ends the threads: they finish what they are at, and drop what they have of unfinished files.
+    pub(crate) fn stop(&mut self) {
+        self.shared.stop();
+        self.join();
+    }
+
+    fn join(&mut self) {
+        self.segments = None;
+        for lane in &mut self.workers {
+            lane.batch.clear();
+            lane.sender = None;
+        }
+        for thread in self.threads.drain(..) {
+            // A thread that panicked has shown its message; there is nothing to add here.
+            let _ = thread.join();
+        }
+    }
+}
+
+impl<D: Destination> Drop for Engine<D> {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}

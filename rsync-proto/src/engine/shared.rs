@@ -1,0 +1,218 @@
+//! What generator and disk workers share.
+
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use tokio::sync::mpsc::UnboundedSender;
+
+use super::dirs::Directory;
+use super::gate::Gate;
+use super::links::Links;
+use crate::destination::{Destination, Failure};
+use crate::error::Error;
+use crate::flist::{EntryHandle, EntryRef, Kind, SafePath};
+use crate::options::Options;
+use crate::report::{Action, Changes, Item, KindCounts, Monitor, Progress, Report, Summary};
+use crate::session::Command;
+
+/// Bytes of requests under way: sums that were sent, and for each request what it keeps busy.
+const REQUEST_BYTES: u64 = 8 * 1024 * 1024;
+/// Directories that are open at once: far below the usual limit of 1,024 files, far above the deepest path.
+const OPEN_DIRECTORIES: u64 = 600;
+
+/// Something that the server was asked for, or that waits for its group of hard links.
+pub(crate) struct Job<D: Destination> {
+    pub(super) entry: EntryHandle,
+    /// The index that it is asked for by: the entry's, or that of a segment's own directory.
+    pub(super) index: u32,
+    /// Where it lies; for a directory itself, that directory.
+    pub(super) dir: Arc<Directory<D>>,
+    pub(super) changes: Changes,
+    /// The content may refer to a basis.
+    pub(super) with_basis: bool,
+    /// It came damaged once.
+    pub(super) again: bool,
+    /// What its request counts for.
+    pub(super) cost: u64,
+}
+
+impl<D: Destination> Job<D> {
+    pub(super) fn new(entry: &EntryHandle, index: u32, dir: &Arc<Directory<D>>, changes: Changes) -> Self {
+        let (entry, dir) = (entry.clone(), Arc::clone(dir));
+        Self { entry, index, dir, changes, with_basis: false, again: false, cost: 0 }
+    }
+}
+
+impl<D: Destination> Clone for Job<D> {
+    fn clone(&self) -> Self {
+        Self { entry: self.entry.clone(), dir: Arc::clone(&self.dir), ..*self }
+    }
+}
+
+/// What goes to the driver.
+pub(super) enum Notice<D: Destination> {
+    Commands(Vec<Command<Job<D>>>),
+    Fatal(Error),
+}
+
+pub(super) struct Shared<D: Destination> {
+    pub(super) destination: D,
+    pub(super) options: Options,
+    monitor: Arc<dyn Monitor>,
+    pub(super) progress: Arc<Progress>,
+    notices: UnboundedSender<Notice<D>>,
+    pub(super) requests: Gate,
+    pub(super) directories: Gate,
+    pub(super) links: Links<D>,
+    stopped: AtomicBool,
+    counters: Counters,
+}
+
+#[derive(Default)]
+struct Counters {
+    listed: Mutex<KindCounts>,
+    created: Mutex<KindCounts>,
+    total_size: AtomicU64,
+    transferred: AtomicU64,
+    transferred_size: AtomicU64,
+    literal: AtomicU64,
+    matched: AtomicU64,
+    failed: AtomicU64,
+}
+
+impl<D: Destination> Shared<D> {
+    pub(super) fn new(
+        destination: D,
+        options: Options,
+        monitor: Arc<dyn Monitor>,
+        progress: Arc<Progress>,
+        notices: UnboundedSender<Notice<D>>,
+    ) -> Self {
+        Self {
+            destination,
+            options,
+            monitor,
+            progress,
+            notices,
+            requests: Gate::new(REQUEST_BYTES),
+            directories: Gate::new(OPEN_DIRECTORIES),
+            links: Links::default(),
+            stopped: AtomicBool::new(false),
+            counters: Counters::default(),
+        }
+    }
+
+    /// Everything that waits wakes up, and nothing new is begun.
+    pub(super) fn stop(&self) {
+        self.stopped.store(true, Ordering::Relaxed);
+        self.requests.close();
+        self.directories.close();
+    }
+
+    pub(super) fn is_stopped(&self) -> bool {
+        self.stopped.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn list_complete(&self) {
+        self.progress.list_complete.store(true, Ordering::Relaxed);
+    }
+
+    pub(super) fn send(&self, commands: Vec<Command<Job<D>>>) {
+        if !commands.is_empty() {
+            // The driver is gone only when the transfer is over.
+            let _ = self.notices.send(Notice::Commands(commands));
+        }
+    }
+
+    pub(super) fn fatal(&self, error: Error) {
+        let _ = self.notices.send(Notice::Fatal(error));
+    }
+
+    /// Something about one entry failed; if nothing else can succeed any more, the transfer ends.
+    pub(super) fn failed(&self, failure: Failure) {
+        self.counters.failed.fetch_add(1, Ordering::Relaxed);
+        if failure.is_fatal() {
+            let Failure { action, path, source } = failure;
+            let path = std::path::PathBuf::from(path.to_string());
+            self.fatal(Error::Local { action, path, source });
+        } else {
+            self.monitor.report(&Report::Failed(&failure.to_string()));
+        }
+    }
+
+    /// Something about one entry failed, in the words of `message`.
+    pub(super) fn failed_with(&self, message: &str) {
+        self.counters.failed.fetch_add(1, Ordering::Relaxed);
+        self.monitor.report(&Report::Failed(message));
+    }
+
+    pub(super) fn warn(&self, message: &str) {
+        self.monitor.report(&Report::Warning(message));
+    }
+
+    pub(super) fn skipped(&self, entry: EntryRef<'_>, reason: &'static str) {
+        self.monitor.report(&Report::Skipped(entry, reason));
+    }
+
+    /// Reports an entry, and counts it if it is new.
+    pub(super) fn item(
+        &self,
+        entry: EntryRef<'_>,
+        action: Action,
+        changes: Changes,
+        link_to: Option<&SafePath>,
+    ) {
+        if changes.is_new() {
+            self.counters.created.lock().expect("no thread panics with the lock").add(entry.kind());
+        }
+        self.monitor.report(&Report::Item(Item { entry, action, changes, link_to }));
+    }
+
+    /// Counts the entries of a segment.
+    pub(super) fn listed(&self, counts: &KindCounts, size: u64) {
+        let mut listed = self.counters.listed.lock().expect("no thread panics with the lock");
+        listed.files += counts.files;
+        listed.directories += counts.directories;
+        listed.symlinks += counts.symlinks;
+        listed.devices += counts.devices;
+        listed.specials += counts.specials;
+        self.counters.total_size.fetch_add(size, Ordering::Relaxed);
+        Progress::add(&self.progress.entries_listed, counts.total());
+    }
+
+    /// An entry is finished, well or not.
+    pub(super) fn done(&self, entry: EntryRef<'_>, in_place: u64) {
+        Progress::add(&self.progress.entries_done, 1);
+        if entry.kind() == Kind::File && in_place > 0 {
+            Progress::add(&self.progress.bytes_done, in_place);
+        }
+    }
+
+    pub(super) fn count_content(&self, literal: u64, matched: u64) {
+        self.counters.literal.fetch_add(literal, Ordering::Relaxed);
+        self.counters.matched.fetch_add(matched, Ordering::Relaxed);
+        Progress::add(&self.progress.bytes_done, literal + matched);
+    }
+
+    pub(super) fn count_transfer(&self, size: u64) {
+        self.counters.transferred.fetch_add(1, Ordering::Relaxed);
+        self.counters.transferred_size.fetch_add(size, Ordering::Relaxed);
+    }
+
+    pub(super) fn summary(&self) -> Summary {
+        let counters = &self.counters;
+        let get = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        Summary {
+            listed: *counters.listed.lock().expect("no thread panics with the lock"),
+            created: *counters.created.lock().expect("no thread panics with the lock"),
+            transferred: get(&counters.transferred),
+            total_size: get(&counters.total_size),
+            transferred_size: get(&counters.transferred_size),
+            literal: get(&counters.literal),
+            matched: get(&counters.matched),
+            failed: get(&counters.failed),
+            ..Summary::default()
+        }
+    }
+}

@@ -1,0 +1,219 @@
+//! A disk worker: writes the content of files as it comes, one file after the other, and finishes them.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, TryRecvError};
+
+use bytes::Bytes;
+
+use super::shared::{Job, Shared};
+use crate::checksum::StrongSum;
+use crate::destination::{Destination, Failure, Received, Sink};
+use crate::flist::Kind;
+use crate::report::Action;
+use crate::session::Command;
+
+/// One thing to do.
+pub(super) enum Step<D: Destination> {
+    Begin(Job<D>),
+    Literal(Bytes),
+    Matched { offset: u64, len: u32 },
+    End(StrongSum),
+    Attributes(Job<D>),
+    NotSent(Job<D>),
+}
+
+impl<D: Destination> Step<D> {
+    /// A rough measure of the time that it takes, in bytes written.
+    pub(super) fn weight(&self) -> u64 {
+        match self {
+            Step::Begin(_) | Step::Attributes(_) => 32 * 1024,
+            Step::Literal(bytes) => bytes.len() as u64,
+            Step::Matched { len, .. } => u64::from(*len),
+            Step::End(_) | Step::NotSent(_) => 0,
+        }
+    }
+}
+
+/// What waits for a worker.
+#[derive(Default)]
+pub(super) struct Load(AtomicU64);
+
+impl Load {
+    pub(super) fn add(&self, weight: u64) {
+        self.0.fetch_add(weight, Ordering::Relaxed);
+    }
+
+    pub(super) fn get(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// Works on batches of steps until there are no more.
+pub(super) fn run<D: Destination>(shared: &Arc<Shared<D>>, batches: &Receiver<Vec<Step<D>>>, load: &Load) {
+    let mut worker = Worker { shared, file: None, commands: Vec::new() };
+    loop {
+        let batch = match batches.try_recv() {
+            Ok(batch) => batch,
+            Err(TryRecvError::Disconnected) => break,
+            Err(TryRecvError::Empty) => {
+                // The network may be waiting for the buffers that the file still holds, and the server for
+                // what is finished.
+                worker.flush();
+                match batches.recv() {
+                    Ok(batch) => batch,
+                    Err(_) => break,
+                }
+            }
+        };
+        for step in batch {
+            if shared.is_stopped() {
+                return;
+            }
+            let weight = step.weight();
+            worker.step(step);
+            load.0.fetch_sub(weight, Ordering::Relaxed);
+        }
+    }
+    worker.flush();
+}
+
+struct Worker<'a, D: Destination> {
+    shared: &'a Arc<Shared<D>>,
+    file: Option<Open<D>>,
+    commands: Vec<Command<Job<D>>>,
+}
+
+/// The file whose content comes.
+struct Open<D: Destination> {
+    job: Job<D>,
+    /// Nothing after a failure: the rest of the content is dropped.
+    sink: Option<D::Sink>,
+    literal: u64,
+    matched: u64,
+}
+
+impl<D: Destination> Worker<'_, D> {
+    fn step(&mut self, step: Step<D>) {
+        match step {
+            Step::Begin(job) => self.begin(job),
+            Step::Literal(bytes) => {
+                let len = bytes.len() as u64;
+                self.content(len, 0, |sink| sink.literal(bytes));
+            }
+            Step::Matched { offset, len } => self.content(0, len.into(), |sink| sink.matched(offset, len)),
+            Step::End(sum) => self.end(&sum),
+            Step::Attributes(job) => self.attributes(job),
+            Step::NotSent(job) => {
+                let name = job.entry.get().path();
+                self.shared.failed_with(&format!("the server could not send {name}"));
+                self.settle(job, false);
+            }
+        }
+    }
+
+    fn begin(&mut self, job: Job<D>) {
+        let handle = job.entry.clone();
+        let opened = job.dir.receive(self.shared, handle.get(), job.with_basis);
+        let sink = self.ok(opened);
+        self.file = Some(Open { job, sink, literal: 0, matched: 0 });
+    }
+
+    fn ok<T>(&self, result: Result<T, Failure>) -> Option<T> {
+        result.map_err(|failure| self.shared.failed(failure)).ok()
+    }
+
+    fn content(
+        &mut self,
+        literal: u64,
+        matched: u64,
+        store: impl FnOnce(&mut D::Sink) -> std::io::Result<()>,
+    ) {
+        let open = self.file.as_mut().expect("content belongs to a file");
+        open.literal += literal;
+        open.matched += matched;
+        self.shared.count_content(literal, matched);
+        let Some(sink) = &mut open.sink else { return };
+        if let Err(error) = store(sink) {
+            open.sink = None;
+            self.shared.failed(Failure::new("write", open.job.entry.get().path(), error));
+        }
+    }
+
+    fn end(&mut self, sum: &StrongSum) {
+        let Open { job, sink, .. } = self.file.take().expect("an end belongs to a file");
+        let handle = job.entry.clone();
+        let entry = handle.get();
+        self.shared.count_transfer(entry.size());
+        let Some(sink) = sink else { return self.settle(job, false) };
+        match self.ok(sink.finish(sum, entry)) {
+            Some(Received::Complete) => {
+                self.shared.item(entry, Action::Received, job.changes, None);
+                self.settle(job, true);
+            }
+            Some(Received::Mismatch) if !job.again => self.ask_again(job),
+            Some(Received::Mismatch) => {
+                let path = entry.path();
+                self.shared.failed_with(&format!(
+                    "{path} came twice with a wrong checksum and was not kept; it may be changing on the server"
+                ));
+                self.settle(job, false);
+            }
+            None => self.settle(job, false),
+        }
+    }
+
+    /// The second try asks with block sums of full length. What the first request held goes over to it.
+    fn ask_again(&mut self, job: Job<D>) {
+        let path = job.entry.get().path();
+        self.shared.warn(&format!("{path} came with a wrong checksum; asking for it again"));
+        let (index, cost) = (job.index, job.cost);
+        let again = Job { again: true, ..job.clone() };
+        match self.shared.content_request(again, job.with_basis) {
+            Ok(mut request) => {
+                request.ticket.cost = cost;
+                self.commands.extend([Command::Ask(request), Command::Release(index)]);
+            }
+            Err(failure) => {
+                self.shared.failed(failure);
+                self.settle(job, false);
+            }
+        }
+    }
+
+    fn attributes(&mut self, job: Job<D>) {
+        let handle = job.entry.clone();
+        let entry = handle.get();
+        // A directory gets its attributes when the last one leaves it.
+        if entry.kind() != Kind::Directory {
+            let set = self.shared.destination.touch(job.dir.dir(), entry, job.changes);
+            self.ok(set);
+        }
+        self.release(&job);
+    }
+
+    /// A file is finished, well or not, and with it perhaps its group of hard links.
+    fn settle(&mut self, job: Job<D>, complete: bool) {
+        let handle = job.entry.clone();
+        self.shared.done(handle.get(), 0);
+        let commands = self.shared.settle_group(handle.get(), complete);
+        self.commands.extend(commands);
+        self.release(&job);
+    }
+
+    fn release(&mut self, job: &Job<D>) {
+        self.commands.push(Command::Release(job.index));
+        self.shared.requests.leave(job.cost);
+        job.dir.leave(self.shared);
+    }
+
+    fn flush(&mut self) {
+        if let Some(open) = &mut self.file
+            && let Some(Err(error)) = open.sink.as_mut().map(Sink::flush)
+        {
+            open.sink = None;
+            self.shared.failed(Failure::new("write", open.job.entry.get().path(), error));
+        }
+        self.shared.send(std::mem::take(&mut self.commands));
+    }
+}

@@ -1,0 +1,96 @@
+//! Opening directories below the root, confined to it.
+
+use std::ffi::OsStr;
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use rustix::fs::{Mode, OFlags, ResolveFlags, openat, openat2};
+use rustix::io::Errno;
+
+use crate::flist::SafePath;
+
+/// How directories are opened: for reading, so that attributes can be set through the handle.
+const DIRECTORY: OFlags =
+    OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
+
+/// The root of a destination.
+#[derive(Debug)]
+pub(super) struct Root {
+    fd: OwnedFd,
+    /// The kernel, or a filter on system calls, knows no `openat2`.
+    by_component: AtomicBool,
+}
+
+impl Root {
+    pub(super) fn new(fd: OwnedFd) -> Self {
+        Self { fd, by_component: AtomicBool::new(false) }
+    }
+
+    /// Opens a directory below the root. A symlink anywhere in its path is an error.
+    pub(super) fn open(&self, path: &SafePath) -> io::Result<OwnedFd> {
+        if path.is_root() {
+            return Ok(openat(&self.fd, c".", DIRECTORY, Mode::empty())?);
+        }
+        if !self.by_component.load(Ordering::Relaxed) {
+            let confined = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS;
+            match openat2(&self.fd, path.as_bytes(), DIRECTORY, Mode::empty(), confined) {
+                Err(Errno::NOSYS | Errno::PERM) => self.by_component.store(true, Ordering::Relaxed),
+                // Something was renamed while the kernel looked; the walk below cannot be fooled by it.
+                Err(Errno::AGAIN) => {}
+                other => return Ok(other?),
+            }
+        }
+        let mut at: Option<OwnedFd> = None;
+        for name in path.components() {
+            let parent = at.as_ref().map_or(self.fd.as_fd(), AsFd::as_fd);
+            at = Some(openat(parent, name, DIRECTORY, Mode::empty())?);
+        }
+        Ok(at.expect("a path below the root has components"))
+    }
+}
+
+impl AsFd for Root {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.fd.as_fd()
+    }
+}
+
+/// Opens the directory that a caller named, following symlinks: the path is the caller's own.
+pub(super) fn open_root(path: &std::path::Path) -> io::Result<OwnedFd> {
+    let flags = DIRECTORY.difference(OFlags::NOFOLLOW);
+    Ok(openat(rustix::fs::CWD, path, flags, Mode::empty())?)
+}
+
+/// A name for something that will be renamed to `name`: beside it, hidden, and unlikely to be there.
+pub(super) fn temporary_name(name: &[u8]) -> Vec<u8> {
+    const SUFFIX: usize = 8;
+    let kept = &name[..name.len().min(crate::limits::MAX_NAME - SUFFIX - 2)];
+    let mut temporary = Vec::with_capacity(kept.len() + SUFFIX + 2);
+    temporary.push(b'.');
+    temporary.extend_from_slice(kept);
+    temporary.push(b'.');
+    temporary.extend_from_slice(&random_letters::<SUFFIX>());
+    temporary
+}
+
+fn random_letters<const N: usize>() -> [u8; N] {
+    use std::hash::{BuildHasher, RandomState};
+    use std::sync::LazyLock;
+    use std::sync::atomic::AtomicU64;
+    static KEYS: LazyLock<RandomState> = LazyLock::new(RandomState::new);
+    static COUNT: AtomicU64 = AtomicU64::new(0);
+    const LETTERS: &[u8; 32] = b"abcdefghijklmnopqrstuvwxyz234567";
+    let mut bits = KEYS.hash_one(COUNT.fetch_add(1, Ordering::Relaxed));
+    std::array::from_fn(|_| {
+        let letter = LETTERS[(bits & 31) as usize];
+        bits >>= 5;
+        letter
+    })
+}
+
+/// A component as the standard library wants it.
+pub(super) fn as_os(name: &[u8]) -> &OsStr {
+    OsStr::from_bytes(name)
+}

@@ -1,0 +1,16 @@
+//! A destination on this machine.
+//!
+//! Everything happens relative to handles on directories, which are opened so that no symlink is followed
+//! and nothing outside the root is reached; never by joined path strings. A file is written beside its place
+//! under a temporary name, verified, given its attributes, and renamed.
+
+mod acl;
+mod attributes;
+mod handle;
+mod ids;
+mod node;
+mod sink;
+mod tree;
+mod xattr;
+
+pub use tree::{LocalTree, LocalTreeOptions};

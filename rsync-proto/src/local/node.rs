@@ -1,0 +1,146 @@
+//! One file, held by a handle: attributes are read and set through the handle, so that they cannot land on
+//! something that took the file's place. Symlinks, devices and the like are held without being opened; where
+//! the kernel wants a path for them, it gets the handle's own under `/proc/self/fd`.
+
+use std::io;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+
+use rustix::fs::{
+    AtFlags, Gid, Mode, OFlags, Stat, Timespec, Timestamps, UTIME_OMIT, Uid, XattrFlags, chmodat, chownat,
+    fchmod, fchown, fgetxattr, flistxattr, fremovexattr, fsetxattr, fstat, futimens, getxattr, listxattr,
+    openat, removexattr, setxattr, utimensat,
+};
+use rustix::io::Errno;
+
+use crate::flist::Kind;
+
+/// A file and how it is held.
+pub(super) struct Node<F> {
+    fd: F,
+    /// Held without being opened.
+    path_only: bool,
+}
+
+impl Node<OwnedFd> {
+    /// Holds the file `name` of the directory `dir`, which was seen to be of this kind.
+    pub(super) fn open(dir: BorrowedFd<'_>, name: &[u8], kind: Kind) -> io::Result<Self> {
+        if matches!(kind, Kind::File | Kind::Directory) {
+            // Without blocking, in case a FIFO stands there by now.
+            let flags =
+                OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
+            match openat(dir, name, flags, Mode::empty()) {
+                Ok(fd) => return Ok(Self { fd, path_only: false }),
+                Err(Errno::ACCESS | Errno::PERM) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        Ok(Self { fd: openat(dir, name, flags, Mode::empty())?, path_only: true })
+    }
+}
+
+impl<'fd> Node<BorrowedFd<'fd>> {
+    /// A file that is open.
+    pub(super) fn borrowed(fd: BorrowedFd<'fd>) -> Self {
+        Self { fd, path_only: false }
+    }
+}
+
+impl<F: AsFd> Node<F> {
+    fn proc_path(&self) -> String {
+        format!("/proc/self/fd/{}", self.fd.as_fd().as_raw_fd())
+    }
+
+    pub(super) fn stat(&self) -> io::Result<Stat> {
+        Ok(fstat(&self.fd)?)
+    }
+
+    pub(super) fn set_owner(&self, uid: Option<u32>, gid: Option<u32>) -> io::Result<()> {
+        let (uid, gid) = (uid.map(Uid::from_raw), gid.map(Gid::from_raw));
+        Ok(if self.path_only {
+            chownat(&self.fd, c"", uid, gid, AtFlags::EMPTY_PATH)?
+        } else {
+            fchown(&self.fd, uid, gid)?
+        })
+    }
+
+    pub(super) fn set_mode(&self, permissions: u32) -> io::Result<()> {
+        let mode = Mode::from_raw_mode(permissions);
+        Ok(if self.path_only {
+            chmodat(rustix::fs::CWD, self.proc_path(), mode, AtFlags::empty())?
+        } else {
+            fchmod(&self.fd, mode)?
+        })
+    }
+
+    pub(super) fn set_mtime(&self, seconds: i64, nanoseconds: u32) -> io::Result<()> {
+        let times = Timestamps {
+            last_access: Timespec { tv_sec: 0, tv_nsec: UTIME_OMIT },
+            last_modification: Timespec { tv_sec: seconds, tv_nsec: nanoseconds.into() },
+        };
+        Ok(if self.path_only {
+            utimensat(&self.fd, c"", &times, AtFlags::EMPTY_PATH)?
+        } else {
+            futimens(&self.fd, &times)?
+        })
+    }
+
+    /// Names of the extended attributes, each with a NUL behind it.
+    pub(super) fn xattr_names(&self) -> io::Result<Vec<u8>> {
+        match grow(|buffer| {
+            if self.path_only { listxattr(self.proc_path(), buffer) } else { flistxattr(&self.fd, buffer) }
+        }) {
+            // File systems without extended attributes have none to list.
+            Err(Errno::OPNOTSUPP) => Ok(Vec::new()),
+            other => Ok(other?),
+        }
+    }
+
+    /// The value of an extended attribute, if there is one of this name.
+    pub(super) fn xattr(&self, name: &[u8]) -> io::Result<Option<Vec<u8>>> {
+        match grow(|buffer| {
+            if self.path_only {
+                getxattr(self.proc_path(), name, buffer)
+            } else {
+                fgetxattr(&self.fd, name, buffer)
+            }
+        }) {
+            Ok(value) => Ok(Some(value)),
+            Err(Errno::NODATA | Errno::OPNOTSUPP) => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    pub(super) fn set_xattr(&self, name: &[u8], value: &[u8]) -> io::Result<()> {
+        Ok(if self.path_only {
+            setxattr(self.proc_path(), name, value, XattrFlags::empty())?
+        } else {
+            fsetxattr(&self.fd, name, value, XattrFlags::empty())?
+        })
+    }
+
+    /// Removes an extended attribute, if it is there.
+    pub(super) fn remove_xattr(&self, name: &[u8]) -> io::Result<()> {
+        let removed =
+            if self.path_only { removexattr(self.proc_path(), name) } else { fremovexattr(&self.fd, name) };
+        match removed {
+            Err(Errno::NODATA | Errno::OPNOTSUPP) | Ok(()) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
+    }
+}
+
+/// Reads something of unknown length: most often it is short.
+fn grow(read: impl Fn(&mut [u8]) -> rustix::io::Result<usize>) -> rustix::io::Result<Vec<u8>> {
+    let mut small = [0u8; 512];
+    match read(&mut small) {
+        Ok(len) => return Ok(small[..len].to_vec()),
+        Err(Errno::RANGE) => {}
+        Err(error) => return Err(error),
+    }
+    // The kernel's own limit for lists and values.
+    let mut large = vec![0; 64 * 1024];
+    let len = read(&mut large)?;
+    large.truncate(len);
+    Ok(large)
+}

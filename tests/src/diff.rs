@@ -1,0 +1,199 @@
+//! How two pictures of trees differ, one line for each difference.
+//!
+//! The first tree is called expected, the second found. Identities are never compared here.
+
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+
+use crate::at::Time;
+use crate::snapshot::{Entry, Kind, MOMENT, Snapshot};
+
+/// How many differences a failing test prints.
+const SHOWN: usize = 40;
+
+/// An aspect that a comparison may leave out, because the options under test do not keep it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Aspect {
+    /// The twelve bits.
+    Modes,
+    /// User and group.
+    Owners,
+    /// Times of everything.
+    Times,
+    /// Times of directories only.
+    DirectoryTimes,
+    /// Times of symbolic links only.
+    SymlinkTimes,
+    /// Extended attributes except ACLs.
+    Xattrs,
+    /// ACLs.
+    Acls,
+    /// Which names share an inode.
+    HardLinks,
+    /// What files hold.
+    Contents,
+}
+
+/// All differences.
+#[must_use]
+pub fn diff(expected: &Snapshot, found: &Snapshot) -> Vec<String> {
+    diff_except(&[], expected, found)
+}
+
+/// All differences in aspects that are not left out.
+#[must_use]
+pub fn diff_except(left_out: &[Aspect], expected: &Snapshot, found: &Snapshot) -> Vec<String> {
+    let mut lines = Vec::new();
+    let paths: BTreeSet<&Vec<u8>> = expected.entries.keys().chain(found.entries.keys()).collect();
+    for path in paths {
+        let name = shown(path);
+        match (expected.entries.get(path), found.entries.get(path)) {
+            (Some(a), Some(b)) => {
+                for difference in differences(left_out, a, b) {
+                    lines.push(format!("{name}: {difference}"));
+                }
+            }
+            (Some(a), None) => lines.push(format!("{name}: missing, expected {}", shown_kind(&a.kind))),
+            (None, Some(b)) => lines.push(format!("{name}: not expected, found {}", shown_kind(&b.kind))),
+            (None, None) => {}
+        }
+    }
+    if !left_out.contains(&Aspect::HardLinks) {
+        lines.extend(link_differences(expected, found));
+    }
+    lines
+}
+
+/// Fails the test unless the trees are the same.
+///
+/// # Panics
+/// With the first differences.
+pub fn assert_same(what: &str, expected: &Snapshot, found: &Snapshot) {
+    assert_same_except(&[], what, expected, found);
+}
+
+/// Fails the test unless the trees are the same but for what is left out.
+///
+/// # Panics
+/// With the first differences.
+pub fn assert_same_except(left_out: &[Aspect], what: &str, expected: &Snapshot, found: &Snapshot) {
+    let lines = diff_except(left_out, expected, found);
+    assert!(lines.is_empty(), "{what}: the trees were expected to be the same\n{}", summary(&lines));
+}
+
+/// The first lines, and how many more there are.
+#[must_use]
+pub fn summary(lines: &[String]) -> String {
+    let mut text = lines[..lines.len().min(SHOWN)].join("\n");
+    if lines.len() > SHOWN {
+        let _ = write!(text, "\n… and {} more", lines.len() - SHOWN);
+    }
+    text
+}
+
+fn differences(left_out: &[Aspect], expected: &Entry, found: &Entry) -> Vec<String> {
+    let wanted = |aspect| !left_out.contains(&aspect);
+    let mut lines = Vec::new();
+    let mut compare = |what: &str, a: &dyn std::fmt::Display, b: &dyn std::fmt::Display| {
+        lines.push(format!("{what} expected {a}, found {b}"));
+    };
+    if std::mem::discriminant(&expected.kind) != std::mem::discriminant(&found.kind) {
+        compare("kind", &shown_kind(&expected.kind), &shown_kind(&found.kind));
+        return lines;
+    }
+    let is_file = matches!(expected.kind, Kind::File { .. });
+    if expected.kind != found.kind && (!is_file || wanted(Aspect::Contents)) {
+        compare("it is", &shown_kind(&expected.kind), &shown_kind(&found.kind));
+    }
+    if expected.mode != found.mode && wanted(Aspect::Modes) {
+        compare("mode", &format!("{:04o}", expected.mode), &format!("{:04o}", found.mode));
+    }
+    if wanted(Aspect::Owners) {
+        if expected.user != found.user {
+            compare("user", &expected.user, &found.user);
+        }
+        if expected.group != found.group {
+            compare("group", &expected.group, &found.group);
+        }
+    }
+    let time_wanted = wanted(Aspect::Times)
+        && match expected.kind {
+            Kind::Directory => wanted(Aspect::DirectoryTimes),
+            Kind::Symlink(_) => wanted(Aspect::SymlinkTimes),
+            _ => true,
+        };
+    if expected.time != found.time && time_wanted {
+        let shown = |time: Time| match time {
+            MOMENT => "that of the test".to_owned(),
+            (seconds, nanoseconds) => format!("{seconds} s {nanoseconds} ns"),
+        };
+        compare("time", &shown(expected.time), &shown(found.time));
+    }
+    let names: BTreeSet<&Vec<u8>> = expected.xattrs.keys().chain(found.xattrs.keys()).collect();
+    for name in names {
+        let is_acl = name.starts_with(b"system.posix_acl_");
+        let (a, b) = (expected.xattrs.get(name), found.xattrs.get(name));
+        if a != b && wanted(if is_acl { Aspect::Acls } else { Aspect::Xattrs }) {
+            compare(&format!("xattr {}", name.escape_ascii()), &shown_value(a), &shown_value(b));
+        }
+    }
+    lines
+}
+
+/// One line for each group that is not the same, under the group's first name.
+fn link_differences(expected: &Snapshot, found: &Snapshot) -> Vec<String> {
+    let mut lines = Vec::new();
+    let paths: BTreeSet<&Vec<u8>> = expected.groups.keys().chain(found.groups.keys()).collect();
+    let mut reported: BTreeSet<&Vec<u8>> = BTreeSet::new();
+    for path in paths {
+        let (a, b) = (expected.groups.get(path), found.groups.get(path));
+        if a == b || reported.contains(path) {
+            continue;
+        }
+        reported.extend(a.into_iter().chain(b).flatten());
+        let names = |group: Option<&BTreeSet<Vec<u8>>>| match group {
+            None => "nothing".to_owned(),
+            Some(group) => {
+                group.iter().filter(|it| *it != path).map(|it| shown(it)).collect::<Vec<_>>().join(", ")
+            }
+        };
+        lines.push(format!("{}: hard link expected to {}, found to {}", shown(path), names(a), names(b)));
+    }
+    lines
+}
+
+/// Long paths are shortened in the middle: the ends tell which one it is.
+fn shown(path: &[u8]) -> String {
+    match path.len() {
+        0 => ".".to_owned(),
+        1..=300 => path.escape_ascii().to_string(),
+        length => {
+            let (start, end) = (&path[..100], &path[length - 100..]);
+            format!("{}…({length} bytes)…{}", start.escape_ascii(), end.escape_ascii())
+        }
+    }
+}
+
+fn shown_kind(kind: &Kind) -> String {
+    match kind {
+        Kind::Directory => "a directory".to_owned(),
+        Kind::File { size, hash } => format!("a file of {size} bytes, hash {hash:032x}"),
+        Kind::Symlink(target) => format!("a symlink to {}", shown(target)),
+        Kind::Character(device) => format!("character device {}", shown_device(*device)),
+        Kind::Block(device) => format!("block device {}", shown_device(*device)),
+        Kind::Fifo => "a FIFO".to_owned(),
+        Kind::Socket => "a socket".to_owned(),
+    }
+}
+
+fn shown_device(device: u64) -> String {
+    format!("{}:{}", rustix::fs::major(device), rustix::fs::minor(device))
+}
+
+fn shown_value(value: Option<&Vec<u8>>) -> String {
+    match value {
+        None => "none".to_owned(),
+        Some(value) if value.len() <= 80 => format!("\"{}\"", value.escape_ascii()),
+        Some(value) => format!("\"{}…\" ({} bytes)", value[..40].escape_ascii(), value.len()),
+    }
+}

@@ -1,0 +1,29 @@
+//! End-to-end tests: `deployer` pulls from a real rsync daemon, and rsync, given the same command from the
+//! same start, says what the result has to be.
+//!
+//! The rooms, in the order in which a test uses them:
+//!
+//! 1. [`scratch`] and [`disk`]: a place on tmpfs, or a real file system on a loop device, for one test
+//! 2. [`awkward`] and [`os_tree`]: what the server holds
+//! 3. [`mutate`]: what happens on the server between two pulls
+//! 4. [`daemon`]: the server
+//! 5. [`run`] and [`stats`]: the program under test and the oracle, what they printed and how they ended
+//! 6. [`snapshot`] and [`diff`]: a picture of a tree, entry by entry, and how two of them differ
+//! 7. [`pair`]: the six above put together for the shape that most tests have
+//!
+//! [`at`], [`acl`] and [`random`] serve these. The tests need root and Linux; without root they fail.
+
+pub mod acl;
+pub mod at;
+pub mod awkward;
+pub mod daemon;
+pub mod diff;
+pub mod disk;
+pub mod mutate;
+pub mod os_tree;
+pub mod pair;
+pub mod random;
+pub mod run;
+pub mod scratch;
+pub mod snapshot;
+pub mod stats;

@@ -1,0 +1,71 @@
+//! A real operating system as a tree: Debian 12, made once and kept as an archive outside of the checkout.
+//!
+//! Not reproducible to the byte: what the distribution's mirror holds changes. Whoever compares two runs
+//! keeps the archive.
+
+use std::env;
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use rustix::fs::{FlockOperation, flock};
+
+use crate::scratch::Scratch;
+
+const RELEASE: &str = "bookworm";
+const PACKAGES: &str = "linux-image-amd64,python3,perl,vim";
+/// What a tree has beyond its content; without these, tar keeps modes and times only.
+const KEEP: &[&str] = &["--xattrs", "--xattrs-include=*", "--acls", "--numeric-owner", "--sparse"];
+
+/// Unpacks the tree into the empty directory `root`. The first time ever, the tree is made, which needs the
+/// distribution's mirror and some minutes.
+///
+/// # Panics
+/// If it cannot be made, kept or unpacked.
+pub fn unpack(root: &Path) {
+    run(Command::new("tar")
+        .args(KEEP)
+        .args(["--extract", "--file"])
+        .arg(archive())
+        .arg("--directory")
+        .arg(root));
+}
+
+/// The archive, in the directory that the environment names in `E2E_CACHE`.
+fn archive() -> PathBuf {
+    let cache =
+        env::var_os("E2E_CACHE").map_or_else(|| PathBuf::from("/var/cache/deployer-tests"), PathBuf::from);
+    fs::create_dir_all(&cache).unwrap_or_else(|error| panic!("{} cannot be made: {error}", cache.display()));
+    // Tests run in several processes; the first makes the archive and the others wait.
+    let lock = File::create(cache.join("lock")).expect("a lock file can be made in the cache");
+    flock(&lock, FlockOperation::LockExclusive).expect("the cache can be locked");
+    let archive = cache.join(format!("debian-{RELEASE}.tar"));
+    if !archive.exists() {
+        let partial = archive.with_extension("partial");
+        make(&partial);
+        fs::rename(&partial, &archive).expect("a file can be renamed in its directory");
+    }
+    archive
+}
+
+fn make(archive: &Path) {
+    let scratch = Scratch::new();
+    let root = scratch.directory("root");
+    let mut debootstrap = Command::new("debootstrap");
+    debootstrap.args(["--variant=minbase", &format!("--include={PACKAGES}"), RELEASE]).arg(&root);
+    run(&mut debootstrap);
+    let mut tar = Command::new("tar");
+    tar.args(KEEP)
+        .args(["--one-file-system", "--create", "--file"])
+        .arg(archive)
+        .arg("--directory")
+        .arg(&root);
+    run(tar.arg("."));
+}
+
+fn run(command: &mut Command) {
+    let output = command.output().unwrap_or_else(|error| panic!("{command:?} cannot be started: {error}"));
+    let said = [output.stdout, output.stderr].concat();
+    let end = String::from_utf8_lossy(&said[said.len().saturating_sub(3000)..]).into_owned();
+    assert!(output.status.success(), "{command:?} was expected to succeed: {}\n{end}", output.status);
+}
