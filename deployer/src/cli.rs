@@ -105,7 +105,7 @@ fn parser() -> Parser {
             with_source_options(Parser::new("list"))
                 .about("List the modules of a daemon, or the files at a URL")
                 .override_usage("deployer list [OPTIONS] URL")
-                .args(switches::arguments().filter(|arg| arg.get_id() == "recursive"))
+                .args(switches::arguments().filter(|arg| matches!(arg.get_id().as_str(), "recursive" | "links")))
                 .after_help(format!(
                     "Examples:\n  deployer list rsync://images.example\n  \
                      deployer list rsync://images.example/debian-12/etc/\n\n{TABLE}"

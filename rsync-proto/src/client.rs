@@ -96,7 +96,7 @@ impl Client {
     /// # Errors
     /// As [`Self::pull`].
     pub async fn list(&self) -> Result<Summary> {
-        let options = Options { dirs: true, links: true, ..self.options.clone() };
+        let options = Options { dirs: true, ..self.options.clone() };
         let (connection, agreed, input) = self.connect(&options, true).await?;
         let take = |segment: &crate::flist::Segment| {
             for entry in segment.iter().filter(|entry| !entry.is_duplicate()) {

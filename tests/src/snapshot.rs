@@ -30,6 +30,22 @@ pub struct Snapshot {
     pub groups: BTreeMap<Vec<u8>, BTreeSet<Vec<u8>>>,
 }
 
+impl Snapshot {
+    /// Without what `other` does not have: a pull that deletes nothing leaves more than its source holds.
+    #[must_use]
+    pub fn restricted_to(mut self, other: &Self) -> Self {
+        self.entries.retain(|path, _| other.entries.contains_key(path));
+        self
+    }
+
+    /// Without hard links, for trees that hold surplus names of the same files.
+    #[must_use]
+    pub fn without_groups(mut self) -> Self {
+        self.groups.clear();
+        self
+    }
+}
+
 /// What stands under one name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Entry {

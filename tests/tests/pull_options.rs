@@ -160,11 +160,6 @@ fn no_whole_file() {
 }
 
 #[test]
-fn delete() {
-    both_starts(&["-a", "--delete"]);
-}
-
-#[test]
 fn dry_run() {
     let planted = Options { xattrs: false, acls: false, ..Options::small() };
     let pair = Pair::awkward(&planted);
@@ -176,7 +171,7 @@ fn dry_run() {
     pair.prepare();
     mutate(&pair.source(), &update(&planted));
     let before = pair.pictures();
-    pulls_alike(&pair, &["-a", "-n", "-i", "--delete"], "dry run onto an older tree");
+    pulls_alike(&pair, &["-a", "-n", "-i"], "dry run onto an older tree");
     let after = pair.pictures();
     let lines = end_to_end::diff::diff(&before.deployer, &after.deployer);
     assert!(
@@ -206,7 +201,7 @@ fn checksum_finds_what_size_and_time_hide() {
     pair.prepare();
     mutate(&pair.source(), &hidden);
     let source = Snapshot::take(&pair.source());
-    let options = ["-aHAX", "--numeric-ids", "--delete"];
+    let options = ["-aHAX", "--numeric-ids"];
     let _ = pair.pull(&options);
     let lines = end_to_end::diff::diff(&source, &pair.pictures().deployer);
     assert!(!lines.is_empty(), "the quick check was expected not to see hidden changes");
@@ -239,7 +234,7 @@ fn owners_by_name() {
         .with(&format!("name converter = {}", converter.display()));
     let daemon = Plan::new().serve(module).start();
     for (what, more) in [("by name", None), ("by number", Some("--numeric-ids"))] {
-        let options: Vec<&str> = ["-aHAX", "--delete"].into_iter().chain(more).collect();
+        let options: Vec<&str> = ["-aHAX"].into_iter().chain(more).collect();
         let [rsync, deployer] = Program::both().map(|program| {
             let destination = pair.destination(&program);
             let _ = program.pull(&options, &daemon.url("tree/"), &destination).expect(0);

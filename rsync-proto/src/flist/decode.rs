@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::acl::{self, Acl, AclItem, NamedId};
-use super::entry::{Entry, Extras, HardLink, Kind, State};
+use super::entry::{Entry, Extras, HardLink, Kind, NO_TARGET, State};
 use super::name::{self, SafePath};
 use super::options::{ListOptions, Top};
 use super::segment::Segment;
@@ -263,6 +263,8 @@ impl ListDecoder {
         segment.arena.extend_from_slice(name);
         segment.arena.extend_from_slice(&sum);
         let payload = match kind {
+            // Without its target, only the length of a link is known.
+            Kind::Symlink if target.is_empty() => NO_TARGET | fields.payload.min(0xffff),
             Kind::Symlink => {
                 let place = (segment.arena.len() as u64) << 16 | target.len() as u64;
                 segment.arena.extend_from_slice(&target);
@@ -655,7 +657,7 @@ impl ListOptions {
             fields.payload = u64::from(fields.device_major) << 32 | u64::from(minor);
         }
         match kind {
-            Kind::File => {}
+            Kind::File | Kind::Symlink => {}
             Kind::Directory => fields.payload = fields.payload.min(u64::from(u32::MAX)),
             _ if kind.is_device() && self.devices => {}
             _ => fields.payload = 0,

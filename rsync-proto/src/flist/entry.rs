@@ -53,6 +53,9 @@ impl Kind {
     }
 }
 
+/// Place of a link target that was not asked for.
+pub(super) const NO_TARGET: u64 = !0xffff;
+
 /// One entry as it is stored: names and link targets lie in the segment's arena, rare attributes in its
 /// table of extras, so that an ordinary entry takes 48 bytes and its name.
 #[derive(Debug, Clone)]
@@ -194,7 +197,7 @@ impl<'a> EntryRef<'a> {
         match self.kind() {
             Kind::File => self.size(),
             Kind::Directory => self.raw().payload & u64::from(u32::MAX),
-            Kind::Symlink => self.link_target().len() as u64,
+            Kind::Symlink => self.raw().payload & 0xffff,
             _ => 0,
         }
     }
@@ -223,7 +226,7 @@ impl<'a> EntryRef<'a> {
     /// Target of a symlink; empty for all others, and where links were not asked for.
     pub fn link_target(&self) -> &'a [u8] {
         let payload = self.raw().payload;
-        if self.kind() == Kind::Symlink {
+        if self.kind() == Kind::Symlink && payload & NO_TARGET != NO_TARGET {
             &self.segment.arena[(payload >> 16) as usize..][..(payload & 0xffff) as usize]
         } else {
             &[]
