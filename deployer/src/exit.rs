@@ -1,6 +1,5 @@
 //! Exit codes, which are rsync's, and what leads to them.
 
-use std::io::ErrorKind;
 use std::process::ExitCode;
 
 use rsync_proto::error::{Clock, Refused};
@@ -76,7 +75,9 @@ impl Exit {
     /// How a transfer ended that went through to its end.
     pub(crate) fn of(summary: &Summary) -> Self {
         let errors = summary.server_errors;
-        if summary.failed > 0 || summary.server_failed || errors & !io_error::VANISHED != 0 {
+        // What was not sent is explained by the server's own errors; without them it is a failure.
+        let unexplained = summary.not_sent > 0 && errors == 0;
+        if unexplained || summary.failed > 0 || summary.server_failed || errors & !io_error::VANISHED != 0 {
             Exit::Partial
         } else if errors != 0 {
             Exit::Vanished
@@ -114,7 +115,7 @@ impl From<Error> for Problem {
             Error::Network { .. } => Exit::Connection,
             Error::Timeout { clock: Clock::Connect, .. } => Exit::ConnectTimeout,
             Error::Timeout { .. } => Exit::Timeout,
-            Error::Local { source, .. } if source.kind() == ErrorKind::NotADirectory => Exit::Files,
+            Error::Destination { .. } => Exit::Files,
             Error::Local { .. } => Exit::LocalFiles,
             Error::Misuse(_) => Exit::Usage,
             Error::Cancelled => Exit::Stopped,

@@ -118,6 +118,17 @@ pub enum Error {
         source: io::Error,
     },
 
+    /// The destination as a whole is not what it would have to be.
+    #[error("cannot {action} {}: {source}", .path.display())]
+    Destination {
+        /// What was being done.
+        action: &'static str,
+        /// The destination, or the directory that it would lie in.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+
     /// The caller asked for something that cannot be.
     #[error("{0}")]
     Misuse(String),
@@ -149,27 +160,38 @@ fn timeout(clock: Clock, after: Duration) -> String {
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// Bytes from the network made fit for a terminal or a log: control characters (C0, C1, DEL), characters
-/// that change the direction of text, and what is not UTF-8 are shown as escapes.
+/// that change the direction of text, and what is not UTF-8 are shown as `\\#` and three octal digits. So is a
+/// backslash that would otherwise look like the beginning of such an escape.
 pub fn printable(bytes: &[u8]) -> String {
     let mut text = String::with_capacity(bytes.len());
+    let mut at = 0;
+    while let Some(found) = bytes[at..].windows(5).position(is_escape) {
+        push_printable(&mut text, &bytes[at..at + found]);
+        push_escape(&mut text, b'\\');
+        at += found + 1;
+    }
+    push_printable(&mut text, &bytes[at..]);
+    text
+}
+
+fn is_escape(bytes: &[u8]) -> bool {
+    bytes.starts_with(b"\\#") && bytes[2..].iter().all(u8::is_ascii_digit)
+}
+
+fn push_printable(text: &mut String, bytes: &[u8]) {
     for chunk in bytes.utf8_chunks() {
         for c in chunk.valid().chars() {
             match c {
                 '\t' => text.push('\t'),
                 c if c.is_control() || is_direction_mark(c) => {
                     let mut buffer = [0; 4];
-                    for byte in c.encode_utf8(&mut buffer).bytes() {
-                        push_escape(&mut text, byte);
-                    }
+                    c.encode_utf8(&mut buffer).bytes().for_each(|byte| push_escape(text, byte));
                 }
                 c => text.push(c),
             }
         }
-        for byte in chunk.invalid() {
-            push_escape(&mut text, *byte);
-        }
+        chunk.invalid().iter().for_each(|byte| push_escape(text, *byte));
     }
-    text
 }
 
 fn push_escape(text: &mut String, byte: u8) {
@@ -192,5 +214,6 @@ mod tests {
         assert_eq!(printable("\u{9b}31m".as_bytes()), "\\#302\\#23331m");
         assert_eq!(printable("a\u{202e}b".as_bytes()), "a\\#342\\#200\\#256b");
         assert_eq!(printable(b"\xff\xfe"), "\\#377\\#376");
+        assert_eq!(printable(b"\\#012 \\#1"), "\\#134#012 \\#1");
     }
 }

@@ -232,6 +232,8 @@ pub struct Summary {
     pub server: Option<ServerStats>,
     /// Entries that failed here.
     pub failed: u64,
+    /// Files that the server was asked for and could not send.
+    pub not_sent: u64,
     /// I/O errors of the server: bits of [`crate::wire::flags::io_error`].
     pub server_errors: u32,
     /// The server said that something of the transfer failed.
@@ -241,6 +243,6 @@ pub struct Summary {
 impl Summary {
     /// Whether everything that was asked for is here.
     pub fn is_complete(&self) -> bool {
-        self.failed == 0 && self.server_errors == 0 && !self.server_failed
+        self.failed == 0 && self.not_sent == 0 && self.server_errors == 0 && !self.server_failed
     }
 }

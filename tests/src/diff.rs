@@ -68,6 +68,28 @@ pub fn diff_except(left_out: &[Aspect], expected: &Snapshot, found: &Snapshot) -
 ///
 /// # Panics
 /// With the first differences.
+/// Fails unless both programs printed the same lines, in whatever order.
+///
+/// # Panics
+/// With the lines that only one of them printed.
+pub fn assert_same_lines<S: AsRef<str>>(what: &str, rsync: &[S], deployer: &[S]) {
+    let only = |these: &[S], those: &[S], name: &str| {
+        let mut those: Vec<&str> = those.iter().map(AsRef::as_ref).collect();
+        let mut lines = Vec::new();
+        for line in these.iter().map(AsRef::as_ref) {
+            match those.iter().position(|other| *other == line) {
+                Some(at) => {
+                    those.swap_remove(at);
+                }
+                None => lines.push(format!("only {name}: {line}")),
+            }
+        }
+        lines
+    };
+    let lines = [only(rsync, deployer, "rsync"), only(deployer, rsync, "deployer")].concat();
+    assert!(lines.is_empty(), "{what}: the lines were expected to be rsync's\n{}", summary(&lines));
+}
+
 pub fn assert_same(what: &str, expected: &Snapshot, found: &Snapshot) {
     assert_same_except(&[], what, expected, found);
 }

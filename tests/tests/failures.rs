@@ -135,11 +135,8 @@ fn read_only_destination() {
             program.pulling(ARCHIVE, &daemon.url("tree/"), Path::new(name)).within(scratch.path()).run()
         });
         assert_ne!(rsync.code(), 0, "rsync was expected to fail on a read-only destination\n{rsync}");
-        assert_eq!(
-            deployer.code(),
-            rsync.code(),
-            "{name}: the exit code was expected to be rsync's\n{deployer}"
-        );
+        // rsync fails with every entry anew; one failure is enough to tell.
+        assert_eq!(deployer.code(), FILE_IO, "{name}: one clear end was expected\n{deployer}");
     }
 }
 

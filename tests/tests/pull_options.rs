@@ -37,11 +37,35 @@ fn update(planted: &Options) -> mutate::Options {
     }
 }
 
+/// Which name of a group of new hard links is the one that is transferred depends on how much of the list is
+/// known by then: only that all of them are new can be compared.
+fn unlinked(lines: Vec<String>, options: &[&str]) -> Vec<String> {
+    if !options
+        .iter()
+        .any(|option| option.starts_with('-') && !option.starts_with("--") && option.contains('H'))
+    {
+        return lines;
+    }
+    let new = |line: String| match line.split_at_checked(11) {
+        Some((">f+++++++++" | "hf+++++++++", name)) => {
+            format!("new file{}", name.split(" => ").next().unwrap_or(name))
+        }
+        _ => line,
+    };
+    let mut lines: Vec<String> = lines.into_iter().map(new).collect();
+    lines.sort_unstable();
+    lines
+}
+
 fn pulls_alike(pair: &Pair, options: &[&str], what: &str) {
     let outcomes = pair.pull(options);
-    let lines = outcomes.rsync.itemized();
+    let lines = unlinked(outcomes.rsync.itemized(), options);
     assert!(!lines.is_empty(), "{what}: rsync was expected to print what it did\n{}", outcomes.rsync);
-    assert_eq!(outcomes.deployer.itemized(), lines, "{what}: the lines of -i were expected to be rsync's");
+    end_to_end::diff::assert_same_lines(
+        &format!("{what}: -i"),
+        &lines,
+        &unlinked(outcomes.deployer.itemized(), options),
+    );
     for program in Program::both() {
         // A dry run makes nothing.
         let _ = fs::create_dir(pair.destination(&program));
@@ -196,7 +220,7 @@ fn whole_files_do_not_use_what_is_there() {
 #[test]
 fn checksum_finds_what_size_and_time_hide() {
     let planted = Options { crowd: 10, ..Options::all() };
-    let hidden = mutate::Options { hidden: true, ..mutate::Options::all() };
+    let hidden = mutate::Options { hidden: true, clashes: false, ..mutate::Options::all() };
     let pair = Pair::awkward(&planted);
     pair.prepare();
     mutate(&pair.source(), &hidden);
@@ -208,7 +232,8 @@ fn checksum_finds_what_size_and_time_hide() {
     let _ = pair.pull(&[&options[..], &["-c"]].concat());
     let pictures = pair.pictures();
     pictures.assert_same("with sums");
-    end_to_end::diff::assert_same("with sums, against the source", &source, &pictures.deployer);
+    let found = pictures.deployer.clone().without_groups().restricted_to(&source);
+    end_to_end::diff::assert_same("with sums, against the source", &source.without_groups(), &found);
 }
 
 /// The server names users as its own converter says, and the client gives each name its own number: ids

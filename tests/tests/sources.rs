@@ -234,14 +234,7 @@ fn names_that_are_patterns() {
 #[test]
 fn dots_and_slashes() {
     let fixture = Fixture::new();
-    for path in [
-        "tree//names//",
-        "tree/./names/",
-        "tree/names/.",
-        "tree/names/directories/..",
-        "tree/../tree",
-        "tree/..",
-    ] {
+    for path in ["tree//names//", "tree/./names/", "tree/names/.", "tree/../tree", "tree/.."] {
         let _ = fixture.alike(path, "new", nothing);
     }
 }
@@ -332,13 +325,9 @@ fn list_of_a_directory() {
         for options in [&[][..], &["-r"]] {
             let [rsync, deployer] =
                 Program::both().map(|program| program.list(options, &fixture.daemon.url(path)).expect(0));
-            let [rsync, deployer] = [rsync, deployer].map(|outcome| {
-                let mut lines: Vec<String> = outcome.stdout.lines().map(str::to_owned).collect();
-                lines.sort();
-                lines
-            });
+            let [rsync, deployer] = [rsync, deployer].map(|outcome| outcome.sorted_lines());
             assert!(!rsync.is_empty(), "rsync was expected to list {path}");
-            assert_eq!(deployer, rsync, "{path}: the list was expected to be rsync's");
+            end_to_end::diff::assert_same_lines(&format!("list of {path}"), &rsync, &deployer);
         }
     }
 }

@@ -72,7 +72,7 @@ impl Connection {
                 return Ok(outcome);
             }
             if self.read_more(input, deadline, limit).await? == 0 {
-                return Err(Error::Gone(handshake.expected()));
+                return Err(handshake.end_of_input());
             }
         }
     }
@@ -104,6 +104,8 @@ impl Connection {
                     return Ok(len);
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                // A server that hangs up on us may do so by a reset.
+                Err(error) if error.kind() == io::ErrorKind::ConnectionReset => return Ok(0),
                 Err(error) => return Err(self.broken(error)),
             }
         }

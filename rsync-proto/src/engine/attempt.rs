@@ -15,16 +15,23 @@ const REQUEST_COST: u64 = 2048;
 pub(super) struct Attempt<D: Destination> {
     /// What the server has to be asked for.
     pub(super) request: Option<Request<Job<D>>>,
-    /// Whether the entry is in place; nothing while its content is still to come.
+    /// Whether the entry is in place; nothing while that is still to come.
     pub(super) complete: Option<bool>,
+    /// The entry, if it is missing and need not be asked for yet.
+    pub(super) missing: Option<Job<D>>,
 }
 
 impl<D: Destination> Shared<D> {
-    /// Compares an entry that is not a directory with what is there, and does what can be done at once.
-    pub(super) fn attempt(&self, mut job: Job<D>) -> Attempt<D> {
+    /// Compares an entry that is not a directory with what is there, and does what can be done at once. With
+    /// `may_wait`, a file of which nothing is there is not asked for.
+    pub(super) fn attempt(&self, mut job: Job<D>, may_wait: bool) -> Attempt<D> {
         let handle = job.entry.clone();
         let entry = handle.get();
-        let result = self.destination.look(job.dir.dir(), entry).and_then(|verdict| match verdict {
+        let look = self.destination.look(job.dir.dir(), entry);
+        if may_wait && matches!(&look, Ok(Verdict::Content { basis: None, .. })) {
+            return Attempt { request: None, complete: None, missing: Some(job) };
+        }
+        let result = look.and_then(|verdict| match verdict {
             Verdict::Content { changes, .. } if self.options.dry_run => {
                 self.item(entry, Action::Received, changes, None);
                 self.count_transfer(entry.size());
@@ -38,10 +45,10 @@ impl<D: Destination> Shared<D> {
             Verdict::Make(changes) => Ok((self.make(job, entry, changes)?, Some(true))),
         });
         match result {
-            Ok((request, complete)) => Attempt { request, complete },
+            Ok((request, complete)) => Attempt { request, complete, missing: None },
             Err(failure) => {
                 self.failed(failure);
-                Attempt { request: None, complete: Some(false) }
+                Attempt { request: None, complete: Some(false), missing: None }
             }
         }
     }
@@ -140,7 +147,7 @@ impl<D: Destination> Shared<D> {
         let mut commands = Vec::new();
         while let Some(next) = self.links.failed(link.group) {
             let (handle, dir, index) = (next.entry.clone(), next.dir.clone(), next.index);
-            let Attempt { request, complete } = self.attempt(next);
+            let Attempt { request, complete, .. } = self.attempt(next, false);
             let asked = request.is_some();
             if let Some(request) = request {
                 // The request stands in for work that was let in before, so it does not wait.

@@ -1,7 +1,7 @@
 //! The generator: walks the file list in order, compares each entry with the destination, does at once what
 //! needs no data, and asks for the rest.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::sync::mpsc::Receiver;
 
@@ -19,11 +19,27 @@ const BATCH: usize = 64;
 
 /// Works on segments until there are no more.
 pub(super) fn run<D: Destination>(shared: &Arc<Shared<D>>, segments: &Receiver<Arc<Segment>>) {
-    let mut generator =
-        Generator { shared, commands: Vec::new(), announced: HashMap::new(), path: Vec::new(), root: None };
-    while let Ok(segment) = segments.recv() {
+    let mut generator = Generator {
+        shared,
+        commands: Vec::new(),
+        announced: HashMap::new(),
+        path: Vec::new(),
+        root: None,
+        last_links: HashMap::new(),
+    };
+    let mut known = VecDeque::new();
+    while let Some(segment) = known.pop_front().or_else(|| {
+        let segment = segments.recv().ok()?;
+        generator.learn_links(&segment);
+        Some(segment)
+    }) {
         if shared.is_stopped() {
             break;
+        }
+        // What came meanwhile tells which hard links follow.
+        while let Ok(next) = segments.try_recv() {
+            generator.learn_links(&next);
+            known.push_back(next);
         }
         generator.segment(&segment);
         generator.flush();
@@ -41,6 +57,8 @@ struct Generator<'a, D: Destination> {
     /// incremental recursion, only the directory of the segment.
     path: Vec<Level<D>>,
     root: Option<Arc<Directory<D>>>,
+    /// The last entry that is known of each group of hard links.
+    last_links: HashMap<u32, u32>,
 }
 
 struct Level<D: Destination> {
@@ -74,6 +92,19 @@ impl<D: Destination> Generator<'_, D> {
         }
         while self.path.pop().is_some_and(|level| self.leave(level)) {}
         self.commands.push(Command::Scanned(segment.first_index()));
+    }
+
+    fn learn_links(&mut self, segment: &Segment) {
+        for entry in segment.iter().filter(|entry| !entry.is_duplicate()) {
+            if let Some(HardLink { group, .. }) = entry.hard_link() {
+                self.last_links.insert(group, entry.index());
+            }
+        }
+    }
+
+    /// Whether no further entry of its group of hard links is known.
+    fn is_last_link(&self, entry: EntryRef<'_>, group: u32) -> bool {
+        self.last_links.get(&group).is_none_or(|last| entry.index() >= *last)
     }
 
     fn count(&self, segment: &Segment) {
@@ -170,6 +201,7 @@ impl<D: Destination> Generator<'_, D> {
                 self.announced.insert(number, None);
             }
             self.shared.done(entry, 0);
+            self.pass_over(entry);
             return;
         };
         match entry.kind() {
@@ -182,6 +214,17 @@ impl<D: Destination> Generator<'_, D> {
                     self.file(handle, entry, &parent);
                 }
             }
+        }
+    }
+
+    /// An entry takes no part, although others of its group of hard links may have waited for it.
+    fn pass_over(&mut self, entry: EntryRef<'_>) {
+        if let Some(HardLink { group, .. }) = entry.hard_link()
+            && self.is_last_link(entry, group)
+            && self.shared.links.lacks_leader(group)
+        {
+            let commands = self.shared.settle_group(entry, false);
+            self.commands.extend(commands);
         }
     }
 
@@ -234,9 +277,10 @@ impl<D: Destination> Generator<'_, D> {
     fn file(&mut self, handle: &EntryHandle, entry: EntryRef<'_>, parent: &Arc<Directory<D>>) {
         let shared = self.shared;
         let job = Job::new(handle, entry.index(), parent, Changes::default());
+        let mut may_wait = false;
         if let Some(HardLink { group, .. }) = entry.hard_link() {
             match shared.links.join(group, || job.clone()) {
-                Role::Leader => {}
+                Role::Leader => may_wait = !self.is_last_link(entry, group),
                 Role::Waiting => {
                     parent.enter();
                     self.commands.push(Command::Hold(entry.index()));
@@ -249,7 +293,12 @@ impl<D: Destination> Generator<'_, D> {
                 }
             }
         }
-        let Attempt { request, complete } = shared.attempt(job);
+        let Attempt { request, complete, missing } = shared.attempt(job, may_wait);
+        if let (Some(job), Some(HardLink { group, .. })) = (missing, entry.hard_link()) {
+            parent.enter();
+            self.commands.push(Command::Hold(entry.index()));
+            shared.links.step_back(group, job);
+        }
         if let Some(request) = request {
             self.ask(request);
         }

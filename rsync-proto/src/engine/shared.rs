@@ -79,6 +79,7 @@ struct Counters {
     literal: AtomicU64,
     matched: AtomicU64,
     failed: AtomicU64,
+    not_sent: AtomicU64,
 }
 
 impl<D: Destination> Shared<D> {
@@ -147,6 +148,12 @@ impl<D: Destination> Shared<D> {
         self.monitor.report(&Report::Failed(message));
     }
 
+    /// The server could not send an entry, and says itself why.
+    pub(super) fn not_sent(&self, entry: EntryRef<'_>) {
+        self.counters.not_sent.fetch_add(1, Ordering::Relaxed);
+        self.warn(&format!("the server did not send {}", entry.path()));
+    }
+
     pub(super) fn warn(&self, message: &str) {
         self.monitor.report(&Report::Warning(message));
     }
@@ -212,6 +219,7 @@ impl<D: Destination> Shared<D> {
             literal: get(&counters.literal),
             matched: get(&counters.matched),
             failed: get(&counters.failed),
+            not_sent: get(&counters.not_sent),
             ..Summary::default()
         }
     }

@@ -105,8 +105,7 @@ impl<D: Destination> Worker<'_, D> {
             Step::End(sum) => self.end(&sum),
             Step::Attributes(job) => self.attributes(job),
             Step::NotSent(job) => {
-                let name = job.entry.get().path();
-                self.shared.failed_with(&format!("the server could not send {name}"));
+                self.shared.not_sent(job.entry.get());
                 self.settle(job, false);
             }
         }

@@ -115,14 +115,18 @@ impl Handshake {
         if self.location.module.is_empty() { Vec::new() } else { std::mem::take(&mut self.lines) }
     }
 
-    /// What is expected next, for the message when the connection ends instead.
-    pub fn expected(&self) -> &'static str {
+    /// What the end of the connection means now: a refusal without words, or an end in mid-air.
+    pub fn end_of_input(&self) -> Error {
+        let silent = |expected: &str| Error::Refused {
+            kind: Refused::Startup,
+            message: format!("it closed the connection in place of {expected}"),
+        };
         match self.state {
-            State::Greeting => "its greeting",
-            State::Module => "its answer to the module's name",
-            State::Capabilities => "its capabilities",
-            State::Checksums { .. } => "its list of checksums",
-            State::Seed { .. } => "the checksum seed",
+            State::Greeting => silent("a greeting"),
+            State::Module => silent("an answer to the module's name"),
+            State::Capabilities => Error::Gone("its capabilities"),
+            State::Checksums { .. } => Error::Gone("its list of checksums"),
+            State::Seed { .. } => Error::Gone("the checksum seed"),
         }
     }
 

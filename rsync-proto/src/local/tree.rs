@@ -135,11 +135,11 @@ impl LocalTree {
             Err(error) if error.kind() == io::ErrorKind::NotADirectory && single && !trailing_slash => {
                 self.open_parent().map(|fd| (Some(fd), false))
             }
-            Err(error) if error.kind() == io::ErrorKind::NotADirectory => Err(Error::Misuse(format!(
-                "{} is not a directory, and more than one file is to be put there",
-                self.path.display()
-            ))),
-            Err(error) => Err(self.local_error("open", error)),
+            Err(source) => Err(Error::Destination {
+                action: "put several files or a directory into",
+                path: self.path.clone(),
+                source,
+            }),
         }
     }
 
@@ -151,7 +151,7 @@ impl LocalTree {
         let _ = self.alias.set(name.as_encoded_bytes().into());
         let parent = self.path.parent().filter(|parent| !parent.as_os_str().is_empty());
         let parent = parent.unwrap_or(Path::new("."));
-        handle::open_root(parent).map_err(|source| Error::Local {
+        handle::open_root(parent).map_err(|source| Error::Destination {
             action: "open the directory",
             path: parent.to_owned(),
             source,

@@ -179,14 +179,27 @@ struct Asked<T> {
 enum State {
     List,
     Index,
-    Flags { index: u32 },
-    XattrValues { last: usize },
+    Flags {
+        index: u32,
+    },
+    XattrValues {
+        last: usize,
+    },
     Layout,
-    Token { layout: BlockLayout, missing: u64 },
-    Literal { layout: BlockLayout, missing: u64, left: u32 },
+    Token {
+        layout: BlockLayout,
+        missing: u64,
+    },
+    Literal {
+        layout: BlockLayout,
+        missing: u64,
+        left: u32,
+    },
     Sum,
     Stats,
     LastDone,
+    /// Nothing matched: the server ends after the list.
+    Empty,
     Finished,
 }
 
@@ -260,7 +273,7 @@ impl<T> Session<T> {
 
     /// Whether all is done, and only the end of the connection may follow.
     pub fn is_finished(&self) -> bool {
-        matches!(self.state, State::Finished)
+        matches!(self.state, State::Finished | State::Empty)
     }
 
     /// Whether it is the server's turn: an answer, the next segment or the end is due.
@@ -282,7 +295,7 @@ impl<T> Session<T> {
             State::Index | State::Flags { .. } | State::Layout => "an answer to a request",
             State::XattrValues { .. } => "extended attributes",
             State::Token { .. } | State::Literal { .. } | State::Sum => "the content of a file",
-            State::Stats | State::LastDone | State::Finished => "the statistics",
+            State::Stats | State::LastDone | State::Empty | State::Finished => "the statistics",
         }))
     }
 
@@ -360,7 +373,8 @@ impl<T> Session<T> {
                 State::Literal { layout, missing, left } => self.read_literal(layout, missing, left)?,
                 State::Sum => self.read_sum()?,
                 State::Stats => self.read_stats()?,
-                State::LastDone => self.read_last_done()?,
+                State::LastDone => self.read_last_index(Index::Done)?,
+                State::Empty => self.read_last_index(Index::ListEnd)?,
                 State::Finished => self.read_nothing()?,
             };
             match step {
@@ -387,8 +401,7 @@ impl<T> Session<T> {
         self.io_error |= error;
         self.state = State::Index;
         if segment.is_empty() && segment.directory().is_none() {
-            // Nothing matched: the server considers this the end.
-            self.state = State::Finished;
+            self.state = if self.inc_recurse { State::Empty } else { State::Finished };
             return Ok(Step::Item(Some(Event::Finished(None))));
         }
         self.list_complete = !self.inc_recurse;
@@ -600,10 +613,10 @@ impl<T> Session<T> {
         }
     }
 
-    fn read_last_done(&mut self) -> Result<Step<Option<Event<T>>>> {
+    fn read_last_index(&mut self, expected: Index) -> Result<Step<Option<Event<T>>>> {
         let codec = &mut self.index;
         match self.input.item(|cursor| codec.read(cursor))? {
-            Step::Item(Index::Done) => {
+            Step::Item(index) if index == expected => {
                 self.state = State::Finished;
                 Ok(Step::Item(None))
             }
