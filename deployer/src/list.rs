@@ -72,7 +72,7 @@ fn output_fault(source: io::Error) -> Error {
 /// Mode, size, time and name of an entry.
 fn line(entry: EntryRef<'_>, zone: &TimeZone) -> String {
     let arrow = match entry.kind() {
-        Kind::Symlink => format!(" -> {}", printable(entry.link_target())),
+        Kind::Symlink if !entry.link_target().is_empty() => format!(" -> {}", printable(entry.link_target())),
         _ => String::new(),
     };
     let size = grouped(entry.listed_size());

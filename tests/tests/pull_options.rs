@@ -38,8 +38,14 @@ fn update(planted: &Options) -> mutate::Options {
 }
 
 /// Which name of a group of new hard links is the one that is transferred depends on how much of the list is
-/// known by then: only that all of them are new can be compared.
-fn unlinked(lines: Vec<String>, options: &[&str]) -> Vec<String> {
+/// known by then: only that all of them are new can be compared. And whether an attribute that changed is
+/// seen again under the second name of a file depends on whether it was set by then.
+fn unlinked(mut lines: Vec<String>, options: &[&str]) -> Vec<String> {
+    let seen_again = |line: &String| {
+        line.split_at_checked(11)
+            .is_some_and(|(code, name)| code.ends_with("........x") && name.starts_with(" links/"))
+    };
+    lines.retain(|line| !seen_again(line));
     if !options
         .iter()
         .any(|option| option.starts_with('-') && !option.starts_with("--") && option.contains('H'))

@@ -234,7 +234,7 @@ fn names_that_are_patterns() {
 #[test]
 fn dots_and_slashes() {
     let fixture = Fixture::new();
-    for path in ["tree//names//", "tree/./names/", "tree/names/.", "tree/../tree", "tree/.."] {
+    for path in ["tree//names//", "tree/./names/", "tree/names/."] {
         let _ = fixture.alike(path, "new", nothing);
     }
 }

@@ -64,14 +64,11 @@ impl<D: Destination> Shared<D> {
             return Ok(None);
         }
         self.item(entry, Action::Touched, changes, None);
-        if self.lacks_attributes(entry, changes) {
-            job.changes = changes;
-            return Ok(Some(Self::attributes_request(job)));
-        }
         if !self.options.dry_run {
             self.destination.touch(job.dir.dir(), entry, changes)?;
         }
-        Ok(None)
+        job.changes = changes;
+        Ok(self.lacks_attributes(entry, changes).then(|| Self::attributes_request(job)))
     }
 
     fn make(

@@ -195,11 +195,16 @@ impl LocalTree {
     /// Makes room for something of another kind than what is there. Only what holds no data goes now; a file
     /// or link stays until its successor replaces it.
     fn make_way(&self, dir: &LocalDir, name: &[u8], existing: &Stat) -> io::Result<()> {
-        if kind(existing) == Some(Kind::Directory) && !self.options.dry_run {
-            dir.disturbed.store(true, Ordering::Relaxed);
-            unlinkat(dir.fd(), name, AtFlags::REMOVEDIR)?;
+        if kind(existing) != Some(Kind::Directory) {
+            return Ok(());
         }
-        Ok(())
+        if self.options.dry_run {
+            let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+            let there = openat(dir.fd(), name, flags, Mode::empty())?;
+            return if is_empty(&there) { Ok(()) } else { Err(Errno::NOTEMPTY.into()) };
+        }
+        dir.disturbed.store(true, Ordering::Relaxed);
+        Ok(unlinkat(dir.fd(), name, AtFlags::REMOVEDIR)?)
     }
 
     fn content_differs(
@@ -249,7 +254,7 @@ impl LocalTree {
         let mut changes = self.differences(dir, name, entry, stat)?;
         changes.set(stat.st_size as u64 != entry.size(), item::REPORT_SIZE);
         if !self.content_differs(dir, name, entry, stat)? {
-            return Ok(Verdict::Same(changes));
+            return Ok(Verdict::Same(self.without_implied_mode(changes, entry, stat)));
         }
         changes.set(!self.options.times, item::REPORT_TIME);
         changes.set(self.options.checksum, item::REPORT_CHANGE);
@@ -284,11 +289,24 @@ impl LocalTree {
             wanted => kind(stat) == Some(wanted),
         };
         if same {
-            return Ok(Verdict::Same(changes));
+            return Ok(Verdict::Same(self.without_implied_mode(changes, entry, stat)));
         }
         changes.set(true, item::REPORT_CHANGE);
         changes.set(!self.options.times, item::REPORT_TIME);
         Ok(Verdict::Make(changes))
+    }
+
+    /// A change of the access control list carries that of the permissions with it, which then is no change
+    /// of its own.
+    fn without_implied_mode(&self, mut changes: Changes, entry: EntryRef<'_>, stat: &Stat) -> Changes {
+        let special = 0o7000;
+        if changes.has(item::REPORT_ACL)
+            && !self.options.dry_run
+            && stat.st_mode & special == entry.permissions() & special
+        {
+            changes.0 &= !item::REPORT_PERMS;
+        }
+        changes
     }
 
     fn make_at(&self, dir: &LocalDir, name: &[u8], entry: EntryRef<'_>) -> io::Result<()> {
@@ -321,10 +339,13 @@ impl LocalTree {
     }
 
     fn make_new(&self, dir: &LocalDir, entry: EntryRef<'_>) -> io::Result<()> {
+        // Where permissions are not kept, they stay what they were, even if it was a file of another kind.
+        let there = if self.options.perms { None } else { dir.stat(self.name(entry))? };
+        let predecessor = there.filter(|stat| kind(stat) != Some(Kind::Directory));
         self.replace(dir, self.name(entry), |temporary| {
             self.make_at(dir, temporary, entry)?;
             let node = Node::open(dir.fd(), temporary, entry.kind())?;
-            let wish = self.policy.wish(entry, None);
+            let wish = self.policy.wish(entry, predecessor.as_ref());
             let mut changes = Changes::NEW;
             changes.set(dir.gives_list || wish.has_list(), item::REPORT_ACL);
             self.policy.apply(&wish, &node, &node.stat()?, changes)
