@@ -90,6 +90,10 @@ pub fn assert_same_lines<S: AsRef<str>>(what: &str, rsync: &[S], deployer: &[S])
     assert!(lines.is_empty(), "{what}: the lines were expected to be rsync's\n{}", summary(&lines));
 }
 
+/// Fails unless both pictures show the same.
+///
+/// # Panics
+/// With the first differences.
 pub fn assert_same(what: &str, expected: &Snapshot, found: &Snapshot) {
     assert_same_except(&[], what, expected, found);
 }

@@ -103,10 +103,10 @@ impl<D: Destination> Worker<'_, D> {
             }
             Step::Matched { offset, len } => self.content(0, len.into(), |sink| sink.matched(offset, len)),
             Step::End(sum) => self.end(&sum),
-            Step::Attributes(job) => self.attributes(job),
+            Step::Attributes(job) => self.attributes(&job),
             Step::NotSent(job) => {
                 self.shared.not_sent(job.entry.get());
-                self.settle(job, false);
+                self.settle(&job, false);
             }
         }
     }
@@ -144,11 +144,11 @@ impl<D: Destination> Worker<'_, D> {
         let handle = job.entry.clone();
         let entry = handle.get();
         self.shared.count_transfer(entry.size());
-        let Some(sink) = sink else { return self.settle(job, false) };
+        let Some(sink) = sink else { return self.settle(&job, false) };
         match self.ok(sink.finish(sum, entry)) {
             Some(Received::Complete) => {
                 self.shared.item(entry, Action::Received, job.changes, None);
-                self.settle(job, true);
+                self.settle(&job, true);
             }
             Some(Received::Mismatch) if !job.again => self.ask_again(job),
             Some(Received::Mismatch) => {
@@ -156,9 +156,9 @@ impl<D: Destination> Worker<'_, D> {
                 self.shared.failed_with(&format!(
                     "{path} came twice with a wrong checksum and was not kept; it may be changing on the server"
                 ));
-                self.settle(job, false);
+                self.settle(&job, false);
             }
-            None => self.settle(job, false),
+            None => self.settle(&job, false),
         }
     }
 
@@ -175,12 +175,12 @@ impl<D: Destination> Worker<'_, D> {
             }
             Err(failure) => {
                 self.shared.failed(failure);
-                self.settle(job, false);
+                self.settle(&job, false);
             }
         }
     }
 
-    fn attributes(&mut self, job: Job<D>) {
+    fn attributes(&mut self, job: &Job<D>) {
         let handle = job.entry.clone();
         let entry = handle.get();
         // A directory gets its attributes when the last one leaves it.
@@ -188,16 +188,16 @@ impl<D: Destination> Worker<'_, D> {
             let set = self.shared.destination.touch(job.dir.dir(), entry, job.changes);
             self.ok(set);
         }
-        self.release(&job);
+        self.release(job);
     }
 
     /// A file is finished, well or not, and with it perhaps its group of hard links.
-    fn settle(&mut self, job: Job<D>, complete: bool) {
+    fn settle(&mut self, job: &Job<D>, complete: bool) {
         let handle = job.entry.clone();
         self.shared.done(handle.get(), 0);
         let commands = self.shared.settle_group(handle.get(), complete);
         self.commands.extend(commands);
-        self.release(&job);
+        self.release(job);
     }
 
     fn release(&mut self, job: &Job<D>) {

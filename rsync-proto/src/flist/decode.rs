@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use super::acl::{self, Acl, AclItem, NamedId};
 use super::entry::{Entry, Extras, HardLink, Kind, NO_TARGET, State};
+use super::fields::{Fields, Previous};
 use super::name::{self, SafePath};
 use super::options::{ListOptions, Top};
 use super::segment::Segment;
@@ -40,16 +41,6 @@ pub struct ListDecoder {
     building: Option<Builder>,
 }
 
-#[derive(Default)]
-struct Previous {
-    name: Vec<u8>,
-    mtime: i64,
-    mode: u32,
-    uid: u32,
-    gid: u32,
-    device_major: u32,
-}
-
 /// The segment that is being read.
 struct Builder {
     part: Part,
@@ -68,18 +59,6 @@ enum Part {
     Groups,
     GroupZero,
     Complete,
-}
-
-/// What was read so far of one entry, before anything is changed by it.
-struct Fields {
-    mtime: i64,
-    nanoseconds: u32,
-    mode: u32,
-    uid: u32,
-    gid: u32,
-    device_major: u32,
-    payload: u64,
-    link: Option<HardLink>,
 }
 
 impl ListDecoder {
@@ -380,7 +359,7 @@ impl ListDecoder {
         segment.dirs = parents.into_dirs();
         let Segment { entries, arena, dirs, .. } = &mut segment;
         entries.sort_by(|a, b| sort::order(a, b, arena, dirs));
-        mark_duplicates(entries, arena, dirs)?;
+        sort::mark_duplicates(entries, arena, dirs)?;
         if self.options.inc_recurse {
             for entry in entries.iter_mut().filter(|e| u32::from(e.mode) & mode::TYPE == mode::DIRECTORY) {
                 let name = &arena[entry.name_at as usize..][..usize::from(entry.name_len)];
@@ -411,32 +390,6 @@ fn keep_acl(item: AclItem, kept: &mut Vec<Arc<Acl>>, users: &mut Vec<NamedId>) -
             Arc::clone(&kept[kept.len() - 1])
         }
     }
-}
-
-fn mark_duplicates(entries: &mut [Entry], arena: &[u8], dirs: &[SafePath]) -> Result<()> {
-    let name = |entry: &Entry| arena[entry.name_at as usize..][..usize::from(entry.name_len)].to_vec();
-    let twice = |entry: &Entry| {
-        let path = dirs[entry.dir as usize].join(&name(entry));
-        Error::Violation(format!("it sent \"{path}\" twice, as different kinds of file"))
-    };
-    let kind = |entry: &Entry| u32::from(entry.mode) & mode::TYPE;
-    for at in 1..entries.len() {
-        let (before, rest) = entries.split_at_mut(at);
-        let (previous, entry) = (&before[at - 1], &mut rest[0]);
-        if sort::order(previous, entry, arena, dirs).is_eq() {
-            if kind(previous) != kind(entry) {
-                return Err(twice(entry));
-            }
-            entry.state = State::Duplicate;
-        }
-    }
-    for entry in entries.iter().filter(|e| kind(e) == mode::DIRECTORY && e.state == State::Active) {
-        let as_file = Entry { mode: mode::REGULAR as u16, ..entry.clone() };
-        if entries.binary_search_by(|other| sort::order(other, &as_file, arena, dirs)).is_ok() {
-            return Err(twice(entry));
-        }
-    }
-    Ok(())
 }
 
 /// What the flags say about hard links.
@@ -551,30 +504,6 @@ impl Segment {
     }
 }
 
-impl Previous {
-    fn start(&self) -> Fields {
-        Fields {
-            mtime: self.mtime,
-            nanoseconds: 0,
-            mode: self.mode,
-            uid: self.uid,
-            gid: self.gid,
-            device_major: self.device_major,
-            payload: 0,
-            link: None,
-        }
-    }
-
-    fn take_over(&mut self, fields: &Fields, name: &mut Vec<u8>) {
-        std::mem::swap(&mut self.name, name);
-        self.mtime = fields.mtime;
-        self.mode = fields.mode;
-        self.uid = fields.uid;
-        self.gid = fields.gid;
-        self.device_major = fields.device_major;
-    }
-}
-
 impl ListOptions {
     fn after_entries(&self) -> Part {
         if !self.inc_recurse && !self.numeric_ids && (self.owner || self.acls) {
@@ -605,90 +534,4 @@ impl ListOptions {
         }
         Ok(())
     }
-
-    fn read_fields(
-        &self,
-        flags: u32,
-        cursor: &mut Cursor<'_>,
-        fields: &mut Fields,
-        names: &mut Vec<NamedId>,
-    ) -> Parse<()> {
-        let size = cursor.varlong(3)?;
-        if size < 0 {
-            return Err(Malformed::new("the size of a file", size.to_string()).into());
-        }
-        fields.payload = size as u64;
-        if flags & flag::SAME_TIME == 0 {
-            fields.mtime = cursor.varlong(4)?;
-            if fields.mtime.unsigned_abs() > limits::MAX_TIME as u64 {
-                return Err(Malformed::new("a modification time", fields.mtime.to_string()).into());
-            }
-        }
-        if flags & flag::NANOSECONDS != 0 {
-            let nanoseconds = cursor.varint()?;
-            if !(0..1_000_000_000).contains(&nanoseconds) {
-                return Err(Malformed::new("the nanoseconds of a time", nanoseconds.to_string()).into());
-            }
-            fields.nanoseconds = nanoseconds as u32;
-        }
-        if flags & flag::SAME_MODE == 0 {
-            fields.mode = cursor.u32()?;
-        }
-        let Some(kind) = Kind::from_mode(fields.mode).filter(|_| fields.mode <= 0xffff) else {
-            return Err(Malformed::new("the mode of a file", format!("{:#o}", fields.mode)).into());
-        };
-        if self.owner && flags & flag::SAME_UID == 0 {
-            fields.uid = cursor.varint()? as u32;
-            if flags & flag::USER_NAME != 0 {
-                names.push(NamedId { is_user: true, id: fields.uid, name: read_short_name(cursor)? });
-            }
-        }
-        if self.group && flags & flag::SAME_GID == 0 {
-            fields.gid = cursor.varint()? as u32;
-            if flags & flag::GROUP_NAME != 0 {
-                names.push(NamedId { is_user: false, id: fields.gid, name: read_short_name(cursor)? });
-            }
-        }
-        if self.devices && kind.is_device() || self.specials && kind.is_special() && self.protocol < 31 {
-            if flags & flag::SAME_RDEV_MAJOR == 0 {
-                fields.device_major = cursor.varint()? as u32;
-            }
-            let minor = cursor.varint()? as u32;
-            fields.payload = u64::from(fields.device_major) << 32 | u64::from(minor);
-        }
-        match kind {
-            Kind::File | Kind::Symlink => {}
-            Kind::Directory => fields.payload = fields.payload.min(u64::from(u32::MAX)),
-            _ if kind.is_device() && self.devices => {}
-            _ => fields.payload = 0,
-        }
-        Ok(())
-    }
-
-    fn read_target<'a>(&self, mode: u32, cursor: &mut Cursor<'a>) -> Parse<&'a [u8]> {
-        if !self.links || Kind::from_mode(mode) != Some(Kind::Symlink) {
-            return Ok(&[]);
-        }
-        let len = cursor.varint_len("the length of a link target")?;
-        if len == 0 || len > limits::MAX_LINK_TARGET {
-            return Err(Malformed::new("the length of a link target", len.to_string()).into());
-        }
-        let target = cursor.take(len)?;
-        if target.contains(&0) {
-            return Err(Malformed::new("a link target", "a NUL in it".to_owned()).into());
-        }
-        Ok(target)
-    }
-
-    fn read_sum<'a>(&self, mode: u32, cursor: &mut Cursor<'a>) -> Parse<&'a [u8]> {
-        if self.sum_len == 0 || Kind::from_mode(mode) != Some(Kind::File) {
-            return Ok(&[]);
-        }
-        cursor.take(self.sum_len)
-    }
-}
-
-fn read_short_name(cursor: &mut Cursor<'_>) -> Parse<Box<[u8]>> {
-    let len = cursor.u8()?;
-    Ok(cursor.take(usize::from(len))?.into())
 }

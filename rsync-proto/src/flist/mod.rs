@@ -6,6 +6,7 @@
 mod acl;
 mod decode;
 mod entry;
+mod fields;
 mod name;
 mod options;
 mod segment;

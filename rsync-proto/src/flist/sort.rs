@@ -6,6 +6,7 @@ use std::cmp::Ordering;
 
 use super::entry::{Entry, State};
 use super::name::SafePath;
+use crate::error::{Error, Result};
 use crate::wire::flags::mode;
 
 /// Compares two entries of one list by their place in it.
@@ -70,4 +71,32 @@ impl<'a> Key<'a> {
         }
         self.name.iter().copied().chain(Some(b'/')).cmp(rest).then(Ordering::Less)
     }
+}
+
+/// Finds names that occur twice: of the same kind, the second takes no part; of different kinds, the list is
+/// refused.
+pub(super) fn mark_duplicates(entries: &mut [Entry], arena: &[u8], dirs: &[SafePath]) -> Result<()> {
+    let name = |entry: &Entry| arena[entry.name_at as usize..][..usize::from(entry.name_len)].to_vec();
+    let twice = |entry: &Entry| {
+        let path = dirs[entry.dir as usize].join(&name(entry));
+        Error::Violation(format!("it sent \"{path}\" twice, as different kinds of file"))
+    };
+    let kind = |entry: &Entry| u32::from(entry.mode) & mode::TYPE;
+    for at in 1..entries.len() {
+        let (before, rest) = entries.split_at_mut(at);
+        let (previous, entry) = (&before[at - 1], &mut rest[0]);
+        if order(previous, entry, arena, dirs).is_eq() {
+            if kind(previous) != kind(entry) {
+                return Err(twice(entry));
+            }
+            entry.state = State::Duplicate;
+        }
+    }
+    for entry in entries.iter().filter(|e| kind(e) == mode::DIRECTORY && e.state == State::Active) {
+        let as_file = Entry { mode: mode::REGULAR as u16, ..entry.clone() };
+        if entries.binary_search_by(|other| order(other, &as_file, arena, dirs)).is_ok() {
+            return Err(twice(entry));
+        }
+    }
+    Ok(())
 }

@@ -142,6 +142,9 @@ impl Policy {
     }
 }
 
+/// Access and default list, as the kernel stores them.
+type Lists = (Option<Vec<u8>>, Option<Vec<u8>>);
+
 /// The attributes that an entry shall have here.
 pub(super) struct Wish<'a> {
     kind: Kind,
@@ -149,8 +152,8 @@ pub(super) struct Wish<'a> {
     uid: Option<u32>,
     gid: Option<u32>,
     mtime: Option<(i64, u32)>,
-    /// Access and default list, as the kernel stores them.
-    lists: Option<(Option<Vec<u8>>, Option<Vec<u8>>)>,
+    /// Nothing where lists are not kept.
+    lists: Option<Lists>,
     xattrs: Option<&'a XattrSet>,
 }
 
@@ -172,11 +175,7 @@ impl Wish<'_> {
     }
 }
 
-fn lists_differ<F: AsFd>(
-    node: &Node<F>,
-    names: &[u8],
-    (access, default): &(Option<Vec<u8>>, Option<Vec<u8>>),
-) -> io::Result<bool> {
+fn lists_differ<F: AsFd>(node: &Node<F>, names: &[u8], (access, default): &Lists) -> io::Result<bool> {
     for (name, wanted) in [(acl::ACCESS, access), (acl::DEFAULT, default)] {
         let there = names.split(|byte| *byte == 0).any(|found| found == name);
         if there != wanted.is_some() || there && node.xattr(name)? != *wanted {

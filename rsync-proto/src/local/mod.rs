@@ -6,8 +6,12 @@
 
 mod acl;
 mod attributes;
+mod basis;
+mod compare;
+mod dir;
 mod handle;
 mod ids;
+mod make;
 mod node;
 mod sink;
 mod tree;

@@ -57,20 +57,22 @@ impl<F: AsFd> Node<F> {
 
     pub(super) fn set_owner(&self, uid: Option<u32>, gid: Option<u32>) -> io::Result<()> {
         let (uid, gid) = (uid.map(Uid::from_raw), gid.map(Gid::from_raw));
-        Ok(if self.path_only {
-            chownat(&self.fd, c"", uid, gid, AtFlags::EMPTY_PATH)?
+        let set = if self.path_only {
+            chownat(&self.fd, c"", uid, gid, AtFlags::EMPTY_PATH)
         } else {
-            fchown(&self.fd, uid, gid)?
-        })
+            fchown(&self.fd, uid, gid)
+        };
+        Ok(set?)
     }
 
     pub(super) fn set_mode(&self, permissions: u32) -> io::Result<()> {
         let mode = Mode::from_raw_mode(permissions);
-        Ok(if self.path_only {
-            chmodat(rustix::fs::CWD, self.proc_path(), mode, AtFlags::empty())?
+        let set = if self.path_only {
+            chmodat(rustix::fs::CWD, self.proc_path(), mode, AtFlags::empty())
         } else {
-            fchmod(&self.fd, mode)?
-        })
+            fchmod(&self.fd, mode)
+        };
+        Ok(set?)
     }
 
     pub(super) fn set_mtime(&self, seconds: i64, nanoseconds: u32) -> io::Result<()> {
@@ -78,11 +80,12 @@ impl<F: AsFd> Node<F> {
             last_access: Timespec { tv_sec: 0, tv_nsec: UTIME_OMIT },
             last_modification: Timespec { tv_sec: seconds, tv_nsec: nanoseconds.into() },
         };
-        Ok(if self.path_only {
-            utimensat(&self.fd, c"", &times, AtFlags::EMPTY_PATH)?
+        let set = if self.path_only {
+            utimensat(&self.fd, c"", &times, AtFlags::EMPTY_PATH)
         } else {
-            futimens(&self.fd, &times)?
-        })
+            futimens(&self.fd, &times)
+        };
+        Ok(set?)
     }
 
     /// Names of the extended attributes, each with a NUL behind it.
@@ -112,11 +115,12 @@ impl<F: AsFd> Node<F> {
     }
 
     pub(super) fn set_xattr(&self, name: &[u8], value: &[u8]) -> io::Result<()> {
-        Ok(if self.path_only {
-            setxattr(self.proc_path(), name, value, XattrFlags::empty())?
+        let set = if self.path_only {
+            setxattr(self.proc_path(), name, value, XattrFlags::empty())
         } else {
-            fsetxattr(&self.fd, name, value, XattrFlags::empty())?
-        })
+            fsetxattr(&self.fd, name, value, XattrFlags::empty())
+        };
+        Ok(set?)
     }
 
     /// Removes an extended attribute, if it is there.

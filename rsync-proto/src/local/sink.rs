@@ -9,8 +9,8 @@ use rustix::fs::{AtFlags, fstat, renameat, unlinkat};
 use rustix::io::{pread, write, writev};
 
 use super::attributes::Policy;
+use super::dir::{LocalDir, is_file};
 use super::node::Node;
-use super::tree::LocalDir;
 use crate::checksum::{ChecksumKind, FileSummer, StrongSum};
 use crate::destination::{Failure, Received, Sink};
 use crate::flist::EntryRef;
@@ -125,7 +125,7 @@ impl LocalSink {
     }
 
     fn put_in_place(&mut self, entry: EntryRef<'_>) -> io::Result<()> {
-        let existing = self.dir.stat(&self.name)?.filter(|stat| super::tree::is_file(stat));
+        let existing = self.dir.stat(&self.name)?.filter(|stat| is_file(stat));
         let wish = self.policy.wish(entry, existing.as_ref());
         let mut changes = Changes(item::IS_NEW | item::TRANSFER);
         changes.set(self.inherits_list || wish.has_list(), item::REPORT_ACL);

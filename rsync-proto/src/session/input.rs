@@ -182,3 +182,13 @@ impl Input {
         }
     }
 }
+
+impl<R> Step<R> {
+    pub(super) fn map<U>(self, with: impl FnOnce(R) -> U) -> Step<U> {
+        match self {
+            Step::Item(item) => Step::Item(with(item)),
+            Step::Message(tag, bytes) => Step::Message(tag, bytes),
+            Step::Starved => Step::Starved,
+        }
+    }
+}

@@ -1,0 +1,143 @@
+//! The values of an entry that follow its name. Each may be left out where it is that of the entry before.
+
+use super::acl::NamedId;
+use super::entry::{HardLink, Kind};
+use super::options::ListOptions;
+use crate::error::Malformed;
+use crate::limits;
+use crate::wire::flags::entry as flag;
+use crate::wire::{Cursor, Parse};
+
+/// What was read so far of one entry, before anything is changed by it.
+pub(super) struct Fields {
+    pub(super) mtime: i64,
+    pub(super) nanoseconds: u32,
+    pub(super) mode: u32,
+    pub(super) uid: u32,
+    pub(super) gid: u32,
+    pub(super) device_major: u32,
+    pub(super) payload: u64,
+    pub(super) link: Option<HardLink>,
+}
+
+#[derive(Default)]
+pub(super) struct Previous {
+    pub(super) name: Vec<u8>,
+    pub(super) mtime: i64,
+    pub(super) mode: u32,
+    pub(super) uid: u32,
+    pub(super) gid: u32,
+    pub(super) device_major: u32,
+}
+
+impl Previous {
+    pub(super) fn start(&self) -> Fields {
+        Fields {
+            mtime: self.mtime,
+            nanoseconds: 0,
+            mode: self.mode,
+            uid: self.uid,
+            gid: self.gid,
+            device_major: self.device_major,
+            payload: 0,
+            link: None,
+        }
+    }
+
+    pub(super) fn take_over(&mut self, fields: &Fields, name: &mut Vec<u8>) {
+        std::mem::swap(&mut self.name, name);
+        self.mtime = fields.mtime;
+        self.mode = fields.mode;
+        self.uid = fields.uid;
+        self.gid = fields.gid;
+        self.device_major = fields.device_major;
+    }
+}
+
+impl ListOptions {
+    pub(super) fn read_fields(
+        &self,
+        flags: u32,
+        cursor: &mut Cursor<'_>,
+        fields: &mut Fields,
+        names: &mut Vec<NamedId>,
+    ) -> Parse<()> {
+        let size = cursor.varlong(3)?;
+        if size < 0 {
+            return Err(Malformed::new("the size of a file", size.to_string()).into());
+        }
+        fields.payload = size as u64;
+        if flags & flag::SAME_TIME == 0 {
+            fields.mtime = cursor.varlong(4)?;
+            if fields.mtime.unsigned_abs() > limits::MAX_TIME as u64 {
+                return Err(Malformed::new("a modification time", fields.mtime.to_string()).into());
+            }
+        }
+        if flags & flag::NANOSECONDS != 0 {
+            let nanoseconds = cursor.varint()?;
+            if !(0..1_000_000_000).contains(&nanoseconds) {
+                return Err(Malformed::new("the nanoseconds of a time", nanoseconds.to_string()).into());
+            }
+            fields.nanoseconds = nanoseconds as u32;
+        }
+        if flags & flag::SAME_MODE == 0 {
+            fields.mode = cursor.u32()?;
+        }
+        let Some(kind) = Kind::from_mode(fields.mode).filter(|_| fields.mode <= 0xffff) else {
+            return Err(Malformed::new("the mode of a file", format!("{:#o}", fields.mode)).into());
+        };
+        if self.owner && flags & flag::SAME_UID == 0 {
+            fields.uid = cursor.varint()? as u32;
+            if flags & flag::USER_NAME != 0 {
+                names.push(NamedId { is_user: true, id: fields.uid, name: read_short_name(cursor)? });
+            }
+        }
+        if self.group && flags & flag::SAME_GID == 0 {
+            fields.gid = cursor.varint()? as u32;
+            if flags & flag::GROUP_NAME != 0 {
+                names.push(NamedId { is_user: false, id: fields.gid, name: read_short_name(cursor)? });
+            }
+        }
+        if self.devices && kind.is_device() || self.specials && kind.is_special() && self.protocol < 31 {
+            if flags & flag::SAME_RDEV_MAJOR == 0 {
+                fields.device_major = cursor.varint()? as u32;
+            }
+            let minor = cursor.varint()? as u32;
+            fields.payload = u64::from(fields.device_major) << 32 | u64::from(minor);
+        }
+        match kind {
+            Kind::File | Kind::Symlink => {}
+            Kind::Directory => fields.payload = fields.payload.min(u64::from(u32::MAX)),
+            _ if kind.is_device() && self.devices => {}
+            _ => fields.payload = 0,
+        }
+        Ok(())
+    }
+
+    pub(super) fn read_target<'a>(&self, mode: u32, cursor: &mut Cursor<'a>) -> Parse<&'a [u8]> {
+        if !self.links || Kind::from_mode(mode) != Some(Kind::Symlink) {
+            return Ok(&[]);
+        }
+        let len = cursor.varint_len("the length of a link target")?;
+        if len == 0 || len > limits::MAX_LINK_TARGET {
+            return Err(Malformed::new("the length of a link target", len.to_string()).into());
+        }
+        let target = cursor.take(len)?;
+        if target.contains(&0) {
+            return Err(Malformed::new("a link target", "a NUL in it".to_owned()).into());
+        }
+        Ok(target)
+    }
+
+    pub(super) fn read_sum<'a>(&self, mode: u32, cursor: &mut Cursor<'a>) -> Parse<&'a [u8]> {
+        if self.sum_len == 0 || Kind::from_mode(mode) != Some(Kind::File) {
+            return Ok(&[]);
+        }
+        cursor.take(self.sum_len)
+    }
+}
+
+fn read_short_name(cursor: &mut Cursor<'_>) -> Parse<Box<[u8]>> {
+    let len = cursor.u8()?;
+    Ok(cursor.take(usize::from(len))?.into())
+}

@@ -1,0 +1,75 @@
+//! A directory that is being filled, and looking at what is in it.
+
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use rustix::fs::{AtFlags, Mode, OFlags, RawDir, Stat, openat, statat};
+use rustix::io::Errno;
+
+use crate::flist::Kind;
+use crate::report::Changes;
+
+/// A directory that is being filled.
+#[derive(Debug)]
+pub struct LocalDir {
+    /// Missing in a dry run where the directory is not there.
+    pub(super) fd: Option<OwnedFd>,
+    /// Nothing can be in it but what this transfer made.
+    pub(super) fresh: bool,
+    /// New entries inherit an access control list.
+    pub(super) gives_list: bool,
+    pub(super) changes: Changes,
+    /// Something in it was made, so that its time is no longer its own.
+    pub(super) disturbed: AtomicBool,
+}
+
+impl LocalDir {
+    /// Something is about to be made or removed in it.
+    pub(super) fn disturb(&self) {
+        self.disturbed.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether anything was made or removed in it.
+    pub(super) fn is_disturbed(&self) -> bool {
+        self.disturbed.load(Ordering::Relaxed)
+    }
+
+    /// The handle; only for directories that are there.
+    pub(super) fn fd(&self) -> BorrowedFd<'_> {
+        self.fd.as_ref().expect("a dry run touches nothing").as_fd()
+    }
+
+    /// What `name` is, if it is anything.
+    pub(super) fn stat(&self, name: &[u8]) -> io::Result<Option<Stat>> {
+        let Some(fd) = self.fd.as_ref().filter(|_| !self.fresh) else { return Ok(None) };
+        match statat(fd, name, AtFlags::SYMLINK_NOFOLLOW) {
+            Ok(stat) => Ok(Some(stat)),
+            Err(Errno::NOENT) => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
+}
+
+pub(super) fn is_file(stat: &Stat) -> bool {
+    kind(stat) == Some(Kind::File)
+}
+
+pub(super) fn kind(stat: &Stat) -> Option<Kind> {
+    Kind::from_mode(stat.st_mode)
+}
+
+pub(super) fn is_empty(fd: &OwnedFd) -> bool {
+    let Ok(fd) = openat(fd, c".", OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty()) else {
+        return false;
+    };
+    let mut buffer = [std::mem::MaybeUninit::uninit(); 2048];
+    let mut entries = RawDir::new(fd, &mut buffer);
+    while let Some(entry) = entries.next() {
+        match entry {
+            Ok(entry) if matches!(entry.file_name().to_bytes(), b"." | b"..") => {}
+            _ => return false,
+        }
+    }
+    true
+}

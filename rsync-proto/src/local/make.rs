@@ -1,0 +1,189 @@
+//! Makes what is not there, or not as it has to be: directories, symlinks, devices, special files, hard links,
+//! and the temporary files that content goes to.
+
+use std::io;
+use std::sync::Arc;
+
+use rustix::fs::{
+    AtFlags, FileType, Mode, OFlags, Stat, linkat, makedev, mkdirat, mknodat, openat, renameat, statat,
+    symlinkat, unlinkat,
+};
+
+use super::basis::open_file;
+use super::dir::{LocalDir, is_file, kind};
+use super::handle::{as_os, temporary_name};
+use super::node::Node;
+use super::sink::{Content, LocalSink};
+use super::tree::LocalTree;
+use crate::flist::{EntryRef, Kind, SafePath};
+use crate::report::Changes;
+use crate::wire::flags::item;
+
+impl LocalTree {
+    pub(super) fn make_at(&self, dir: &LocalDir, name: &[u8], entry: EntryRef<'_>) -> io::Result<()> {
+        let (major, minor) = entry.device();
+        let make = |kind| mknodat(dir.fd(), name, kind, Mode::from_raw_mode(0o600), makedev(major, minor));
+        let made = match entry.kind() {
+            Kind::Symlink => symlinkat(entry.link_target(), dir.fd(), name),
+            Kind::CharDevice => make(FileType::CharacterDevice),
+            Kind::BlockDevice => make(FileType::BlockDevice),
+            Kind::Fifo => make(FileType::Fifo),
+            Kind::Socket => make(FileType::Socket),
+            Kind::File | Kind::Directory => unreachable!("these are made elsewhere"),
+        };
+        Ok(made?)
+    }
+
+    /// Makes something under a temporary name and renames it to its own.
+    pub(super) fn replace(
+        &self,
+        dir: &LocalDir,
+        name: &[u8],
+        make: impl FnOnce(&[u8]) -> io::Result<()>,
+    ) -> io::Result<()> {
+        dir.disturb();
+        let temporary = temporary_name(name);
+        let made = make(&temporary).and_then(|()| Ok(renameat(dir.fd(), &temporary[..], dir.fd(), name)?));
+        if made.is_err() {
+            let _ = unlinkat(dir.fd(), &temporary[..], AtFlags::empty());
+        }
+        made
+    }
+
+    pub(super) fn make_new(&self, dir: &LocalDir, entry: EntryRef<'_>) -> io::Result<()> {
+        // Where permissions are not kept, they stay what they were, even if it was a file of another kind.
+        let there = if self.options.perms { None } else { dir.stat(self.name(entry))? };
+        let predecessor = there.filter(|stat| kind(stat) != Some(Kind::Directory));
+        self.replace(dir, self.name(entry), |temporary| {
+            self.make_at(dir, temporary, entry)?;
+            let node = Node::open(dir.fd(), temporary, entry.kind())?;
+            let wish = self.policy.wish(entry, predecessor.as_ref());
+            let mut changes = Changes::NEW;
+            changes.set(dir.gives_list || wish.has_list(), item::REPORT_ACL);
+            self.policy.apply(&wish, &node, &node.stat()?, changes)
+        })
+    }
+
+    pub(super) fn make_directory(&self, parent: &LocalDir, entry: EntryRef<'_>) -> io::Result<Changes> {
+        let name = entry.name();
+        let existing = parent.stat(name)?;
+        if let Some(stat) = &existing {
+            if kind(stat) == Some(Kind::Directory) {
+                return self.differences(parent, name, entry, stat);
+            }
+            if !self.options.dry_run {
+                unlinkat(parent.fd(), name, AtFlags::empty())?;
+            }
+        }
+        if !self.options.dry_run {
+            parent.disturb();
+            mkdirat(parent.fd(), name, Mode::from_raw_mode(0o700))?;
+        }
+        Ok(Changes::NEW)
+    }
+
+    pub(super) fn leave_directory(&self, dir: &LocalDir, entry: EntryRef<'_>) -> io::Result<()> {
+        if self.options.dry_run {
+            return Ok(());
+        }
+        let node = Node::borrowed(dir.fd());
+        let stat = node.stat()?;
+        let wish = self.policy.wish(entry, (!dir.changes.is_new()).then_some(&stat));
+        let mut changes = dir.changes;
+        changes.set(dir.is_disturbed(), item::TRANSFER);
+        // A new directory may have inherited lists from its parent.
+        changes.set(dir.changes.is_new(), item::REPORT_ACL);
+        self.policy.apply(&wish, &node, &stat, changes)
+    }
+
+    pub(super) fn open_sink(
+        &self,
+        dir: &Arc<LocalDir>,
+        entry: EntryRef<'_>,
+        with_basis: bool,
+    ) -> io::Result<LocalSink> {
+        let name = self.name(entry);
+        let basis = if with_basis { Some(open_file(dir, name)?) } else { None };
+        dir.disturb();
+        let temporary = temporary_name(name);
+        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let file = openat(dir.fd(), &temporary[..], flags, Mode::from_raw_mode(0o600))?;
+        Ok(LocalSink {
+            policy: Arc::clone(&self.policy),
+            dir: Arc::clone(dir),
+            name: name.into(),
+            temporary: Some(temporary),
+            file,
+            basis,
+            checksum: self.summer.kind,
+            expected_size: entry.size(),
+            inherits_list: dir.gives_list,
+            state: Content::new(),
+        })
+    }
+
+    pub(super) fn link_to(
+        &self,
+        leader: &SafePath,
+        dir: &LocalDir,
+        entry: EntryRef<'_>,
+    ) -> io::Result<Option<Changes>> {
+        let name = self.name(entry);
+        let existing = dir.stat(name)?;
+        if self.options.dry_run {
+            return self.link_dry(leader, dir, entry, existing.as_ref());
+        }
+        let (leader_dir, leader_name) = split(leader);
+        let leader_dir = self.root().open(&leader_dir)?;
+        let target = statat(&leader_dir, as_os(leader_name), AtFlags::SYMLINK_NOFOLLOW)?;
+        let mut changes = Changes::NEW;
+        if let Some(stat) = &existing {
+            if (stat.st_dev, stat.st_ino) == (target.st_dev, target.st_ino) {
+                return Ok(None);
+            }
+            if kind(stat) == Some(entry.kind()) {
+                changes = self.differences(dir, name, entry, stat)?;
+                changes.set(is_file(stat) && stat.st_size as u64 != entry.size(), item::REPORT_SIZE);
+            }
+            self.make_way(dir, name, stat)?;
+        }
+        self.replace(dir, name, |temporary| {
+            Ok(linkat(&leader_dir, as_os(leader_name), dir.fd(), temporary, AtFlags::empty())?)
+        })?;
+        Ok(Some(changes))
+    }
+
+    /// What a link would change. The leader may not be there yet; then nothing can be the same file.
+    pub(super) fn link_dry(
+        &self,
+        leader: &SafePath,
+        dir: &LocalDir,
+        entry: EntryRef<'_>,
+        existing: Option<&Stat>,
+    ) -> io::Result<Option<Changes>> {
+        let Some(stat) = existing.filter(|stat| kind(stat) == Some(entry.kind())) else {
+            return Ok(Some(Changes::NEW));
+        };
+        let (leader_dir, leader_name) = split(leader);
+        let target = self.root.get().and_then(|root| {
+            statat(root.open(&leader_dir).ok()?, as_os(leader_name), AtFlags::SYMLINK_NOFOLLOW).ok()
+        });
+        if target.is_some_and(|target| (target.st_dev, target.st_ino) == (stat.st_dev, stat.st_ino)) {
+            return Ok(None);
+        }
+        let mut changes = self.differences(dir, self.name(entry), entry, stat)?;
+        changes.set(is_file(stat) && stat.st_size as u64 != entry.size(), item::REPORT_SIZE);
+        Ok(Some(changes))
+    }
+}
+
+fn split(path: &SafePath) -> (SafePath, &[u8]) {
+    let bytes = path.as_bytes();
+    match bytes.iter().rposition(|byte| *byte == b'/') {
+        Some(slash) => {
+            let dir = SafePath::new(&bytes[..slash]).expect("a part of a safe path is safe");
+            (dir, &bytes[slash + 1..])
+        }
+        None => (SafePath::root(), bytes),
+    }
+}
