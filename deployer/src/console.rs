@@ -79,10 +79,8 @@ impl Monitor for Console {
         match report {
             Report::Item(item) => self.item(item),
             Report::Motd(line) if !self.quiet => self.print(line),
-            Report::Server(severity, text) => {
-                if !(self.quiet && *severity == Severity::Info) {
-                    self.complain(&format!("{}{text}", severity_word(*severity)));
-                }
+            Report::Server(severity, text) if !self.quiet || *severity != Severity::Info => {
+                self.complain(&format!("{}{text}", severity_word(*severity)));
             }
             Report::Skipped(entry, reason) if !self.quiet => {
                 self.complain(&format!("{reason} \"{}\"", entry.path()));

@@ -1,6 +1,6 @@
 //! What a transfer reports while it runs and when it is over. Nothing in this crate prints.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64};
 
 use crate::error::printable;
 use crate::flist::{EntryRef, Kind, SafePath};
@@ -163,12 +163,6 @@ pub struct Progress {
     pub bytes_done: AtomicU64,
     /// Whether the list is complete, so that the totals are final.
     pub list_complete: AtomicBool,
-}
-
-impl Progress {
-    pub(crate) fn add(counter: &AtomicU64, value: u64) {
-        counter.fetch_add(value, Ordering::Relaxed);
-    }
 }
 
 /// How many files of each kind.

@@ -64,10 +64,6 @@ pub fn diff_except(left_out: &[Aspect], expected: &Snapshot, found: &Snapshot) -
     lines
 }
 
-/// Fails the test unless the trees are the same.
-///
-/// # Panics
-/// With the first differences.
 /// Fails unless both programs printed the same lines, in whatever order.
 ///
 /// # Panics

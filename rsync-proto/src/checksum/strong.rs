@@ -203,7 +203,7 @@ mod tests {
 
     #[test]
     fn streaming_and_one_shot_agree() {
-        let data: Vec<u8> = (0..10_000u32).map(|i| (i * 31 >> 3) as u8).collect();
+        let data: Vec<u8> = (0..10_000u32).map(|i| ((i * 31) >> 3) as u8).collect();
         for kind in ChecksumKind::ALL {
             let mut summer = FileSummer::new(kind);
             data.chunks(777).for_each(|part| summer.update(part));

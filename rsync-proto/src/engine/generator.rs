@@ -8,10 +8,10 @@ use std::sync::mpsc::Receiver;
 use super::attempt::Attempt;
 use super::dirs::Directory;
 use super::links::Role;
-use super::shared::{Job, Shared};
+use super::shared::{Job, Shared, bump};
 use crate::destination::Destination;
 use crate::flist::{EntryHandle, EntryRef, HardLink, Kind, Segment};
-use crate::report::{Action, Changes, KindCounts, Progress};
+use crate::report::{Action, Changes, KindCounts};
 use crate::session::{Command, Request};
 
 /// So many commands are collected before the driver hears of them.
@@ -116,7 +116,7 @@ impl<D: Destination> Generator<'_, D> {
             sizes.1 += entry.size() + entry.link_target().len() as u64;
         }
         self.shared.listed(&counts, sizes.1);
-        Progress::add(&self.shared.progress.bytes_listed, sizes.0);
+        bump(&self.shared.progress.bytes_listed, sizes.0);
     }
 
     /// The first segment: the root is opened, and stays open.

@@ -132,7 +132,7 @@ impl<D: Destination> Shared<D> {
 
     /// Something about one entry failed; if nothing else can succeed any more, the transfer ends.
     pub(super) fn failed(&self, failure: Failure) {
-        self.counters.failed.fetch_add(1, Ordering::Relaxed);
+        bump(&self.counters.failed, 1);
         if failure.is_fatal() {
             let Failure { action, path, source } = failure;
             let path = std::path::PathBuf::from(path.to_string());
@@ -144,13 +144,13 @@ impl<D: Destination> Shared<D> {
 
     /// Something about one entry failed, in the words of `message`.
     pub(super) fn failed_with(&self, message: &str) {
-        self.counters.failed.fetch_add(1, Ordering::Relaxed);
+        bump(&self.counters.failed, 1);
         self.monitor.report(&Report::Failed(message));
     }
 
     /// The server could not send an entry, and says itself why.
     pub(super) fn not_sent(&self, entry: EntryRef<'_>) {
-        self.counters.not_sent.fetch_add(1, Ordering::Relaxed);
+        bump(&self.counters.not_sent, 1);
         self.warn(&format!("the server did not send {}", entry.path()));
     }
 
@@ -184,27 +184,27 @@ impl<D: Destination> Shared<D> {
         listed.symlinks += counts.symlinks;
         listed.devices += counts.devices;
         listed.specials += counts.specials;
-        self.counters.total_size.fetch_add(size, Ordering::Relaxed);
-        Progress::add(&self.progress.entries_listed, counts.total());
+        bump(&self.counters.total_size, size);
+        bump(&self.progress.entries_listed, counts.total());
     }
 
     /// An entry is finished, well or not.
     pub(super) fn done(&self, entry: EntryRef<'_>, in_place: u64) {
-        Progress::add(&self.progress.entries_done, 1);
+        bump(&self.progress.entries_done, 1);
         if entry.kind() == Kind::File && in_place > 0 {
-            Progress::add(&self.progress.bytes_done, in_place);
+            bump(&self.progress.bytes_done, in_place);
         }
     }
 
     pub(super) fn count_content(&self, literal: u64, matched: u64) {
-        self.counters.literal.fetch_add(literal, Ordering::Relaxed);
-        self.counters.matched.fetch_add(matched, Ordering::Relaxed);
-        Progress::add(&self.progress.bytes_done, literal + matched);
+        bump(&self.counters.literal, literal);
+        bump(&self.counters.matched, matched);
+        bump(&self.progress.bytes_done, literal + matched);
     }
 
     pub(super) fn count_transfer(&self, size: u64) {
-        self.counters.transferred.fetch_add(1, Ordering::Relaxed);
-        self.counters.transferred_size.fetch_add(size, Ordering::Relaxed);
+        bump(&self.counters.transferred, 1);
+        bump(&self.counters.transferred_size, size);
     }
 
     pub(super) fn summary(&self) -> Summary {
@@ -223,4 +223,9 @@ impl<D: Destination> Shared<D> {
             ..Summary::default()
         }
     }
+}
+
+/// Adds to a counter that nothing is ordered by.
+pub(super) fn bump(counter: &AtomicU64, value: u64) {
+    counter.fetch_add(value, Ordering::Relaxed);
 }

@@ -150,7 +150,7 @@ impl<D: Destination> Worker<'_, D> {
                 self.shared.item(entry, Action::Received, job.changes, None);
                 self.settle(&job, true);
             }
-            Some(Received::Mismatch) if !job.again => self.ask_again(job),
+            Some(Received::Mismatch) if !job.again => self.ask_again(&job),
             Some(Received::Mismatch) => {
                 let path = entry.path();
                 self.shared.failed_with(&format!(
@@ -163,7 +163,7 @@ impl<D: Destination> Worker<'_, D> {
     }
 
     /// The second try asks with block sums of full length. What the first request held goes over to it.
-    fn ask_again(&mut self, job: Job<D>) {
+    fn ask_again(&mut self, job: &Job<D>) {
         let path = job.entry.get().path();
         self.shared.warn(&format!("{path} came with a wrong checksum; asking for it again"));
         let (index, cost) = (job.index, job.cost);
@@ -175,7 +175,7 @@ impl<D: Destination> Worker<'_, D> {
             }
             Err(failure) => {
                 self.shared.failed(failure);
-                self.settle(&job, false);
+                self.settle(job, false);
             }
         }
     }

@@ -125,7 +125,7 @@ impl LocalSink {
     }
 
     fn put_in_place(&mut self, entry: EntryRef<'_>) -> io::Result<()> {
-        let existing = self.dir.stat(&self.name)?.filter(|stat| is_file(stat));
+        let existing = self.dir.stat(&self.name)?.filter(is_file);
         let wish = self.policy.wish(entry, existing.as_ref());
         let mut changes = Changes(item::IS_NEW | item::TRANSFER);
         changes.set(self.inherits_list || wish.has_list(), item::REPORT_ACL);

@@ -160,7 +160,7 @@ impl Destination for LocalTree {
         if fresh {
             changes = Changes::NEW;
         }
-        let empty = fresh || fd.as_ref().is_some_and(|fd| is_empty(fd));
+        let empty = fresh || fd.as_ref().is_some_and(is_empty);
         self.learn(first);
         self.dir(fd, empty, changes).map_err(|error| self.local_error("open", error))
     }

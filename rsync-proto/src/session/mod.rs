@@ -148,7 +148,7 @@ impl<T> Session<T> {
         self.output.keep_alive()
     }
 
-    /// I/O errors that the server told of: bits of [`io_error`].
+    /// I/O errors that the server told of: bits of [`crate::wire::flags::io_error`].
     pub fn io_error(&self) -> u32 {
         self.io_error
     }

@@ -3,7 +3,7 @@
 //!
 //! Not a large tree, and not a tree that nobody could make: see [`crate::os_tree`] for a real one.
 //!
-//! [`names`], [`files`], [`metadata`] and [`links`] plant one kind of difficulty each, through [`Planter`].
+//! `names`, `files`, `metadata` and `links` plant one kind of difficulty each, through a `Planter`.
 
 use std::path::Path;
 
