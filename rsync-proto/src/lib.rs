@@ -9,8 +9,12 @@
 //! 5. [`flist`]: the file list.
 //! 6. [`checksum`], [`delta`]: sums of blocks, and files made of literals and blocks.
 //! 7. [`session`]: the transfer as a state machine.
+//! 8. [`destination`]: what a pull needs of the place that it writes to; `local`, a directory of this machine
+//!    (feature `fs`).
+//! 9. `Client`: the public face, with a driver for connections and an engine of threads behind it (feature
+//!    `tokio`); [`report`], what it tells meanwhile.
 //!
-//! All of this is driven with bytes, without sockets or files, and is what remains with
+//! Rooms 1 to 7 are driven with bytes, know neither sockets nor files, and are what remains with
 //! `--no-default-features`.
 #![forbid(unsafe_code)]
 
@@ -40,3 +44,8 @@ pub use client::{Client, Timeouts};
 pub use error::{Error, Result};
 pub use location::Location;
 pub use options::Options;
+
+/// The examples of the README are compiled with the documentation tests.
+#[cfg(all(doctest, feature = "fs", feature = "tokio"))]
+#[doc = include_str!("../../README.md")]
+struct Readme;
