@@ -15,10 +15,15 @@ fn outcome(bytes: &[u8], step: usize) -> String {
         input.extend_from_slice(chunk);
         match handshake.advance(&mut input) {
             Ok(None) => {}
-            done => return format!("{done:?} {:?} {:?}", handshake.output(), handshake.take_lines()),
+            done => return format!("{done:?} {}", said(&mut handshake)),
         }
     }
-    format!("{:?} {:?}", handshake.output(), handshake.take_lines())
+    said(&mut handshake)
+}
+
+fn said(handshake: &mut Handshake) -> String {
+    let lines = handshake.take_lines();
+    format!("{:?} {lines:?}", handshake.output())
 }
 
 fuzz_target!(|bytes: &[u8]| {

@@ -274,7 +274,8 @@ impl ListDecoder {
         builder.memory += grown;
         self.live_memory += grown;
         self.previous.take_over(&fields, &mut self.scratch);
-        self.count(users)
+        self.entries += 1;
+        self.keep_names(users)
     }
 
     fn read_name(&mut self, flags: u32, cursor: &mut Cursor<'_>) -> Parse<()> {
@@ -296,7 +297,7 @@ impl ListDecoder {
     }
 
     /// Takes in names of users and groups, and looks after the limits.
-    fn count(&mut self, names: Vec<NamedId>) -> Parse<()> {
+    fn keep_names(&mut self, names: Vec<NamedId>) -> Parse<()> {
         let builder = self.building.as_mut().expect("a segment was begun");
         for NamedId { is_user, id, name } in names {
             let (list, total) = if is_user {
@@ -307,7 +308,6 @@ impl ListDecoder {
             list.push((id, name));
             *total += 1;
         }
-        self.entries += 1;
         let limits = &self.options.limits;
         let sets = self.acls.len().max(self.default_acls.len()).max(self.xattrs.len()) as u64;
         for (what, value, bound) in [
@@ -349,13 +349,12 @@ impl ListDecoder {
     fn take_id_name(&mut self, is_user: bool, id: u32, cursor: &mut Cursor<'_>) -> Parse<()> {
         let len = cursor.u8()?;
         let name = cursor.take(usize::from(len))?.into();
-        self.entries -= 1; // A name is counted as one by `count`, but is no entry.
-        self.count(vec![NamedId { is_user, id, name }])
+        self.keep_names(vec![NamedId { is_user, id, name }])
     }
 
     /// Sorts a segment, looks for names that occur twice, and announces its directories.
     fn complete(&mut self, builder: Builder) -> Result<Segment> {
-        let Builder { parents, mut segment, .. } = builder;
+        let Builder { parents, mut segment, memory, .. } = builder;
         segment.dirs = parents.into_dirs();
         let Segment { entries, arena, dirs, .. } = &mut segment;
         entries.sort_by(|a, b| sort::order(a, b, arena, dirs));
@@ -373,6 +372,7 @@ impl ListDecoder {
             return Err(limit("the number of indexes", i32::MAX as u64));
         }
         segment.arena.shrink_to_fit();
+        self.live_memory = self.live_memory.saturating_sub(memory) + segment.memory();
         Ok(segment)
     }
 }
