@@ -89,15 +89,20 @@ fn draw(bar: &ProgressBar, progress: &Progress) {
 fn line(progress: &Progress, elapsed: Duration) -> String {
     let (done, listed) = (get(&progress.bytes_done), get(&progress.bytes_listed));
     let rate = done as f64 / elapsed.as_secs_f64().max(0.001);
-    let left = if rate > 0.0 { listed.saturating_sub(done) as f64 / rate } else { 0.0 };
-    format!(
-        "{}, {} of {}, {}/s, {} left",
+    let mut text = format!(
+        "{}, {} of {}, {}/s",
         files(progress),
         HumanBytes(done),
         HumanBytes(listed),
         HumanBytes(rate as u64),
-        HumanDuration(Duration::from_secs_f64(left.min(1e9))),
-    )
+    );
+    // Before the list is complete, nobody knows what is still to come.
+    if progress.list_complete.load(Ordering::Relaxed) && rate > 0.0 {
+        let left = listed.saturating_sub(done) as f64 / rate;
+        let left = HumanDuration(Duration::from_secs_f64(left.min(1e9)));
+        text.push_str(&format!(", {left} left"));
+    }
+    text
 }
 
 #[cfg(test)]
@@ -112,6 +117,9 @@ mod tests {
         progress.bytes_listed.store(4096, Ordering::Relaxed);
         progress.bytes_done.store(1024, Ordering::Relaxed);
         let text = line(&progress, Duration::from_secs(1));
-        assert_eq!(text, "4 of 10+ files, 1.00 KiB of 4.00 KiB, 1.00 KiB/s, 3 seconds left");
+        assert_eq!(text, "4 of 10+ files, 1.00 KiB of 4.00 KiB, 1.00 KiB/s");
+        progress.list_complete.store(true, Ordering::Relaxed);
+        let text = line(&progress, Duration::from_secs(1));
+        assert_eq!(text, "4 of 10 files, 1.00 KiB of 4.00 KiB, 1.00 KiB/s, 3 seconds left");
     }
 }

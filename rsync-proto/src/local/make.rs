@@ -91,8 +91,8 @@ impl LocalTree {
         let wish = self.policy.wish(entry, (!dir.changes.is_new()).then_some(&stat));
         let mut changes = dir.changes;
         changes.set(dir.is_disturbed(), item::TRANSFER);
-        // A new directory may have inherited lists from its parent.
-        changes.set(dir.changes.is_new(), item::REPORT_ACL);
+        // A new directory may have inherited lists from its parent, its own default list among them.
+        changes.set(dir.changes.is_new() && (dir.gives_list || wish.has_list()), item::REPORT_ACL);
         self.policy.apply(&wish, &node, &stat, changes)
     }
 
