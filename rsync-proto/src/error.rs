@@ -133,6 +133,10 @@ pub enum Error {
     #[error("{0}")]
     Misuse(String),
 
+    /// A fault of this crate; its message went to the panic handler.
+    #[error("internal error: {0}; please report it")]
+    Internal(&'static str),
+
     /// The caller stopped the transfer.
     #[error("stopped on request")]
     Cancelled,

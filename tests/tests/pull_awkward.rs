@@ -165,6 +165,27 @@ fn btrfs() {
     real_disk(Kind::Btrfs);
 }
 
+/// Every directory has a file whose other name lies in a directory much further on: what waits for the other
+/// names must not stop the walk that finds them.
+#[test]
+fn links_to_many_directories_further_on() {
+    let pair = Pair::new(|root| {
+        for number in 0..1500 {
+            let [near, far] = ["a", "b"].map(|half| root.join(half).join(format!("{number:05}")));
+            for directory in [&near, &far] {
+                std::fs::create_dir_all(directory).expect("a directory can be made");
+            }
+            std::fs::write(near.join("file"), number.to_string()).expect("a file can be made");
+            std::fs::hard_link(near.join("file"), far.join("file")).expect("a link can be made");
+        }
+    });
+    for more in [&[][..], &["--no-inc-recursive"]] {
+        let outcomes = pair.pull(&[EVERYTHING, more].concat());
+        assert_eq!(outcomes.deployer.code(), 0, "the pull was expected to succeed\n{}", outcomes.deployer);
+        pair.pictures().assert_same("links between many directories");
+    }
+}
+
 /// The trees of the other tests are small versions of this one; it has to stay what its name says.
 #[test]
 fn the_small_tree_has_every_kind() {

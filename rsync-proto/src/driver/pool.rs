@@ -43,6 +43,12 @@ impl Pool {
         Self(Arc::new(Inner { free: Mutex::new(free), returned: Notify::new() }))
     }
 
+    /// Whether all buffers are in use.
+    pub(super) fn is_exhausted(&self) -> bool {
+        let free = self.0.free.lock().expect("no thread panics with the lock");
+        free.buffers.is_empty() && free.unborn == 0
+    }
+
     fn try_take(&self) -> Option<Buffer> {
         let mut free = self.0.free.lock().expect("no thread panics with the lock");
         let bytes = match free.buffers.pop() {

@@ -291,7 +291,8 @@ impl<'a, T> Pump<'a, T> {
     fn tick(&mut self) -> Result<()> {
         let now = Instant::now();
         let bytes = self.session.stream_bytes();
-        if bytes != self.progress_at || !self.session.is_waiting() {
+        // While the disks have all the buffers, it is not the server that is slow.
+        if bytes != self.progress_at || !self.session.is_waiting() || self.pool.is_exhausted() {
             self.progress_at = bytes;
             self.last_progress = now;
         }

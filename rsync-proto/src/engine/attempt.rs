@@ -137,12 +137,17 @@ impl<D: Destination> Shared<D> {
     /// An entry is finished. If others of its group of hard links waited for it, they are linked to it, or
     /// one of them takes its place. Returns what the session has to know.
     pub(super) fn settle_group(&self, entry: EntryRef<'_>, complete: bool) -> Vec<Command<Job<D>>> {
-        let Some(link) = entry.hard_link() else { return Vec::new() };
-        if complete {
-            return self.link_waiting(link.group, &entry.path());
+        match entry.hard_link() {
+            None => Vec::new(),
+            Some(link) if complete => self.link_waiting(link.group, &entry.path()),
+            Some(link) => self.next_leader(link.group),
         }
+    }
+
+    /// One of those that wait in a group of hard links takes the place of its leader.
+    pub(super) fn next_leader(&self, group: u32) -> Vec<Command<Job<D>>> {
         let mut commands = Vec::new();
-        while let Some(next) = self.links.failed(link.group) {
+        while let Some(next) = self.links.failed(group) {
             let (handle, dir, index) = (next.entry.clone(), next.dir.clone(), next.index);
             let Attempt { request, complete, .. } = self.attempt(next, false);
             let asked = request.is_some();
@@ -158,7 +163,7 @@ impl<D: Destination> Shared<D> {
             commands.push(Command::Release(index));
             dir.leave(self);
             if complete == Some(true) {
-                commands.extend(self.link_waiting(link.group, &handle.get().path()));
+                commands.extend(self.link_waiting(group, &handle.get().path()));
                 break;
             }
             if asked {

@@ -143,7 +143,14 @@ impl<D: Destination> Generator<'_, D> {
     }
 
     fn open(&mut self, handle: &EntryHandle, index: u32, changes: Changes) -> Option<Arc<Directory<D>>> {
-        if self.shared.directories.is_full(1) {
+        while self.shared.directories.is_full(1) {
+            // Hard links that wait for an entry further on keep their directories open; now that there are
+            // too many of those, they cannot wait any longer.
+            let Some(group) = self.shared.links.leaderless() else { break };
+            let commands = self.shared.next_leader(group);
+            self.commands.extend(commands);
+        }
+        if self.shared.directories.is_full(1) || self.commands.len() >= BATCH {
             // Others can only finish what they have heard of.
             self.flush();
         }

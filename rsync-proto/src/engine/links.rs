@@ -12,6 +12,8 @@ use crate::flist::SafePath;
 /// All groups that were met.
 pub(super) struct Links<D: Destination> {
     groups: Mutex<HashMap<u32, Group<D>>>,
+    /// Groups whose leader stepped back at some time.
+    stepped_back: Mutex<Vec<u32>>,
 }
 
 enum Group<D: Destination> {
@@ -37,7 +39,7 @@ pub(super) enum Role {
 
 impl<D: Destination> Default for Links<D> {
     fn default() -> Self {
-        Self { groups: Mutex::default() }
+        Self { groups: Mutex::default(), stepped_back: Mutex::default() }
     }
 }
 
@@ -67,7 +69,14 @@ impl<D: Destination> Links<D> {
         if let Some(Group::Pending { waiting, has_leader }) = self.lock().get_mut(&group) {
             waiting.push(job);
             *has_leader = false;
+            self.stepped_back.lock().expect("no thread panics with the lock").push(group);
         }
+    }
+
+    /// Some group that waits for an entry which has not been looked at.
+    pub(super) fn leaderless(&self) -> Option<u32> {
+        let mut candidates = self.stepped_back.lock().expect("no thread panics with the lock");
+        std::iter::from_fn(|| candidates.pop()).find(|group| self.lacks_leader(*group))
     }
 
     /// An entry of `group` takes no part. Whether somebody else has to become the leader now.

@@ -47,6 +47,17 @@ pub(crate) struct Engine<D: Destination> {
     threads: Vec<JoinHandle<()>>,
 }
 
+/// Tells when a thread panics: nobody else would, and the transfer would wait for it.
+struct Alarm<D: Destination>(Arc<Shared<D>>);
+
+impl<D: Destination> Drop for Alarm<D> {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            self.0.fatal(Error::Internal("a thread of the transfer panicked"));
+        }
+    }
+}
+
 /// What goes to one worker: collected while a chunk is parsed, then sent in one piece.
 struct Lane<D: Destination> {
     sender: Option<mpsc::Sender<Vec<Step<D>>>>,
@@ -95,6 +106,12 @@ impl<D: Destination> Engine<D> {
     }
 
     fn spawn(&mut self, name: &str, run: impl FnOnce() + Send + 'static) -> Result<()> {
+        let alarm = Alarm(Arc::clone(&self.shared));
+        let run = move || {
+            // Moved in, so that it goes off with the thread.
+            let _alarm = alarm;
+            run();
+        };
         let thread = thread::Builder::new()
             .name(name.to_owned())
             .spawn(run)
