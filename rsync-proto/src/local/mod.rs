@@ -17,4 +17,6 @@ mod sink;
 mod tree;
 mod xattr;
 
+pub use dir::LocalDir;
+pub use sink::LocalSink;
 pub use tree::{LocalTree, LocalTreeOptions};
