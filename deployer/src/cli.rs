@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Arg, ArgAction, ArgMatches, Command as Parser, value_parser};
 use rsync_proto::checksum::ChecksumKind;
 use rsync_proto::options::{MAX_PROTOCOL, MIN_PROTOCOL};
@@ -48,6 +49,7 @@ pub(crate) struct List {
 pub(crate) fn parse() -> Result<Command, Problem> {
     let matches = match parser().try_get_matches() {
         Ok(matches) => matches,
+        Err(error) if error.kind() == ErrorKind::UnknownArgument => return Err(unknown(&error)),
         Err(error) => {
             let _ = error.print();
             let exit = if error.use_stderr() { Exit::Usage } else { Exit::Success };
@@ -61,6 +63,21 @@ pub(crate) fn parse() -> Result<Command, Problem> {
     }
 }
 
+/// An option that is not there: named, with the one that may have been meant.
+fn unknown(error: &clap::Error) -> Problem {
+    let text = |kind| match error.get(kind) {
+        Some(ContextValue::String(text)) => Some(text.clone()),
+        Some(ContextValue::Strings(texts)) => texts.first().cloned(),
+        _ => None,
+    };
+    let option = text(ContextKind::InvalidArg).unwrap_or_default();
+    let hint = match text(ContextKind::SuggestedArg) {
+        Some(similar) => format!("did you mean {similar}?"),
+        None => "`deployer pull --help` lists those there are".to_owned(),
+    };
+    Problem::usage(format!("there is no option {option} here; {hint}"))
+}
+
 fn parser() -> Parser {
     Parser::new("deployer")
         .version(env!("CARGO_PKG_VERSION"))
@@ -72,7 +89,7 @@ fn parser() -> Parser {
                 .about("Pull a tree into a directory, moving only what differs")
                 .override_usage("deployer pull [OPTIONS] URL DEST")
                 .args(switches::arguments())
-                .arg(flag("verbose", 'v', "Name what is transferred; twice for more").action(ArgAction::Count))
+                .arg(flag("verbose", 'v', "Name what is transferred").action(ArgAction::Count))
                 .arg(flag("quiet", 'q', "Say nothing but errors").action(ArgAction::SetTrue))
                 .arg(
                     flag("itemize-changes", 'i', "Name every change, with what changes of it")

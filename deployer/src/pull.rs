@@ -53,6 +53,7 @@ pub(crate) fn until_signal<T>(work: impl Future<Output = Result<T, Error>>) -> R
 pub(crate) fn run(pull: Pull) -> Result<Exit, Problem> {
     let Pull { source, destination, verbose, quiet, itemize, stats, progress } = pull;
     let (times, dry_run) = (source.options.times, source.options.dry_run);
+    let recursive = source.options.recursive;
     // Beside a list of names, progress is shown only on request.
     let shown = progress.unwrap_or(!quiet && !itemize && verbose == 0);
     let display = Display::choose(shown);
@@ -84,6 +85,9 @@ pub(crate) fn run(pull: Pull) -> Result<Exit, Problem> {
             crate::console::complain("some files or attributes were not transferred; see the messages above");
         }
         Exit::Vanished => crate::console::complain("some files vanished on the server before they were sent"),
+        _ if summary.listed.total() == 0 && !recursive => {
+            crate::console::complain("nothing was pulled; to pull a directory, use -a or -r");
+        }
         _ => {}
     }
     Ok(exit)

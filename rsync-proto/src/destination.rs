@@ -52,6 +52,8 @@ pub enum Verdict {
     Same(Changes),
     /// It must be made, or made anew, which needs no content: a symlink, device or special file.
     Make(Changes),
+    /// It cannot be here, and is passed over without a failure; with the reason.
+    Skip(&'static str),
     /// The content is needed.
     Content {
         /// What differs.

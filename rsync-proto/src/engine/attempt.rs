@@ -41,6 +41,10 @@ impl<D: Destination> Shared<D> {
                 job.changes = changes;
                 Ok((Some(self.content_request(job, basis.is_some())?), None))
             }
+            Verdict::Skip(reason) => {
+                self.skipped(entry, reason);
+                Ok((None, Some(false)))
+            }
             Verdict::Same(changes) => Ok((self.same(job, entry, changes)?, Some(true))),
             Verdict::Make(changes) => Ok((self.make(job, entry, changes)?, Some(true))),
         });

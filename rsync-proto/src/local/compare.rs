@@ -53,7 +53,9 @@ impl LocalTree {
             return Ok(true);
         }
         if self.options.checksum {
-            return Ok(self.file_sum(dir, name)?.as_bytes() != entry.checksum());
+            // What cannot be read is replaced.
+            let sum = self.file_sum(dir, name);
+            return Ok(sum.map_or(true, |sum| sum.as_bytes() != entry.checksum()));
         }
         if self.options.size_only {
             return Ok(false);
@@ -91,6 +93,9 @@ impl LocalTree {
         existing: Option<&Stat>,
     ) -> io::Result<Verdict> {
         let name = self.name(entry);
+        if entry.kind().is_device() && !self.policy.identity.root {
+            return Ok(Verdict::Skip("only root can make devices: skipping"));
+        }
         let Some(stat) = existing else { return Ok(Verdict::Make(Changes::NEW)) };
         let same_class = match (kind(stat), entry.kind()) {
             (Some(Kind::Symlink), Kind::Symlink) => true,

@@ -234,7 +234,8 @@ impl Destination for LocalTree {
         entry: EntryRef<'_>,
         full: bool,
     ) -> Result<(BlockLayout, Vec<u8>), Failure> {
-        self.sums(dir, entry, full).map_err(|error| Failure::new("read", entry.path(), error))
+        // What cannot be read is of no use as a basis, and is replaced as a whole.
+        Ok(self.sums(dir, entry, full).unwrap_or_default())
     }
 
     fn receive(
