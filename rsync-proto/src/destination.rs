@@ -24,18 +24,26 @@ pub struct Failure {
     pub path: SafePath,
     /// What the system said.
     pub source: io::Error,
+    /// Only this entry is concerned, whatever the system said.
+    pub confined: bool,
 }
 
 impl Failure {
     /// A failure of `action` on the entry at `path`.
     pub fn new(action: &'static str, path: SafePath, source: impl Into<io::Error>) -> Self {
-        Self { action, path, source: source.into() }
+        Self { action, path, source: source.into(), confined: false }
+    }
+
+    /// An attribute of the entry at `path` could not be set. File systems say that they are full when a
+    /// single attribute does not fit.
+    pub fn attributes(path: SafePath, source: impl Into<io::Error>) -> Self {
+        Self { action: "set the attributes of", path, source: source.into(), confined: true }
     }
 
     /// Whether every further entry would fail in the same way: the disk is full or read-only.
     pub fn is_fatal(&self) -> bool {
         use io::ErrorKind::{QuotaExceeded, ReadOnlyFilesystem, StorageFull};
-        matches!(self.source.kind(), StorageFull | QuotaExceeded | ReadOnlyFilesystem)
+        !self.confined && matches!(self.source.kind(), StorageFull | QuotaExceeded | ReadOnlyFilesystem)
     }
 }
 
@@ -64,11 +72,13 @@ pub enum Verdict {
 }
 
 /// What became of a file whose content came.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub enum Received {
     /// It is in place.
     Complete,
-    /// Its sum or its size is not what the server said; nothing of it was kept.
+    /// It is in place, but some of its attributes could not be set.
+    Bare(Failure),
+    /// Its sum is not what the server said; nothing of it was kept.
     Mismatch,
 }
 

@@ -53,7 +53,7 @@ pub enum Error {
     Violation(String),
 
     /// The server exceeded a limit of this client.
-    #[error("{what} exceeds the limit of {limit}; the limit can be raised if the server is trusted")]
+    #[error("{what} exceeds the limit of {limit}")]
     Limit {
         /// What was counted.
         what: &'static str,

@@ -31,8 +31,6 @@ pub const MAX_XATTR_VALUE: usize = 64 * 1024;
 /// Most bytes of names and values in one file's set of extended attributes.
 pub const MAX_XATTR_SET: usize = 1024 * 1024;
 
-/// Longest file, in bytes: what a file offset can say.
-pub const MAX_FILE_SIZE: u64 = i64::MAX as u64;
 /// Earliest and latest modification time, in seconds since 1970: a million years either way, so that adding
 /// or comparing times cannot overflow.
 pub const MAX_TIME: i64 = 1_000_000 * 366 * 86_400;
@@ -54,10 +52,18 @@ pub struct Limits {
     pub attribute_sets: u64,
     /// Most distinct users, and most distinct groups.
     pub ids: u64,
+    /// How much longer than announced a file may be, in bytes: it may have grown since the list was made.
+    pub growth: u64,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { entries: 4_000_000, list_bytes: 512 * 1024 * 1024, attribute_sets: 1_000_000, ids: 65_536 }
+        Self {
+            entries: 4_000_000,
+            list_bytes: 512 * 1024 * 1024,
+            attribute_sets: 1_000_000,
+            ids: 65_536,
+            growth: 1 << 30,
+        }
     }
 }

@@ -46,7 +46,7 @@ impl Location {
         let Ok(("", location)) = source(url) else {
             return refuse("it does not name a daemon");
         };
-        if location.path.contains('\0') || location.path.contains('\n') || location.module.contains('\n') {
+        if url.contains(['\0', '\n', '\r']) {
             return refuse("it contains a line break or a NUL");
         }
         if location.module.starts_with('-') {

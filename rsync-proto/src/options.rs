@@ -131,6 +131,11 @@ impl Options {
                 "access control lists (-A) need permissions (-p) to be kept".to_owned(),
             ));
         }
+        if self.ignore_times && self.size_only {
+            return Err(Error::Misuse(
+                "--ignore-times and --size-only contradict each other: choose one".to_owned(),
+            ));
+        }
         if self.checksum && self.size_only {
             return Err(Error::Misuse(
                 "--checksum and --size-only contradict each other: choose one".to_owned(),

@@ -86,6 +86,8 @@ impl Connection {
                     bytes = &bytes[len..];
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                // What the server said before it hung up is of more use than that it does not listen.
+                Err(error) if hung_up(&error) => return Ok(()),
                 Err(error) => return Err(self.broken(error)),
             }
         }
@@ -104,12 +106,16 @@ impl Connection {
                     return Ok(len);
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                // A server that hangs up on us may do so by a reset.
-                Err(error) if error.kind() == io::ErrorKind::ConnectionReset => return Ok(0),
+                Err(error) if hung_up(&error) => return Ok(0),
                 Err(error) => return Err(self.broken(error)),
             }
         }
     }
+}
+
+/// Whether the server closed the connection; it may do so by a reset.
+pub(super) fn hung_up(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset)
 }
 
 async fn within<F: Future>(deadline: Instant, limit: Duration, work: F) -> Result<F::Output> {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use bytes::{Buf, Bytes, BytesMut};
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
-use super::connection::Connection;
+use super::connection::{Connection, hung_up};
 use super::pool::{Buffer, Pool};
 use crate::destination::Destination;
 use crate::engine::{Engine, Job, Said};
@@ -253,9 +253,7 @@ impl<'a, T> Pump<'a, T> {
             }
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(Woke::Wrote),
             // A server that closes at once after its last words may reset what it did not read.
-            Err(error) if error.kind() == io::ErrorKind::ConnectionReset && self.session.is_finished() => {
-                Ok(Woke::End)
-            }
+            Err(error) if hung_up(&error) && self.session.is_finished() => Ok(Woke::End),
             Err(error) => Err(self.connection.broken(error)),
         }
     }
@@ -277,9 +275,7 @@ impl<'a, T> Pump<'a, T> {
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
                 // What the server still has to say is of more use than that it does not listen.
-                Err(error)
-                    if matches!(error.kind(), io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset) =>
-                {
+                Err(error) if hung_up(&error) => {
                     self.output.clear();
                     return Ok(());
                 }

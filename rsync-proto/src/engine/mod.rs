@@ -217,10 +217,12 @@ impl<D: Destination> Engine<D> {
     /// What made that impossible.
     pub(crate) fn finish(&mut self) -> Result<()> {
         self.join();
-        match self.said_already() {
-            Some(Said::Fatal(error)) => Err(error),
-            _ => Ok(()),
+        while let Some(said) = self.said_already() {
+            if let Said::Fatal(error) = said {
+                return Err(error);
+            }
         }
+        Ok(())
     }
 
     /// Ends the threads: they finish what they are at, and drop what they have of unfinished files.

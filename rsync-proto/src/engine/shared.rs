@@ -134,7 +134,7 @@ impl<D: Destination> Shared<D> {
     pub(super) fn failed(&self, failure: Failure) {
         bump(&self.counters.failed, 1);
         if failure.is_fatal() {
-            let Failure { action, path, source } = failure;
+            let Failure { action, path, source, .. } = failure;
             let path = std::path::PathBuf::from(path.to_string());
             self.fatal(Error::Local { action, path, source });
         } else {

@@ -13,6 +13,9 @@ use crate::flist::Kind;
 use crate::report::Action;
 use crate::session::Command;
 
+/// So many commands are collected before the driver hears of them, even if there is more to do.
+const BATCH: usize = 64;
+
 /// One thing to do.
 pub(super) enum Step<D: Destination> {
     Begin(Job<D>),
@@ -72,6 +75,9 @@ pub(super) fn run<D: Destination>(shared: &Arc<Shared<D>>, batches: &Receiver<Ve
             }
             let weight = step.weight();
             worker.step(step);
+            if worker.commands.len() >= BATCH {
+                worker.send();
+            }
             load.0.fetch_sub(weight, Ordering::Relaxed);
         }
     }
@@ -150,6 +156,11 @@ impl<D: Destination> Worker<'_, D> {
                 self.shared.item(entry, Action::Received, job.changes, None);
                 self.settle(&job, true);
             }
+            Some(Received::Bare(failure)) => {
+                self.shared.item(entry, Action::Received, job.changes, None);
+                self.shared.failed(failure);
+                self.settle(&job, true);
+            }
             Some(Received::Mismatch) if !job.again => self.ask_again(&job),
             Some(Received::Mismatch) => {
                 let path = entry.path();
@@ -213,6 +224,10 @@ impl<D: Destination> Worker<'_, D> {
             open.sink = None;
             self.shared.failed(Failure::new("write", open.job.entry.get().path(), error));
         }
+        self.send();
+    }
+
+    fn send(&mut self) {
         self.shared.send(std::mem::take(&mut self.commands));
     }
 }

@@ -94,6 +94,7 @@ impl ListDecoder {
     /// The directory was not announced, or its content came before.
     pub fn begin_directory(&mut self, number: u32) -> Result<()> {
         let path = self.announced.take(number)?;
+        self.live_memory = self.live_memory.saturating_sub(directory_memory(&path));
         self.building = Some(Builder::new(self.next_index as u32, Some(number), path, &self.options));
         Ok(())
     }
@@ -173,6 +174,10 @@ impl ListDecoder {
             let found = format!("{flags:#x}, with bits that were not asked for");
             return Err(Malformed::new("the flags of a list entry", found).into());
         }
+        if flags & (flag::HARD_LINKED | flag::HARD_LINK_FIRST) == flag::HARD_LINK_FIRST {
+            let found = "the first of a group of hard links that is no hard link".to_owned();
+            return Err(Malformed::new("the flags of a list entry", found).into());
+        }
         self.read_name(flags, cursor)?;
         let builder = self.building.as_mut().expect("a segment was begun");
         let root = self.scratch == b".";
@@ -207,6 +212,9 @@ impl ListDecoder {
             let rule = format!("it links \"{}\" to a file of another kind", printable(&self.scratch));
             return Err(Error::Violation(rule).into());
         }
+        if kind == Kind::Directory && fields.link.is_some() {
+            return Err(Error::Violation("it sent hard links of directories".to_owned()).into());
+        }
         let acl = if self.options.acls && kind != Kind::Symlink {
             let access = acl::read(cursor, self.acls.len())?;
             let default = if kind == Kind::Directory {
@@ -223,13 +231,16 @@ impl ListDecoder {
         // The entry is whole: from here on nothing can be short, and everything takes effect.
         let mut extras = Extras { link: fields.link, ..Extras::default() };
         if let Some((access, default)) = acl {
-            extras.acl = Some(keep_acl(access, &mut self.acls, &mut users));
-            extras.default_acl = default.map(|item| keep_acl(item, &mut self.default_acls, &mut users));
+            let memory = &mut self.live_memory;
+            extras.acl = Some(keep_acl(access, &mut self.acls, &mut users, memory));
+            extras.default_acl =
+                default.map(|item| keep_acl(item, &mut self.default_acls, &mut users, memory));
         }
         if let Some(item) = xattrs {
             extras.xattrs = Some(match item {
                 XattrItem::Known(number) => Arc::clone(&self.xattrs[number]),
                 XattrItem::New(set) => {
+                    self.live_memory += set.memory();
                     self.xattrs.push(Arc::new(set));
                     Arc::clone(&self.xattrs[self.xattrs.len() - 1])
                 }
@@ -241,6 +252,7 @@ impl ListDecoder {
         let segment = &mut builder.segment;
         segment.arena.extend_from_slice(name);
         segment.arena.extend_from_slice(&sum);
+        let mut path_memory = 0;
         let payload = match kind {
             // Without its target, only the length of a link is known.
             Kind::Symlink if target.is_empty() => NO_TARGET | fields.payload.min(0xffff),
@@ -251,6 +263,8 @@ impl ListDecoder {
             }
             Kind::Directory if !self.options.inc_recurse && !root => {
                 let path = builder.parents.get(dir).join(name);
+                // The path is kept twice, to go from it to its number and back.
+                path_memory = 2 * directory_memory(&path);
                 u64::from(builder.parents.add(path)) << 32 | fields.payload
             }
             _ => fields.payload,
@@ -270,7 +284,7 @@ impl ListDecoder {
             state: if root { State::Root } else { State::Active },
         });
         builder.has_root |= root;
-        let grown = size_of::<Entry>() as u64 + (builder.segment.arena.len() - at) as u64;
+        let grown = size_of::<Entry>() as u64 + (builder.segment.arena.len() - at) as u64 + path_memory;
         builder.memory += grown;
         self.live_memory += grown;
         self.previous.take_over(&fields, &mut self.scratch);
@@ -308,6 +322,10 @@ impl ListDecoder {
             list.push((id, name));
             *total += 1;
         }
+        Ok(self.check_limits()?)
+    }
+
+    fn check_limits(&self) -> Result<()> {
         let limits = &self.options.limits;
         let sets = self.acls.len().max(self.default_acls.len()).max(self.xattrs.len()) as u64;
         for (what, value, bound) in [
@@ -318,7 +336,7 @@ impl ListDecoder {
             ("the number of groups", self.group_names, limits.ids),
         ] {
             if value > bound {
-                return Err(limit(what, bound).into());
+                return Err(limit(what, bound));
             }
         }
         Ok(())
@@ -363,6 +381,7 @@ impl ListDecoder {
             for entry in entries.iter_mut().filter(|e| u32::from(e.mode) & mode::TYPE == mode::DIRECTORY) {
                 let name = &arena[entry.name_at as usize..][..usize::from(entry.name_len)];
                 let path = (entry.state == State::Active).then(|| dirs[0].join(name));
+                self.live_memory += path.as_ref().map_or(0, directory_memory);
                 entry.payload |= u64::from(self.announced.add(path)) << 32;
             }
         }
@@ -373,6 +392,7 @@ impl ListDecoder {
         }
         segment.arena.shrink_to_fit();
         self.live_memory = self.live_memory.saturating_sub(memory) + segment.memory();
+        self.check_limits()?;
         Ok(segment)
     }
 }
@@ -381,11 +401,17 @@ fn limit(what: &'static str, limit: u64) -> Error {
     Error::Limit { what, limit }
 }
 
-fn keep_acl(item: AclItem, kept: &mut Vec<Arc<Acl>>, users: &mut Vec<NamedId>) -> Arc<Acl> {
+/// Memory of a directory that waits for its content, in bytes.
+fn directory_memory(path: &SafePath) -> u64 {
+    path.as_bytes().len() as u64 + 48
+}
+
+fn keep_acl(item: AclItem, kept: &mut Vec<Arc<Acl>>, users: &mut Vec<NamedId>, memory: &mut u64) -> Arc<Acl> {
     match item {
         AclItem::Known(number) => Arc::clone(&kept[number]),
         AclItem::New(acl, names) => {
             users.extend(names);
+            *memory += 64 + 12 * acl.names.len() as u64;
             kept.push(Arc::new(acl));
             Arc::clone(&kept[kept.len() - 1])
         }
@@ -480,7 +506,8 @@ impl Builder {
             uid: first.uid,
             gid: first.gid,
             device_major: if kind.is_device() { (first.payload >> 32) as u32 } else { device_major },
-            payload: first.payload,
+            // The target is copied as well; only a length may stand alone.
+            payload: if kind == Kind::Symlink { first.payload & 0xffff } else { first.payload },
             link: Some(HardLink { group: self.segment.first_index + position as u32, first: false }),
         };
         (fields, view.link_target().to_vec(), view.checksum().to_vec())

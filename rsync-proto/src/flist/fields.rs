@@ -87,13 +87,13 @@ impl ListOptions {
             return Err(Malformed::new("the mode of a file", format!("{:#o}", fields.mode)).into());
         };
         if self.owner && flags & flag::SAME_UID == 0 {
-            fields.uid = cursor.varint()? as u32;
+            fields.uid = read_id(cursor)?;
             if flags & flag::USER_NAME != 0 {
                 names.push(NamedId { is_user: true, id: fields.uid, name: read_short_name(cursor)? });
             }
         }
         if self.group && flags & flag::SAME_GID == 0 {
-            fields.gid = cursor.varint()? as u32;
+            fields.gid = read_id(cursor)?;
             if flags & flag::GROUP_NAME != 0 {
                 names.push(NamedId { is_user: false, id: fields.gid, name: read_short_name(cursor)? });
             }
@@ -134,6 +134,16 @@ impl ListOptions {
             return Ok(&[]);
         }
         cursor.take(self.sum_len)
+    }
+}
+
+/// The number of a user or group. All ones mean "leave it as it is" to the kernel, and are nobody's.
+fn read_id(cursor: &mut Cursor<'_>) -> Parse<u32> {
+    match cursor.varint()? as u32 {
+        u32::MAX => {
+            Err(Malformed::new("an owner", "the number 4294967295, which nobody has".to_owned()).into())
+        }
+        id => Ok(id),
     }
 }
 

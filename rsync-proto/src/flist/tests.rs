@@ -24,7 +24,9 @@ fn read_segment(decoder: &mut ListDecoder, bytes: &[u8]) -> Result<(Segment, u32
                 return Ok(complete);
             }
             Err(Stop::Bad(error)) => return Err(*error),
-            Err(Stop::Short(lacking)) => return Err(Error::Gone(if lacking.get() > 0 { "more" } else { "" })),
+            Err(Stop::Short(lacking)) => {
+                return Err(Error::Gone(if lacking.get() > 0 { "more" } else { "" }));
+            }
         }
     }
 }

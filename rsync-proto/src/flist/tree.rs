@@ -2,6 +2,7 @@
 //! An entry is accepted only in a directory that stands here.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 
 use super::name::SafePath;
 use crate::error::{Error, Result, printable};
@@ -57,11 +58,17 @@ impl Parents {
     }
 
     /// Adds a directory that entries may lie in. Returns its number.
+    /// A directory that is sent twice keeps its number.
     pub fn add(&mut self, path: SafePath) -> u32 {
-        let number = self.dirs.len() as u32;
-        self.by_path.insert(path.as_bytes().into(), number);
-        self.dirs.push(path);
-        number
+        let next = self.dirs.len() as u32;
+        match self.by_path.entry(path.as_bytes().into()) {
+            Entry::Occupied(known) => *known.get(),
+            Entry::Vacant(slot) => {
+                slot.insert(next);
+                self.dirs.push(path);
+                next
+            }
+        }
     }
 
     /// The number of the directory with this path. Mostly it is that of the entry before.

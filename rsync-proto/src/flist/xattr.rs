@@ -22,9 +22,15 @@ pub struct XattrSet {
 }
 
 impl XattrSet {
+    /// Memory that the set takes once all values are here, in bytes.
+    pub(super) fn memory(&self) -> u64 {
+        let item = |item: &Xattr| item.name.len() + item.len + size_of::<Xattr>() + 32;
+        64 + self.items.iter().map(item).sum::<usize>() as u64
+    }
+
     /// Whether all values are here.
     pub fn is_complete(&self) -> bool {
-        self.items.iter().all(|item| item.value.get().is_some())
+        self.items.iter().all(|item| item.is_foreign() || item.value.get().is_some())
     }
 }
 
@@ -41,6 +47,11 @@ pub struct Xattr {
 }
 
 impl Xattr {
+    /// Whether the attribute is of a namespace that only some file systems know: it takes no part.
+    pub fn is_foreign(&self) -> bool {
+        ![&b"user."[..], b"trusted.", b"security."].iter().any(|space| self.name.starts_with(space))
+    }
+
     /// The value, once it is here.
     pub fn value(&self) -> Option<&Bytes> {
         self.value.get()
@@ -61,17 +72,13 @@ impl Xattr {
 
     /// Marks the value as asked for. True for the first caller, who asks; the server answers only once.
     pub(crate) fn claim_request(&self) -> bool {
-        self.value.get().is_none() && !self.requested.swap(true, Ordering::AcqRel)
+        !self.is_foreign() && self.value.get().is_none() && !self.requested.swap(true, Ordering::AcqRel)
     }
 
-    /// Takes in the value that the server sent on request.
-    pub(crate) fn receive(&self, value: &[u8]) -> Result<(), Error> {
-        if !self.requested.load(Ordering::Acquire) {
-            return Err(Error::Violation("it sent an extended attribute that nobody asked for".to_owned()));
-        }
-        // The attribute may have changed since the list was made, so neither length nor sum need to agree.
+    /// Takes in the value that the server sent on request. The attribute may have changed since the list was
+    /// made, so neither length nor sum need to agree.
+    pub(crate) fn receive(&self, value: &[u8]) {
         self.value.get_or_init(|| Bytes::copy_from_slice(value));
-        Ok(())
     }
 }
 
@@ -115,9 +122,8 @@ pub(super) fn read(cursor: &mut Cursor<'_>, known: usize) -> Parse<XattrItem> {
                 return Err(Malformed::new("the name of an extended attribute", found).into());
             }
         };
-        if ![&b"user."[..], b"trusted.", b"security."].iter().any(|space| name.starts_with(space)) {
-            let rule =
-                format!("it sent the extended attribute \"{}\" of a foreign namespace", printable(name));
+        if name.starts_with(b"system.") || !name.contains(&b'.') {
+            let rule = format!("it sent the extended attribute \"{}\", of no namespace", printable(name));
             return Err(Error::Violation(rule).into());
         }
         let (sum, value) = if len > MAX_INLINE {
@@ -167,9 +173,8 @@ mod tests {
         let item = &set.items[1];
         assert!(!set.is_complete() && item.value().is_none());
         assert!(item.matches(&long) && !item.matches(&[7; 34]) && !item.matches(&[8; 33]));
-        assert!(item.receive(&long).is_err(), "not asked for");
         assert!(item.claim_request() && !item.claim_request());
-        item.receive(&long).unwrap();
+        item.receive(&long);
         assert!(set.is_complete());
     }
 

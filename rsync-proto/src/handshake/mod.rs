@@ -229,6 +229,9 @@ impl Handshake {
         if self.authenticated {
             return Err(Error::Violation("it asked for the password twice".to_owned()));
         }
+        if self.location.module.is_empty() {
+            return Err(Error::Violation("it asked for a password to list its modules".to_owned()));
+        }
         let Some(credentials) = &self.credentials else {
             return Err(Error::Refused {
                 kind: Refused::Authentication,

@@ -101,7 +101,8 @@ impl Policy {
     }
 
     /// Sets what differs from the wish. Access control lists and extended attributes are looked after where
-    /// `changes` names them; owner, mode and times are compared with `stat`.
+    /// `changes` names them; owner, mode and times are compared with `stat`. What fails does not keep the
+    /// others from being set; the first failure is returned.
     pub(super) fn apply<F: AsFd>(
         &self,
         wish: &Wish<'_>,
@@ -109,36 +110,67 @@ impl Policy {
         stat: &Stat,
         changes: Changes,
     ) -> io::Result<()> {
+        let mut permissions = wish.permissions;
+        let mut current = stat.st_mode & mode::PERMISSIONS;
+        let mut xattrs_due = changes.has(item::REPORT_XATTR | item::IS_NEW);
+        let mut failures = Failures::default();
         let uid = wish.uid.filter(|uid| *uid != stat.st_uid);
         let gid = wish.gid.filter(|gid| *gid != stat.st_gid);
-        let mut current = stat.st_mode & mode::PERMISSIONS;
         if uid.is_some() || gid.is_some() {
-            node.set_owner(uid, gid)?;
-            if wish.kind == Kind::File {
-                current &= !0o6000;
+            if !failures.note("owner", node.set_owner(uid, gid)) {
+                // Set-id bits for the wrong owner would give away what they guard.
+                permissions &= !SET_ID;
+            }
+            // A new owner takes capabilities away, and set-id bits as the kernel thinks fit.
+            xattrs_due |= wish.kind == Kind::File;
+            if current & SET_ID != 0 {
+                current = UNKNOWN_MODE;
             }
         }
-        if let Some(set) = wish.xattrs.filter(|_| changes.has(item::REPORT_XATTR | item::IS_NEW)) {
-            xattr::apply(node, set, self.identity.root, changes.is_new())?;
+        if let Some(set) = wish.xattrs.filter(|_| xattrs_due) {
+            failures
+                .note("extended attributes", xattr::apply(node, set, self.identity.root, changes.is_new()));
         }
         if let Some((access, default)) = wish.lists.as_ref().filter(|_| changes.has(item::REPORT_ACL)) {
-            set_list(node, acl::ACCESS, access.as_deref())?;
+            failures.note("access control list", set_list(node, acl::ACCESS, access.as_deref()));
             if wish.kind == Kind::Directory {
-                set_list(node, acl::DEFAULT, default.as_deref())?;
+                failures
+                    .note("default access control list", set_list(node, acl::DEFAULT, default.as_deref()));
             }
             // A list brings its own idea of the mode.
-            current = u32::MAX;
+            current = UNKNOWN_MODE;
         }
-        if wish.kind != Kind::Symlink && current != wish.permissions {
-            node.set_mode(wish.permissions)?;
+        if wish.kind != Kind::Symlink && current != permissions {
+            failures.note("permissions", node.set_mode(permissions));
         }
         if let Some((seconds, nanoseconds)) = wish.mtime
             && (stat.st_mtime, stat.st_mtime_nsec as u32) != (seconds, nanoseconds)
             && (changes.has(item::IS_NEW | item::TRANSFER) || stat.st_mtime != seconds)
         {
-            node.set_mtime(seconds, nanoseconds)?;
+            failures.note("times", node.set_mtime(seconds, nanoseconds));
         }
-        Ok(())
+        failures.first.map_or(Ok(()), Err)
+    }
+}
+
+/// Set-user-id and set-group-id.
+const SET_ID: u32 = 0o6000;
+/// No mode that a file can have.
+const UNKNOWN_MODE: u32 = u32::MAX;
+
+/// The first of several failures.
+#[derive(Default)]
+struct Failures {
+    first: Option<io::Error>,
+}
+
+impl Failures {
+    /// Keeps what failed, with the attribute that it was about. Returns whether nothing did.
+    fn note(&mut self, what: &str, result: io::Result<()>) -> bool {
+        let Err(error) = result else { return true };
+        let named = || io::Error::new(error.kind(), format!("{what}: {error}"));
+        self.first.get_or_insert_with(named);
+        false
     }
 }
 

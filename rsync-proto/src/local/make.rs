@@ -44,7 +44,8 @@ impl LocalTree {
         dir.disturb();
         let temporary = temporary_name(name);
         let made = make(&temporary).and_then(|()| Ok(renameat(dir.fd(), &temporary[..], dir.fd(), name)?));
-        if made.is_err() {
+        // What stood there before is somebody else's.
+        if made.as_ref().is_err_and(|error| error.kind() != io::ErrorKind::AlreadyExists) {
             let _ = unlinkat(dir.fd(), &temporary[..], AtFlags::empty());
         }
         made
@@ -116,7 +117,6 @@ impl LocalTree {
             file,
             basis,
             checksum: self.summer.kind,
-            expected_size: entry.size(),
             inherits_list: dir.gives_list,
             state: Content::new(),
         })

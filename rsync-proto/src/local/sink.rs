@@ -35,7 +35,6 @@ pub struct LocalSink {
     pub(super) file: OwnedFd,
     pub(super) basis: Option<OwnedFd>,
     pub(super) checksum: ChecksumKind,
-    pub(super) expected_size: u64,
     /// A new file inherits an access control list from its directory.
     pub(super) inherits_list: bool,
     pub(super) state: Content,
@@ -121,20 +120,22 @@ impl LocalSink {
         };
         self.state.pieces.clear();
         self.state.waiting = 0;
-        Ok(sum == *expected && self.state.written == self.expected_size)
+        // The sum alone decides: a file may have become longer or shorter since it was listed.
+        Ok(sum == *expected)
     }
 
-    fn put_in_place(&mut self, entry: EntryRef<'_>) -> io::Result<()> {
+    /// The outer result is that of the renaming, the inner one that of the attributes.
+    fn put_in_place(&mut self, entry: EntryRef<'_>) -> io::Result<io::Result<()>> {
         let existing = self.dir.stat(&self.name)?.filter(is_file);
         let wish = self.policy.wish(entry, existing.as_ref());
         let mut changes = Changes(item::IS_NEW | item::TRANSFER);
         changes.set(self.inherits_list || wish.has_list(), item::REPORT_ACL);
-        self.policy.apply(&wish, &Node::borrowed(self.file.as_fd()), &fstat(&self.file)?, changes)?;
+        let set = self.policy.apply(&wish, &Node::borrowed(self.file.as_fd()), &fstat(&self.file)?, changes);
         let temporary = self.temporary.as_ref().expect("it is renamed once");
         let dir = self.dir.fd();
         renameat(dir, &temporary[..], dir, &*self.name)?;
         self.temporary = None;
-        Ok(())
+        Ok(set)
     }
 }
 
@@ -170,8 +171,11 @@ impl Sink for LocalSink {
         if !self.complete(sum).map_err(failure)? {
             return Ok(Received::Mismatch);
         }
-        self.put_in_place(entry).map_err(|error| Failure::new("put into place", entry.path(), error))?;
-        Ok(Received::Complete)
+        match self.put_in_place(entry) {
+            Ok(Ok(())) => Ok(Received::Complete),
+            Ok(Err(error)) => Ok(Received::Bare(Failure::attributes(entry.path(), error))),
+            Err(error) => Err(Failure::new("put into place", entry.path(), error)),
+        }
     }
 }
 

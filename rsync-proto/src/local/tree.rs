@@ -188,8 +188,7 @@ impl Destination for LocalTree {
     }
 
     fn leave(&self, dir: &LocalDir, entry: EntryRef<'_>) -> Result<(), Failure> {
-        self.leave_directory(dir, entry)
-            .map_err(|error| Failure::new("set the attributes of", entry.path(), error))
+        self.leave_directory(dir, entry).map_err(|error| Failure::attributes(entry.path(), error))
     }
 
     fn look(&self, dir: &LocalDir, entry: EntryRef<'_>) -> Result<Verdict, Failure> {
@@ -211,7 +210,7 @@ impl Destination for LocalTree {
             let wish = self.policy.wish(entry, Some(&stat));
             self.policy.apply(&wish, &node, &stat, changes)
         };
-        touch().map_err(|error| Failure::new("set the attributes of", entry.path(), error))
+        touch().map_err(|error| Failure::attributes(entry.path(), error))
     }
 
     fn make(&self, dir: &LocalDir, entry: EntryRef<'_>) -> Result<(), Failure> {

@@ -11,13 +11,10 @@ use super::node::Node;
 /// removes the list.
 const XFS_LISTS: &[u8] = b"trusted.SGI_ACL_";
 
-/// Whether this side takes part in an attribute: all but the system's own as root, else the user's.
+/// Whether this side takes part in an attribute.
 fn is_ours(name: &[u8], root: bool) -> bool {
-    if root {
-        !name.starts_with(b"system.") && !name.starts_with(XFS_LISTS)
-    } else {
-        name.starts_with(b"user.")
-    }
+    let namespaces: &[&[u8]] = if root { &[b"user.", b"trusted.", b"security."] } else { &[b"user."] };
+    namespaces.iter().any(|namespace| name.starts_with(namespace)) && !name.starts_with(XFS_LISTS)
 }
 
 fn split(names: &[u8]) -> impl Iterator<Item = &[u8]> {

@@ -15,8 +15,8 @@
 //!
 //! The call order: [`Session::feed`] a chunk, then [`Session::poll`] until it returns nothing; in between,
 //! [`Session::command`] for what the generator and the disk workers have to say; and [`Session::take_output`]
-//! whenever the connection can take bytes. When [`Event::Finished`] was handed out, only the end of the
-//! connection may follow.
+//! whenever the connection can take bytes. When [`Event::Finished`] was handed out, only the server's goodbye
+//! and the end of the connection may follow.
 
 mod events;
 mod input;
@@ -47,6 +47,7 @@ pub struct Session<T> {
     protocol: u8,
     inc_recurse: bool,
     sum_len: usize,
+    growth: u64,
     decoder: ListDecoder,
     input: Input,
     index: IndexCodec,
@@ -69,6 +70,8 @@ struct Asked<T> {
     flags: u16,
     wanted: Option<(BlockLayout, u64)>,
     xattrs: Option<Arc<XattrSet>>,
+    /// Numbers of the values that were asked for and have not come.
+    values: Vec<usize>,
     ticket: T,
 }
 
@@ -112,6 +115,7 @@ impl<T> Session<T> {
             protocol: agreed.protocol,
             inc_recurse: agreed.list.inc_recurse,
             sum_len: agreed.summer.kind.sum_len(),
+            growth: agreed.list.limits.growth,
             decoder,
             input: Input::default(),
             index: IndexCodec::default(),
@@ -217,11 +221,13 @@ impl<T> Session<T> {
         self.output.put_index(Index::File(index));
         let out = self.output.stream();
         put::u16(out, flags);
+        let mut values = Vec::new();
         if let Some(set) = &xattrs {
             let mut last = 0;
             for (number, _) in (1..).zip(&set.items).filter(|(_, item)| item.claim_request()) {
                 put::varint(out, number - last);
                 last = number;
+                values.push(number as usize);
             }
             out.put_u8(0);
         }
@@ -233,7 +239,7 @@ impl<T> Session<T> {
                 Some((layout, size))
             }
         };
-        self.asked.push_back(Asked { index, flags, wanted, xattrs, ticket });
+        self.asked.push_back(Asked { index, flags, wanted, xattrs, values, ticket });
     }
 
     /// Tells the server which segments are finished, and at last that everything is.

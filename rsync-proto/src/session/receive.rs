@@ -8,7 +8,7 @@ use super::input::Step;
 use super::{Session, State};
 use crate::checksum::StrongSum;
 use crate::delta::{BlockLayout, Token};
-use crate::error::{Error, Malformed, Refused, Result, printable};
+use crate::error::{Error, Refused, Result, printable};
 use crate::flist::check_value_len;
 use crate::wire::flags::io_error;
 use crate::wire::frame::Tag;
@@ -150,26 +150,32 @@ impl<T> Session<T> {
     }
 
     fn read_xattr_values(&mut self, last: usize) -> Read<T> {
-        let set = self.asked.front().and_then(|asked| asked.xattrs.as_ref()).expect("a set was asked for");
+        let asked = self.asked.front().expect("an answer belongs to a request");
+        let set = asked.xattrs.as_ref().expect("a set was asked for");
         let read = |cursor: &mut Cursor<'_>| -> Parse<Option<usize>> {
             let step = cursor.varint()?;
             if step == 0 {
                 return Ok(None);
             }
-            let number = i64::try_from(last).expect("a small number") + i64::from(step);
-            let item = usize::try_from(number - 1)
-                .ok()
-                .and_then(|at| set.items.get(at))
-                .ok_or_else(|| Malformed::new("the number of an extended attribute", number.to_string()))?;
+            let found = last as i64 + i64::from(step);
+            let number = usize::try_from(found).ok().filter(|number| asked.values.contains(number));
+            let number = number.ok_or_else(|| {
+                Error::Violation(format!("it sent extended attribute {found}, which it was not asked for"))
+            })?;
             let len = cursor.varint_len("the length of an extended attribute")?;
             check_value_len(len)?;
-            item.receive(cursor.take(len)?)?;
-            Ok(Some(number as usize))
+            set.items[number - 1].receive(cursor.take(len)?);
+            Ok(Some(number))
         };
         match self.input.item(read)? {
-            Step::Item(Some(last)) => {
-                self.state = State::XattrValues { last };
+            Step::Item(Some(number)) => {
+                let asked = self.asked.front_mut().expect("just looked at");
+                asked.values.retain(|value| *value != number);
+                self.state = State::XattrValues { last: number };
                 Ok(Step::Item(None))
+            }
+            Step::Item(None) if !asked.values.is_empty() => {
+                Err(Error::Violation("it left out extended attributes that it was asked for".to_owned()))
             }
             Step::Item(None) => Ok(Step::Item(self.attributes_complete())),
             other => Ok(other.map(|_| None)),
@@ -187,7 +193,8 @@ impl<T> Session<T> {
             let rule = format!("it answered with the block layout {answer:?} to {layout:?}");
             return Err(Error::Violation(rule));
         }
-        self.state = State::Token { layout, missing: size };
+        // It may have grown since it was listed; the sum tells whether it came whole.
+        self.state = State::Token { layout, missing: size.saturating_add(self.growth) };
         Ok(Step::Item(Some(Event::FileBegins(asked.ticket))))
     }
 
@@ -197,9 +204,7 @@ impl<T> Session<T> {
             other => return Ok(other.map(|_| None)),
         };
         let too_long = |len: u32| {
-            Error::Violation(format!(
-                "it sent {len} bytes where only {missing} of the announced size are missing"
-            ))
+            Error::Violation(format!("it sent {len} bytes where at most {missing} can be missing of a file"))
         };
         match token {
             Token::Literal(len) if u64::from(len) > missing => Err(too_long(len)),

@@ -112,7 +112,7 @@ pub fn options(protocol: u8, varint_flags: bool, inc_recurse: bool) -> ListOptio
         xattrs: true,
         sum_len: 0,
         top: Top::Content,
-        limits: Limits::default(),
+        limits: Limits { growth: 0, ..Limits::default() },
     }
 }
 
@@ -403,7 +403,8 @@ fn put_acl(out: &mut Vec<u8>, known: &mut Vec<TestAcl>, acl: &TestAcl) {
 /// The items in the order of their indexes: in each directory what is no directory, by its bytes, then the
 /// directories as if their names ended in a slash, each followed by its content.
 pub fn sorted(items: &[Item], dir: &[u8]) -> Vec<Item> {
-    let mut here: Vec<&Item> = items.iter().filter(|item| item.path != b"." && item.split().0 == dir).collect();
+    let mut here: Vec<&Item> =
+        items.iter().filter(|item| item.path != b"." && item.split().0 == dir).collect();
     here.sort_by_key(|item| {
         let mut key = vec![u8::from(item.is_dir())];
         key.extend(item.split().1);

@@ -152,8 +152,22 @@ fn second_entries_of_the_same_name_and_kind_take_no_part() {
         let segment = decode(&plain_options(protocol, varint, inc), &twice).unwrap();
         let marks: Vec<(String, bool)> =
             segment.iter().map(|e| (e.path().to_string(), e.is_duplicate())).collect();
-        let wanted = [(".", false), ("f", false), ("f", true), ("l", false), ("l", true), ("d", false), ("d", true)];
+        let wanted =
+            [(".", false), ("f", false), ("f", true), ("l", false), ("l", true), ("d", false), ("d", true)];
         assert_eq!(marks, wanted.map(|(name, twice)| (name.to_owned(), twice)));
         assert_eq!(segment.entry(1).size(), 1, "the first that came takes part");
     }
+}
+
+#[test]
+fn content_of_a_directory_that_came_twice_lies_in_the_one_that_takes_part() {
+    let twice = [Item::dir("."), Item::dir("d"), Item::dir("d"), Item::file("d/f", 1)];
+    let segment = decode(&plain_options(31, true, false), &twice).unwrap();
+    let active = segment.iter().find(|entry| entry.name() == b"d" && !entry.is_duplicate()).unwrap();
+    let file = segment.iter().find(|entry| entry.name() == b"f").unwrap();
+    assert_eq!(
+        file.parent_number(),
+        active.own_number(),
+        "the walk finds the file's directory by its number"
+    );
 }

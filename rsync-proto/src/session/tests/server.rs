@@ -1,0 +1,179 @@
+//! A scripted server: what it says is collected piece by piece and then put into frames of any size, with
+//! messages between them. It keeps its own indexes and checks nothing, so that tests can lie with it.
+
+use bytes::BufMut;
+
+use super::encode::{Item, ListEncoder, sorted};
+use crate::checksum::{BlockSummer, ChecksumKind, FileSummer};
+use crate::delta::BlockLayout;
+use crate::flist::ListOptions;
+use crate::handshake::Agreed;
+use crate::wire::frame::{self, Tag};
+use crate::wire::{Index, IndexCodec, put};
+
+/// What both sides agreed on, for a list of this shape.
+pub fn agreed(list: ListOptions) -> Agreed {
+    let summer = BlockSummer { kind: ChecksumKind::Xxh3, seed: 7, seed_first: true };
+    Agreed { protocol: list.protocol, list, summer }
+}
+
+/// Part of a file's content.
+#[derive(Debug, Clone, Copy)]
+pub enum Part<'a> {
+    Literal(&'a [u8]),
+    Block(u32),
+}
+
+enum Piece {
+    Data(Vec<u8>),
+    Message(Tag, Vec<u8>),
+}
+
+/// What the server says.
+pub struct Script {
+    pieces: Vec<Piece>,
+    index: IndexCodec,
+    list: ListEncoder,
+    inc_recurse: bool,
+    sum_kind: ChecksumKind,
+    places: Vec<(Vec<u8>, u32)>,
+}
+
+impl Script {
+    pub fn new(agreed: &Agreed) -> Self {
+        Self {
+            pieces: Vec::new(),
+            index: IndexCodec::default(),
+            list: ListEncoder::new(&agreed.list),
+            inc_recurse: agreed.list.inc_recurse,
+            sum_kind: agreed.summer.kind,
+            places: Vec::new(),
+        }
+    }
+
+    /// Bytes of the stream as they are.
+    pub fn data(&mut self, bytes: &[u8]) -> &mut Self {
+        match self.pieces.last_mut() {
+            Some(Piece::Data(data)) => data.extend(bytes),
+            _ => self.pieces.push(Piece::Data(bytes.to_vec())),
+        }
+        self
+    }
+
+    pub fn message(&mut self, tag: Tag, payload: impl AsRef<[u8]>) -> &mut Self {
+        self.pieces.push(Piece::Message(tag, payload.as_ref().to_vec()));
+        self
+    }
+
+    pub fn no_send(&mut self, index: u32) -> &mut Self {
+        self.message(Tag::NoSend, index.to_le_bytes())
+    }
+
+    pub fn index(&mut self, index: Index) -> &mut Self {
+        let mut bytes = Vec::new();
+        self.index.write(&mut bytes, index);
+        self.data(&bytes)
+    }
+
+    /// The first segment, or the whole list.
+    pub fn list(&mut self, items: &[Item], io_error: u32) -> &mut Self {
+        let dir = items.first().map_or(&b""[..], |item| item.split().0);
+        let places = (self.list.first_index()..).zip(sorted(items, dir));
+        self.places.extend(places.map(|(index, item)| (item.path, index)));
+        let bytes = self.list.entries(items).end(io_error);
+        self.data(&bytes)
+    }
+
+    /// The segment of the directory with this number.
+    pub fn segment(&mut self, directory: u32, items: &[Item]) -> &mut Self {
+        self.index(Index::Segment(directory)).list(items, 0)
+    }
+
+    /// The end of the list, where it comes in segments.
+    pub fn list_end(&mut self) -> &mut Self {
+        if self.inc_recurse { self.index(Index::ListEnd) } else { self }
+    }
+
+    /// The index of what was listed under this path.
+    pub fn place(&self, path: &str) -> u32 {
+        let found = self.places.iter().find(|(listed, _)| listed == path.as_bytes());
+        found.unwrap_or_else(|| panic!("\"{path}\" was not listed")).1
+    }
+
+    /// The beginning of an answer.
+    pub fn answer(&mut self, path: &str, flags: u16) -> &mut Self {
+        let index = self.place(path);
+        self.index(Index::File(index)).data(&flags.to_le_bytes())
+    }
+
+    /// Values of extended attributes, by their number from 1.
+    pub fn xattr_values(&mut self, values: &[(i32, &[u8])]) -> &mut Self {
+        let (mut bytes, mut last) = (Vec::new(), 0);
+        for (number, value) in values {
+            put::varint(&mut bytes, number - last);
+            put::varint(&mut bytes, value.len() as i32);
+            bytes.extend(*value);
+            last = *number;
+        }
+        bytes.push(0);
+        self.data(&bytes)
+    }
+
+    pub fn layout(&mut self, layout: BlockLayout) -> &mut Self {
+        let mut bytes = Vec::new();
+        layout.put(&mut bytes);
+        self.data(&bytes)
+    }
+
+    pub fn part(&mut self, part: Part<'_>) -> &mut Self {
+        match part {
+            Part::Literal(bytes) => self.data(&(bytes.len() as i32).to_le_bytes()).data(bytes),
+            Part::Block(number) => self.data(&(-(number as i32) - 1).to_le_bytes()),
+        }
+    }
+
+    /// The end of a file's content, and the sum over what is said to be its content.
+    pub fn end_of_file(&mut self, content: &[u8]) -> &mut Self {
+        let sum = FileSummer::of(self.sum_kind, content);
+        self.data(&[0; 4]).data(sum.as_bytes())
+    }
+
+    pub fn done(&mut self, times: usize) -> &mut Self {
+        (0..times).fold(self, |script, _| script.index(Index::Done))
+    }
+
+    /// Statistics, and from protocol 31 on the answer to the goodbye.
+    pub fn goodbye(&mut self, protocol: u8) -> &mut Self {
+        let mut bytes = Vec::new();
+        (1..=5).for_each(|number| put::varlong(&mut bytes, number * 1000, 3));
+        self.data(&bytes).done(usize::from(protocol >= 31))
+    }
+
+    /// Everything in frames as large as they can be.
+    pub fn bytes(&self) -> Vec<u8> {
+        self.framed(frame::MAX_DATA, &[])
+    }
+
+    /// Everything in frames of this size, with these messages in turn between them.
+    pub fn framed(&self, size: usize, between: &[(Tag, &[u8])]) -> Vec<u8> {
+        let mut out = Vec::new();
+        let mut between = between.iter().cycle();
+        for piece in &self.pieces {
+            match piece {
+                Piece::Message(tag, payload) => put_frame(&mut out, *tag, payload),
+                Piece::Data(data) => {
+                    for part in data.chunks(size) {
+                        put_frame(&mut out, Tag::Data, part);
+                        between.next().iter().for_each(|(tag, payload)| put_frame(&mut out, *tag, payload));
+                    }
+                }
+            }
+        }
+        out
+    }
+}
+
+fn put_frame(out: &mut Vec<u8>, tag: Tag, payload: &[u8]) {
+    frame::put_header(out, tag, payload.len());
+    out.put_slice(payload);
+}
