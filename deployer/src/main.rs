@@ -12,6 +12,8 @@ mod switches;
 
 use std::process::ExitCode;
 
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+
 fn main() -> ExitCode {
     match run() {
         Ok(exit) => exit.into(),
@@ -22,7 +24,17 @@ fn main() -> ExitCode {
     }
 }
 
+/// A pull keeps many directories open; the usual limit on that is low for historical reasons only.
+fn raise_file_limit() {
+    let limit = getrlimit(Resource::Nofile);
+    let wanted = limit.maximum.map_or(4096, |maximum| maximum.min(4096));
+    if limit.current.is_some_and(|current| current < wanted) {
+        let _ = setrlimit(Resource::Nofile, Rlimit { current: Some(wanted), ..limit });
+    }
+}
+
 fn run() -> Result<exit::Exit, exit::Problem> {
+    raise_file_limit();
     match cli::parse()? {
         cli::Command::Pull(pull) => pull::run(pull),
         cli::Command::List(list) => list::run(list),

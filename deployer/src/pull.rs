@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use rsync_proto::{Client, Error};
 use tokio::signal::unix::{SignalKind, signal};
@@ -13,6 +13,9 @@ use crate::exit::{Exit, Problem};
 use crate::password;
 use crate::progress::Display;
 use crate::stats;
+
+/// How long threads may take to end after a signal.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// A client for what was typed.
 pub(crate) fn client(source: Source, monitor: Arc<Console>) -> Result<Client, Problem> {
@@ -27,7 +30,7 @@ pub(crate) fn until_signal<T>(work: impl Future<Output = Result<T, Error>>) -> R
         .enable_all()
         .build()
         .map_err(|error| Problem { message: format!("cannot start: {error}"), exit: Exit::LocalFiles })?;
-    runtime.block_on(async {
+    let result = runtime.block_on(async {
         let listen = |kind| {
             signal(kind).map_err(|error| Problem {
                 message: format!("cannot listen for signals: {error}"),
@@ -42,11 +45,24 @@ pub(crate) fn until_signal<T>(work: impl Future<Output = Result<T, Error>>) -> R
         // The work is dropped when a signal wins, and with it every file that is not complete.
         tokio::select! {
             result = work => Ok(result?),
-            _ = interrupt.recv() => Err(Error::Cancelled.into()),
-            _ = terminate.recv() => Err(Error::Cancelled.into()),
-            _ = hangup.recv() => Err(Error::Cancelled.into()),
+            _ = interrupt.recv() => Err(stopped()),
+            _ = terminate.recv() => Err(stopped()),
+            _ = hangup.recv() => Err(stopped()),
         }
-    })
+    });
+    // A look-up of a name cannot be stopped, and nobody waits for it.
+    runtime.shutdown_background();
+    result
+}
+
+/// A signal came. What is under way ends within moments, unless it is stuck in a disk or an output that does
+/// not move; then the process ends without it.
+fn stopped() -> Problem {
+    std::thread::spawn(|| {
+        std::thread::sleep(PATIENCE);
+        std::process::exit(20);
+    });
+    Error::Cancelled.into()
 }
 
 /// Carries out a pull.

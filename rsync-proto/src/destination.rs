@@ -88,7 +88,7 @@ pub trait Sink: Send + 'static {
     fn literal(&mut self, bytes: Bytes) -> io::Result<()>;
 
     /// The next bytes lie in the basis, at this offset.
-    fn matched(&mut self, offset: u64, len: u32) -> io::Result<()>;
+    fn matched(&mut self, offset: u64, len: u64) -> io::Result<()>;
 
     /// Frees what the sink holds of the network's buffers; called whenever no further bytes are at hand.
     fn flush(&mut self) -> io::Result<()>;
@@ -103,6 +103,19 @@ pub trait Destination: Send + Sync + 'static {
     type Dir: Send + Sync + 'static;
     /// Where the content of a file goes.
     type Sink: Sink;
+
+    /// Directories that may be open at once.
+    fn open_directories(&self) -> u64 {
+        600
+    }
+
+    /// The transfer was stopped: long work should end soon, with whatever result.
+    fn stop(&self) {}
+
+    /// The path of an entry as a person would look for it.
+    fn locate(&self, path: &SafePath) -> String {
+        path.to_string()
+    }
 
     /// Begins with the first segment of the list: the root of the tree, to which all paths are relative.
     fn begin(&self, first: &Segment) -> crate::Result<Self::Dir>;

@@ -41,7 +41,7 @@ impl Sink for DamagingSink {
         self.sink.literal(bytes)
     }
 
-    fn matched(&mut self, offset: u64, len: u32) -> io::Result<()> {
+    fn matched(&mut self, offset: u64, len: u64) -> io::Result<()> {
         self.sink.matched(offset, len)
     }
 
@@ -275,7 +275,7 @@ impl Sink for MemoryFile {
         Ok(())
     }
 
-    fn matched(&mut self, _: u64, _: u32) -> io::Result<()> {
+    fn matched(&mut self, _: u64, _: u64) -> io::Result<()> {
         Err(io::Error::other("no basis was offered"))
     }
 

@@ -1,6 +1,7 @@
 //! The loop of a transfer: bytes in, events to the engine; commands of the engine, bytes out; clocks.
 
 use std::io;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Buf, Bytes, BytesMut};
@@ -9,7 +10,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval};
 use super::connection::{Connection, hung_up};
 use super::pool::{Buffer, Pool};
 use crate::destination::Destination;
-use crate::engine::{Engine, Job, Said};
+use crate::engine::{Backlog, Engine, Job, Said};
 use crate::error::{Clock, Error, Refused, Result};
 use crate::report::{Monitor, Report, Summary};
 use crate::session::{Command, Event, ServerStats, Session, Severity};
@@ -24,11 +25,13 @@ struct Pump<'a, T> {
     connection: Connection,
     session: Session<T>,
     pool: Pool,
+    backlog: Arc<Backlog>,
     output: Bytes,
     idle: Option<Duration>,
     /// The server gives up after so long without a sign of life from here.
     server_patience: Option<Duration>,
     last_progress: Instant,
+    last_tick: Instant,
     last_sent: Instant,
     progress_at: u64,
     last_error: Option<String>,
@@ -55,12 +58,13 @@ pub(crate) async fn pull<D: Destination>(
     idle: Option<Duration>,
     monitor: &dyn Monitor,
 ) -> Result<Summary> {
-    let mut pump = Pump::new(connection, session, idle, monitor);
+    let mut pump = Pump::new(connection, session, engine.backlog(), idle, monitor);
     let mut buffer = None;
     let mut ticks = ticks();
     pump.feed(leftover.freeze(), |event| engine_takes(&mut engine, event))?;
     engine.dispatch();
     loop {
+        pump.keep_time().await?;
         let woke = tokio::select! {
             biased;
             said = engine.said(), if pump.session.output_waiting() < OUTPUT_LIMIT => Woke::Said(said),
@@ -87,7 +91,7 @@ pub(crate) async fn pull<D: Destination>(
                 break;
             }
             Woke::Wrote => {}
-            Woke::Tick => pump.tick()?,
+            Woke::Tick => {}
         }
         pump.send()?;
     }
@@ -104,13 +108,14 @@ pub(crate) async fn list(
     idle: Option<Duration>,
     monitor: &dyn Monitor,
 ) -> Result<Summary> {
-    let mut pump = Pump::new(connection, session, idle, monitor);
+    let mut pump = Pump::new(connection, session, Arc::default(), idle, monitor);
     let mut buffer = None;
     let mut ticks = ticks();
     let mut chunk = leftover.freeze();
     loop {
+        pump.keep_time().await?;
         let mut scanned = Vec::new();
-        pump.feed(chunk.split_off(0), |event| {
+        pump.feed(std::mem::take(&mut chunk), |event| {
             if let Event::Segment(segment) = event {
                 take(&segment);
                 scanned.push(Command::Scanned(segment.first_index()));
@@ -124,7 +129,7 @@ pub(crate) async fn list(
         };
         match woke {
             Woke::Read(bytes) => chunk = bytes,
-            Woke::Tick => pump.tick()?,
+            Woke::Tick => {}
             Woke::Wrote | Woke::Said(()) => {}
             Woke::End => {
                 pump.session.end_of_input().map_err(|error| pump.explain(error))?;
@@ -158,6 +163,7 @@ impl<'a, T> Pump<'a, T> {
     fn new(
         connection: Connection,
         session: Session<T>,
+        backlog: Arc<Backlog>,
         idle: Option<Duration>,
         monitor: &'a dyn Monitor,
     ) -> Self {
@@ -166,10 +172,12 @@ impl<'a, T> Pump<'a, T> {
             connection,
             session,
             pool: Pool::new(),
+            backlog,
             output: Bytes::new(),
             idle,
             server_patience: idle,
             last_progress: now,
+            last_tick: now,
             last_sent: now,
             progress_at: 0,
             last_error: None,
@@ -228,8 +236,9 @@ impl<'a, T> Pump<'a, T> {
 
     /// Waits until the connection can read or write, and does it.
     async fn io<S>(&mut self, buffer: &mut Option<Buffer>) -> Result<Woke<S>> {
-        let Self { connection, pool, output, .. } = self;
+        let Self { connection, pool, backlog, output, .. } = self;
         let read = async {
+            backlog.room().await;
             if buffer.is_none() {
                 *buffer = Some(pool.take().await);
             }
@@ -284,11 +293,26 @@ impl<'a, T> Pump<'a, T> {
         }
     }
 
+    /// Looks at the clocks if it is time, and lets others run: a server that always has something to read for
+    /// us would otherwise keep both from happening.
+    async fn keep_time(&mut self) -> Result<()> {
+        if self.last_tick.elapsed() < TICK / 10 {
+            return Ok(());
+        }
+        tokio::task::yield_now().await;
+        self.last_tick = Instant::now();
+        self.tick()
+    }
+
     fn tick(&mut self) -> Result<()> {
         let now = Instant::now();
         let bytes = self.session.stream_bytes();
         // While the disks have all the buffers, it is not the server that is slow.
-        if bytes != self.progress_at || !self.session.is_waiting() || self.pool.is_exhausted() {
+        if bytes != self.progress_at
+            || !self.session.is_waiting()
+            || self.pool.is_exhausted()
+            || self.backlog.is_full()
+        {
             self.progress_at = bytes;
             self.last_progress = now;
         }

@@ -2,9 +2,10 @@
 //! for what is missing, and a few disk workers that write what comes. The driver parses what the server
 //! sends and hands it on to them; they tell it what to ask for and what is finished.
 //!
-//! Every queue is bounded: requests by a [`Gate`], content by the pool of network buffers, open directories
-//! by a second gate. Nothing here waits for the network while it holds what the network waits for: workers
-//! give their buffers back before they wait, and the generator waits only for work that is under way.
+//! Every queue is bounded: requests by a gate, content by the pool of network buffers and by the number of
+//! steps that wait, open directories by a second gate. Nothing here waits for the network while it holds what
+//! the network waits for: workers give their buffers back before they wait, and before the generator waits for
+//! directories, hard links that keep them open stop waiting for their group.
 
 mod attempt;
 mod dirs;
@@ -30,6 +31,7 @@ use crate::report::{Monitor, Progress, Summary};
 use crate::session::Command;
 pub(crate) use shared::Job;
 use shared::{Notice, Shared};
+pub(crate) use worker::Backlog;
 use worker::Step;
 
 /// Disk workers: enough to keep a second core busy, few enough to keep writes in large pieces.
@@ -173,6 +175,16 @@ impl<D: Destination> Engine<D> {
 
     /// The next bytes of the file that began lie in its basis.
     pub(crate) fn matched(&mut self, offset: u64, len: u32) {
+        let len = u64::from(len);
+        let lane = &mut self.workers[self.current];
+        // Blocks that follow each other are copied in one piece.
+        if let Some(Step::Matched { offset: start, len: run }) = lane.batch.last_mut()
+            && *start + *run == offset
+        {
+            *run += len;
+            lane.load.add(len);
+            return;
+        }
         self.push(Step::Matched { offset, len });
     }
 
@@ -200,10 +212,16 @@ impl<D: Destination> Engine<D> {
     /// A chunk is parsed: sends what was collected.
     pub(crate) fn dispatch(&mut self) {
         for lane in self.workers.iter_mut().filter(|lane| !lane.batch.is_empty()) {
+            self.shared.backlog.add(lane.batch.len());
             if let Some(sender) = &lane.sender {
                 let _ = sender.send(std::mem::take(&mut lane.batch));
             }
         }
+    }
+
+    /// What waits for the workers.
+    pub(crate) fn backlog(&self) -> Arc<Backlog> {
+        Arc::clone(&self.shared.backlog)
     }
 
     /// What was counted so far.

@@ -9,6 +9,7 @@ use tokio::sync::mpsc::UnboundedSender;
 use super::dirs::Directory;
 use super::gate::Gate;
 use super::links::Links;
+use super::worker::Backlog;
 use crate::destination::{Destination, Failure};
 use crate::error::Error;
 use crate::flist::{EntryHandle, EntryRef, Kind, SafePath};
@@ -18,8 +19,6 @@ use crate::session::Command;
 
 /// Bytes of requests under way: sums that were sent, and for each request what it keeps busy.
 const REQUEST_BYTES: u64 = 8 * 1024 * 1024;
-/// Directories that are open at once: far below the usual limit of 1,024 files, far above the deepest path.
-const OPEN_DIRECTORIES: u64 = 600;
 
 /// Something that the server was asked for, or that waits for its group of hard links.
 pub(crate) struct Job<D: Destination> {
@@ -65,6 +64,7 @@ pub(super) struct Shared<D: Destination> {
     pub(super) requests: Gate,
     pub(super) directories: Gate,
     pub(super) links: Links<D>,
+    pub(super) backlog: Arc<Backlog>,
     stopped: AtomicBool,
     counters: Counters,
 }
@@ -91,14 +91,15 @@ impl<D: Destination> Shared<D> {
         notices: UnboundedSender<Notice<D>>,
     ) -> Self {
         Self {
+            directories: Gate::new(destination.open_directories()),
             destination,
             options,
             monitor,
             progress,
             notices,
             requests: Gate::new(REQUEST_BYTES),
-            directories: Gate::new(OPEN_DIRECTORIES),
             links: Links::default(),
+            backlog: Arc::default(),
             stopped: AtomicBool::new(false),
             counters: Counters::default(),
         }
@@ -107,6 +108,7 @@ impl<D: Destination> Shared<D> {
     /// Everything that waits wakes up, and nothing new is begun.
     pub(super) fn stop(&self) {
         self.stopped.store(true, Ordering::Relaxed);
+        self.destination.stop();
         self.requests.close();
         self.directories.close();
     }
@@ -133,12 +135,16 @@ impl<D: Destination> Shared<D> {
     /// Something about one entry failed; if nothing else can succeed any more, the transfer ends.
     pub(super) fn failed(&self, failure: Failure) {
         bump(&self.counters.failed, 1);
+        let location = self.destination.locate(&failure.path);
         if failure.is_fatal() {
-            let Failure { action, path, source, .. } = failure;
-            let path = std::path::PathBuf::from(path.to_string());
-            self.fatal(Error::Local { action, path, source });
+            self.fatal(Error::Local {
+                action: failure.action,
+                path: location.into(),
+                source: failure.source,
+            });
         } else {
-            self.monitor.report(&Report::Failed(&failure.to_string()));
+            let Failure { action, source, .. } = failure;
+            self.monitor.report(&Report::Failed(&format!("cannot {action} {location}: {source}")));
         }
     }
 

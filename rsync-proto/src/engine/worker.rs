@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, TryRecvError};
 
 use bytes::Bytes;
+use tokio::sync::Notify;
 
 use super::shared::{Job, Shared};
 use crate::checksum::StrongSum;
@@ -16,11 +17,14 @@ use crate::session::Command;
 /// So many commands are collected before the driver hears of them, even if there is more to do.
 const BATCH: usize = 64;
 
+/// So many steps may wait for the workers before nothing more is read from the network.
+const MAX_BACKLOG: u64 = 64 * 1024;
+
 /// One thing to do.
 pub(super) enum Step<D: Destination> {
     Begin(Job<D>),
     Literal(Bytes),
-    Matched { offset: u64, len: u32 },
+    Matched { offset: u64, len: u64 },
     End(StrongSum),
     Attributes(Job<D>),
     NotSent(Job<D>),
@@ -32,7 +36,7 @@ impl<D: Destination> Step<D> {
         match self {
             Step::Begin(_) | Step::Attributes(_) => 32 * 1024,
             Step::Literal(bytes) => bytes.len() as u64,
-            Step::Matched { len, .. } => u64::from(*len),
+            Step::Matched { len, .. } => *len,
             Step::End(_) | Step::NotSent(_) => 0,
         }
     }
@@ -49,6 +53,39 @@ impl Load {
 
     pub(super) fn get(&self) -> u64 {
         self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// What waits for all workers. References to a basis hold no buffer of the network, so their number needs a
+/// bound of its own.
+#[derive(Default)]
+pub(crate) struct Backlog {
+    steps: AtomicU64,
+    relief: Notify,
+}
+
+impl Backlog {
+    pub(super) fn add(&self, steps: usize) {
+        self.steps.fetch_add(steps as u64, Ordering::Relaxed);
+    }
+
+    fn remove(&self, steps: usize) {
+        let before = self.steps.fetch_sub(steps as u64, Ordering::Relaxed);
+        if before >= MAX_BACKLOG {
+            self.relief.notify_one();
+        }
+    }
+
+    /// Whether nothing more should be read for now.
+    pub(crate) fn is_full(&self) -> bool {
+        self.steps.load(Ordering::Relaxed) >= MAX_BACKLOG
+    }
+
+    /// Waits until more may be read.
+    pub(crate) async fn room(&self) {
+        while self.is_full() {
+            self.relief.notified().await;
+        }
     }
 }
 
@@ -69,6 +106,7 @@ pub(super) fn run<D: Destination>(shared: &Arc<Shared<D>>, batches: &Receiver<Ve
                 }
             }
         };
+        let steps = batch.len();
         for step in batch {
             if shared.is_stopped() {
                 return;
@@ -80,6 +118,7 @@ pub(super) fn run<D: Destination>(shared: &Arc<Shared<D>>, batches: &Receiver<Ve
             }
             load.0.fetch_sub(weight, Ordering::Relaxed);
         }
+        shared.backlog.remove(steps);
     }
     worker.flush();
 }
@@ -107,7 +146,7 @@ impl<D: Destination> Worker<'_, D> {
                 let len = bytes.len() as u64;
                 self.content(len, 0, |sink| sink.literal(bytes));
             }
-            Step::Matched { offset, len } => self.content(0, len.into(), |sink| sink.matched(offset, len)),
+            Step::Matched { offset, len } => self.content(0, len, |sink| sink.matched(offset, len)),
             Step::End(sum) => self.end(&sum),
             Step::Attributes(job) => self.attributes(&job),
             Step::NotSent(job) => {

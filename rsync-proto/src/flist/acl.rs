@@ -39,13 +39,6 @@ pub struct AclName {
     pub permissions: u8,
 }
 
-impl Acl {
-    /// Whether nothing is said beyond the mode.
-    pub fn is_trivial(&self) -> bool {
-        *self == Acl::default()
-    }
-}
-
 /// A name that came inside a list.
 pub(super) struct NamedId {
     pub is_user: bool,

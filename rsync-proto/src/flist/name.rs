@@ -46,6 +46,14 @@ impl SafePath {
         path.extend_from_slice(name);
     }
 
+    /// The directory that it lies in, and its last component; of the root, the root and nothing.
+    pub fn split_last(&self) -> (SafePath, &[u8]) {
+        match self.0.iter().rposition(|byte| *byte == b'/') {
+            Some(slash) => (Self(Arc::from(&self.0[..slash])), &self.0[slash + 1..]),
+            None => (Self::root(), &self.0),
+        }
+    }
+
     /// The bytes, without a slash at either end.
     pub fn as_bytes(&self) -> &[u8] {
         &self.0
@@ -140,6 +148,7 @@ mod tests {
         assert!(split(&vec![b'a'; 255]).is_ok());
         let path = SafePath::new(b"a/b").unwrap();
         assert_eq!(path.join(b"c").as_bytes(), b"a/b/c");
+        assert_eq!(path.split_last(), (SafePath::new(b"a").unwrap(), &b"b"[..]));
         assert_eq!(SafePath::root().join(b"c").as_bytes(), b"c");
         assert_eq!(path.components().collect::<Vec<_>>(), [b"a", b"b"]);
     }

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::os::fd::OwnedFd;
+use std::sync::atomic::Ordering;
 
 use rustix::fs::{Mode, OFlags, fstat, openat};
 use rustix::io::{pread, read};
@@ -16,11 +17,17 @@ use crate::flist::EntryRef;
 const READ_SIZE: usize = 256 * 1024;
 
 impl LocalTree {
+    /// Ends long work when the transfer was stopped.
+    fn check_stop(&self) -> io::Result<()> {
+        if self.stopped.load(Ordering::Relaxed) { Err(io::ErrorKind::Interrupted.into()) } else { Ok(()) }
+    }
+
     pub(super) fn file_sum(&self, dir: &LocalDir, name: &[u8]) -> io::Result<StrongSum> {
         let file = open_file(dir, name)?;
         let mut summer = FileSummer::new(self.summer.kind);
         let mut buffer = vec![0; READ_SIZE];
         loop {
+            self.check_stop()?;
             match read(&file, &mut buffer[..])? {
                 0 => return Ok(summer.finish()),
                 len => summer.update(&buffer[..len]),
@@ -47,6 +54,7 @@ impl LocalTree {
         let mut buffer = vec![0; READ_SIZE.max(block_len) / block_len * block_len];
         let mut offset = 0;
         while offset < size {
+            self.check_stop()?;
             let len = (size - offset).min(buffer.len() as u64) as usize;
             if !read_exact_at(&file, &mut buffer[..len], offset)? {
                 // Cut while it was read: of no use as a basis.

@@ -20,6 +20,8 @@ pub struct LocalDir {
     /// New entries inherit an access control list.
     pub(super) gives_list: bool,
     pub(super) changes: Changes,
+    /// Its mode before it was made usable.
+    pub(super) mode_before: Option<u32>,
     /// Something in it was made, so that its time is no longer its own.
     pub(super) disturbed: AtomicBool,
 }

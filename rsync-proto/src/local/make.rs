@@ -89,7 +89,10 @@ impl LocalTree {
         }
         let node = Node::borrowed(dir.fd());
         let stat = node.stat()?;
-        let wish = self.policy.wish(entry, (!dir.changes.is_new()).then_some(&stat));
+        // Where permissions are not kept, they become again what they were.
+        let mut there = stat;
+        there.st_mode = dir.mode_before.unwrap_or(stat.st_mode);
+        let wish = self.policy.wish(entry, (!dir.changes.is_new()).then_some(&there));
         let mut changes = dir.changes;
         changes.set(dir.is_disturbed(), item::TRANSFER);
         // A new directory may have inherited lists from its parent, its own default list among them.
@@ -133,7 +136,7 @@ impl LocalTree {
         if self.options.dry_run {
             return self.link_dry(leader, dir, entry, existing.as_ref());
         }
-        let (leader_dir, leader_name) = split(leader);
+        let (leader_dir, leader_name) = leader.split_last();
         let leader_dir = self.root().open(&leader_dir)?;
         let target = statat(&leader_dir, as_os(leader_name), AtFlags::SYMLINK_NOFOLLOW)?;
         let mut changes = Changes::NEW;
@@ -164,7 +167,7 @@ impl LocalTree {
         let Some(stat) = existing.filter(|stat| kind(stat) == Some(entry.kind())) else {
             return Ok(Some(Changes::NEW));
         };
-        let (leader_dir, leader_name) = split(leader);
+        let (leader_dir, leader_name) = leader.split_last();
         let target = self.root.get().and_then(|root| {
             statat(root.open(&leader_dir).ok()?, as_os(leader_name), AtFlags::SYMLINK_NOFOLLOW).ok()
         });
@@ -174,16 +177,5 @@ impl LocalTree {
         let mut changes = self.differences(dir, self.name(entry), entry, stat)?;
         changes.set(is_file(stat) && stat.st_size as u64 != entry.size(), item::REPORT_SIZE);
         Ok(Some(changes))
-    }
-}
-
-fn split(path: &SafePath) -> (SafePath, &[u8]) {
-    let bytes = path.as_bytes();
-    match bytes.iter().rposition(|byte| *byte == b'/') {
-        Some(slash) => {
-            let dir = SafePath::new(&bytes[..slash]).expect("a part of a safe path is safe");
-            (dir, &bytes[slash + 1..])
-        }
-        None => (SafePath::root(), bytes),
     }
 }

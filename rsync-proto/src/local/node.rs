@@ -34,6 +34,11 @@ impl Node<OwnedFd> {
                 Err(error) => return Err(error.into()),
             }
         }
+        Self::hold(dir, name)
+    }
+
+    /// Holds the file `name` of the directory `dir` without opening it.
+    pub(super) fn hold(dir: BorrowedFd<'_>, name: &[u8]) -> io::Result<Self> {
         let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         Ok(Self { fd: openat(dir, name, flags, Mode::empty())?, path_only: true })
     }

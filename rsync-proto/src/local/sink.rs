@@ -150,15 +150,15 @@ impl Sink for LocalSink {
         Ok(())
     }
 
-    fn matched(&mut self, offset: u64, len: u32) -> io::Result<()> {
+    fn matched(&mut self, offset: u64, len: u64) -> io::Result<()> {
         self.write_pieces()?;
         let (start, run) = self.state.run;
         if run > 0 && start + run == offset && run < 16 * COPY_SIZE as u64 {
-            self.state.run.1 += u64::from(len);
+            self.state.run.1 += len;
             return Ok(());
         }
         self.copy_run()?;
-        self.state.run = (offset, u64::from(len));
+        self.state.run = (offset, len);
         Ok(())
     }
 

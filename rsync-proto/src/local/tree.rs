@@ -3,10 +3,11 @@
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use rustix::fs::Mode;
+use rustix::process::{Resource, getrlimit};
 
 use super::attributes::Policy;
 use super::dir::{LocalDir, is_empty};
@@ -41,6 +42,7 @@ pub struct LocalTree {
     pub(super) root: OnceLock<Root>,
     /// The name that a single file gets here in place of its own.
     alias: OnceLock<Box<[u8]>>,
+    pub(super) stopped: AtomicBool,
 }
 
 impl LocalTree {
@@ -54,6 +56,7 @@ impl LocalTree {
             summer,
             root: OnceLock::new(),
             alias: OnceLock::new(),
+            stopped: AtomicBool::new(false),
         }
     }
 
@@ -113,32 +116,65 @@ impl LocalTree {
         })
     }
 
-    /// A directory whose content is about to come must be usable by whoever fills it.
-    fn make_usable(&self, fd: &OwnedFd) -> io::Result<()> {
+    /// Whoever fills a directory must be able to use it. Returns the mode that it had if it was changed.
+    fn make_usable<F: AsFd>(&self, node: &Node<F>) -> io::Result<Option<u32>> {
         if self.policy.identity.root || self.options.dry_run {
-            return Ok(());
+            return Ok(None);
         }
-        let stat = rustix::fs::fstat(fd)?;
-        if stat.st_mode & 0o700 != 0o700 && stat.st_uid == self.policy.identity.uid {
-            rustix::fs::fchmod(fd, Mode::from_raw_mode(stat.st_mode & mode::PERMISSIONS | 0o700))?;
+        let stat = node.stat()?;
+        if stat.st_mode & 0o700 == 0o700 || stat.st_uid != self.policy.identity.uid {
+            return Ok(None);
         }
-        Ok(())
+        node.set_mode(stat.st_mode & mode::PERMISSIONS | 0o700)?;
+        Ok(Some(stat.st_mode))
+    }
+
+    /// Opens a directory below the root, even one that its owner may not read.
+    fn open_below(&self, path: &SafePath) -> io::Result<(OwnedFd, Option<u32>)> {
+        match self.root().open(path) {
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied && !path.is_root() => {
+                let (parent, name) = path.split_last();
+                let parent = self.root().open(&parent)?;
+                let before = self.make_usable(&Node::hold(parent.as_fd(), name)?)?;
+                Ok((self.root().open(path)?, before))
+            }
+            opened => Ok((opened?, None)),
+        }
     }
 
     fn dir(&self, fd: Option<OwnedFd>, fresh: bool, changes: Changes) -> io::Result<LocalDir> {
         let mut gives_list = false;
+        let mut mode_before = None;
         if let Some(fd) = &fd {
-            self.make_usable(fd)?;
-            gives_list =
-                self.options.acls && Node::borrowed(fd.as_fd()).xattr(super::acl::DEFAULT)?.is_some();
+            let node = Node::borrowed(fd.as_fd());
+            mode_before = self.make_usable(&node)?;
+            gives_list = self.options.acls && node.xattr(super::acl::DEFAULT)?.is_some();
         }
-        Ok(LocalDir { fd, fresh, gives_list, changes, disturbed: AtomicBool::new(false) })
+        Ok(LocalDir { fd, fresh, gives_list, changes, mode_before, disturbed: AtomicBool::new(false) })
     }
 }
 
 impl Destination for LocalTree {
     type Dir = LocalDir;
     type Sink = LocalSink;
+
+    fn open_directories(&self) -> u64 {
+        // Half of what may be open is left for files and for the rest of the program. The deepest path alone
+        // takes 256.
+        let limit = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
+        (limit / 2).clamp(16, 600)
+    }
+
+    fn stop(&self) {
+        self.stopped.store(true, Ordering::Relaxed);
+    }
+
+    fn locate(&self, path: &SafePath) -> String {
+        match (path.is_root(), self.alias.get()) {
+            (false, None) => format!("{}/{path}", self.path.display().to_string().trim_end_matches('/')),
+            _ => self.path.display().to_string(),
+        }
+    }
 
     fn begin(&self, first: &Segment) -> Result<LocalDir> {
         let (fd, fresh) = self.open_destination(first)?;
@@ -181,8 +217,12 @@ impl Destination for LocalTree {
         let path = entry.path();
         let missing = self.options.dry_run && changes.is_new();
         let open = || {
-            let fd = if missing { None } else { Some(self.root().open(&path)?) };
-            self.dir(fd, changes.is_new(), changes)
+            if missing {
+                return self.dir(None, true, changes);
+            }
+            let (fd, mode_before) = self.open_below(&path)?;
+            let dir = self.dir(Some(fd), changes.is_new(), changes)?;
+            Ok(LocalDir { mode_before: mode_before.or(dir.mode_before), ..dir })
         };
         open().map_err(|error| Failure::new("open the directory", path.clone(), error))
     }

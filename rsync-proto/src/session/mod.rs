@@ -162,11 +162,6 @@ impl<T> Session<T> {
         self.list_bytes
     }
 
-    /// Bytes handed out for the server, with frame headers.
-    pub fn bytes_sent(&self) -> u64 {
-        self.output.total()
-    }
-
     /// Bytes of the stream received so far, without frame headers and messages: the measure of progress.
     pub fn stream_bytes(&self) -> u64 {
         self.input.data_bytes()

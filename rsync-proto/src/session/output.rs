@@ -9,12 +9,11 @@ use crate::wire::{Index, IndexCodec};
 pub(super) struct Output {
     stream: BytesMut,
     index: IndexCodec,
-    total: u64,
 }
 
 impl Output {
     pub fn new() -> Self {
-        let mut output = Self { stream: BytesMut::new(), index: IndexCodec::default(), total: 0 };
+        let mut output = Self { stream: BytesMut::new(), index: IndexCodec::default() };
         output.reserve_header();
         output
     }
@@ -37,11 +36,6 @@ impl Output {
         self.stream.len() - HEADER_LEN
     }
 
-    /// Bytes handed out so far, with frame headers.
-    pub fn total(&self) -> u64 {
-        self.total
-    }
-
     /// Everything that waits, framed. Empty if nothing does.
     pub fn take(&mut self) -> Bytes {
         if self.waiting() == 0 {
@@ -52,7 +46,6 @@ impl Output {
             frame::put_data_header(&mut &mut self.stream[..HEADER_LEN], len);
             let framed = self.stream.split().freeze();
             self.reserve_header();
-            self.total += framed.len() as u64;
             return framed;
         }
         let stream = self.stream.split();
@@ -62,7 +55,6 @@ impl Output {
             framed.extend_from_slice(piece);
         }
         self.reserve_header();
-        self.total += framed.len() as u64;
         framed.freeze()
     }
 
@@ -70,7 +62,6 @@ impl Output {
     pub fn keep_alive(&mut self) -> Bytes {
         let mut framed = BytesMut::with_capacity(HEADER_LEN);
         frame::put_data_header(&mut framed, 0);
-        self.total += framed.len() as u64;
         framed.freeze()
     }
 }

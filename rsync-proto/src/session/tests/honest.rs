@@ -243,9 +243,7 @@ fn an_empty_list_ends_the_session() {
 fn keep_alives_are_empty_frames() {
     let story = full_story(31, true, true);
     let mut player = Player::new(&story.agreed, &story.wants);
-    let before = player.session.bytes_sent();
     assert_eq!(&player.session.keep_alive()[..], [0, 0, 0, 7]);
-    assert_eq!(player.session.bytes_sent(), before + 4);
     player.feed(&[0, 0, 0, 7, 0, 0, 0, 7 + 42]).unwrap();
     assert_eq!(player.session.stream_bytes(), 0, "empty frames and no-ops are no progress");
     assert!(player.log.is_empty());
