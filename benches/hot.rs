@@ -50,6 +50,8 @@ fn file_list(criterion: &mut Criterion) {
     let bytes = list();
     let options = ListOptions {
         protocol: 32,
+        recursive: true,
+        dirs: false,
         varint_flags: true,
         inc_recurse: true,
         safe_flist: true,

@@ -113,7 +113,7 @@ fn parser() -> Parser {
                 )
                 .after_help(format!(
                     "A slash at the end of URL asks for the content of a directory, without it the directory \
-                     itself is put into DEST.\n\nEvery switch has a form that undoes it: --no-perms, --no-p.\n\n\
+                     itself is put into DEST.\n\nWhat is kept and how it is compared can be switched off again: --no-perms, --no-p.\n\n\
                      Examples:\n  deployer pull -aHAX --numeric-ids rsync://images.example/debian-12/ /mnt\n  \
                      deployer pull -aHAX --numeric-ids -n -i images.example::debian-12/ /mnt\n\n{TABLE}"
                 )),
@@ -141,6 +141,8 @@ fn with_source_options(parser: Parser) -> Parser {
     parser
         // -h is --human-readable in rsync's spelling.
         .disable_help_flag(true)
+        // The last one counts, as in rsync.
+        .args_override_self(true)
         .arg(Arg::new("help").long("help").help("Show this help").action(ArgAction::Help))
         .arg(
             text("port", "PORT", "Port of the daemon, where the URL names none [default: 873]")

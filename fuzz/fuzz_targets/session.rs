@@ -19,6 +19,8 @@ fn agreed(bits: u16) -> Agreed {
         protocol,
         list: ListOptions {
             protocol,
+            recursive: true,
+            dirs: false,
             varint_flags: bit(0),
             inc_recurse: bit(1),
             safe_flist: protocol >= 31 || bit(2),

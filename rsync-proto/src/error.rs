@@ -23,6 +23,8 @@ impl Malformed {
 pub enum Refused {
     /// The server did not accept user and password.
     Authentication,
+    /// The server wants user and password, and there are none.
+    Credentials,
     /// The server said `@ERROR` during the handshake: no such module, no access, too many connections.
     Startup,
     /// The server ended a running transfer with this exit code.
@@ -144,7 +146,12 @@ pub enum Error {
 
 fn refusal(kind: Refused, message: &str) -> String {
     match kind {
-        Refused::Authentication => format!("the server refused user and password: {message}"),
+        Refused::Authentication => {
+            format!(
+                "the server did not accept user and password: {message}; check the user in the URL and the password"
+            )
+        }
+        Refused::Credentials => format!("the server wants a user and a password: {message}"),
         Refused::Startup => format!("the server refused: {message}"),
         Refused::Transfer(code) if message.is_empty() => format!("the server gave up with exit code {code}"),
         Refused::Transfer(code) => format!("the server gave up with exit code {code}: {message}"),

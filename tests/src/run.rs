@@ -25,6 +25,8 @@ pub struct Program {
     path: PathBuf,
     /// Whether the first argument is a verb: `deployer pull …`.
     verbs: bool,
+    /// What stands in front of it on the command line.
+    prefix: &'static [&'static str],
 }
 
 impl Program {
@@ -39,13 +41,28 @@ impl Program {
             panic!("no deployer beside the test, build it first: cargo build -p deployer, or set DEPLOYER")
         });
         assert!(path.is_file(), "DEPLOYER names {}, which was expected to be a program", path.display());
-        Self { name: "deployer", path, verbs: true }
+        Self { name: "deployer", path, verbs: true, prefix: &[] }
     }
 
     /// The oracle.
     #[must_use]
     pub fn rsync() -> Self {
-        Self { name: "rsync", path: "rsync".into(), verbs: false }
+        Self { name: "rsync", path: "rsync".into(), verbs: false, prefix: &[] }
+    }
+
+    /// The same program run by nobody, from a copy in `directory`: where it was built may be closed to others.
+    ///
+    /// # Panics
+    /// If it cannot be copied.
+    #[must_use]
+    pub fn for_nobody(mut self, directory: &Path) -> Self {
+        if self.path.is_absolute() {
+            let copy = directory.join(self.name);
+            std::fs::copy(&self.path, &copy).expect("a program can be copied");
+            self.path = copy;
+        }
+        self.prefix = &["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"];
+        self
     }
 
     /// Both, the oracle first.
@@ -92,7 +109,7 @@ impl Program {
     pub fn invoke(&self, verb: &str, options: &[&str]) -> Invocation {
         // A session of its own: no terminal to ask for a password, and one group to kill.
         let mut command = Command::new("setsid");
-        command.arg(&self.path);
+        command.args(self.prefix).arg(&self.path);
         for (name, _) in env::vars_os() {
             if name.as_encoded_bytes().starts_with(b"RSYNC_") {
                 command.env_remove(name);

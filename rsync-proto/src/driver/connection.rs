@@ -29,11 +29,21 @@ impl Connection {
         let connect = async {
             let found = lookup_host((location.host.as_str(), location.port())).await;
             let mut last = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
-            for socket_address in found.map_err(|error| fault("cannot find", error))? {
-                match TcpStream::connect(socket_address).await {
-                    Ok(stream) => return Ok(stream),
-                    Err(error) => last = error,
+            let found: Vec<_> = found.map_err(|error| fault("cannot find", error))?.collect();
+            // An address that swallows everything must leave time for the others.
+            let share = timeouts.connect / found.len().max(1) as u32;
+            for socket_address in found {
+                match timeout(share, TcpStream::connect(socket_address)).await {
+                    Ok(Ok(stream)) => {
+                        tracing::debug!(%socket_address, "connected");
+                        return Ok(stream);
+                    }
+                    Ok(Err(error)) => last = error,
+                    Err(_) => last = io::ErrorKind::TimedOut.into(),
                 }
+            }
+            if last.kind() == io::ErrorKind::TimedOut {
+                return Err(Error::Timeout { clock: Clock::Connect, after: timeouts.connect });
             }
             Err(fault("cannot connect to", last))
         };
@@ -69,6 +79,7 @@ impl Connection {
                 self.write_all(&output, deadline, limit).await?;
             }
             if let Some(outcome) = outcome {
+                tracing::debug!(?outcome, "the handshake is over");
                 return Ok(outcome);
             }
             if self.read_more(input, deadline, limit).await? == 0 {

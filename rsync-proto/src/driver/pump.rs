@@ -196,7 +196,12 @@ impl<'a, T> Pump<'a, T> {
                 Ok(Some(Event::Message(severity, text))) => self.message(severity, text),
                 Ok(Some(Event::ServerTimeout(seconds))) => self.server_timeout(seconds),
                 Ok(Some(Event::Finished(stats))) => self.server = stats,
-                Ok(Some(event)) => take(event),
+                Ok(Some(event)) => {
+                    if let Event::Segment(segment) = &event {
+                        tracing::trace!(first = segment.first_index(), entries = segment.len(), "segment");
+                    }
+                    take(event);
+                }
                 Err(error) => return Err(self.explain(error)),
             }
         }

@@ -1,6 +1,7 @@
 //! One try at getting a single entry right, whoever makes it: the generator on its walk, or a disk worker for
 //! a hard link whose group lost the file that it waited for.
 
+use super::dirs::Directory;
 use super::shared::{Job, Shared};
 use crate::destination::{Destination, Failure, Verdict};
 use crate::flist::{EntryRef, SafePath};
@@ -10,6 +11,15 @@ use crate::wire::flags::item;
 
 /// What a request counts for apart from its sums, in bytes.
 const REQUEST_COST: u64 = 2048;
+
+/// What came of making a hard link.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Linked {
+    Done,
+    Failed,
+    /// The file lies on another file system, where no link can lead.
+    Elsewhere,
+}
 
 /// What a try came to.
 pub(super) struct Attempt<D: Destination> {
@@ -124,16 +134,22 @@ impl<D: Destination> Shared<D> {
     }
 
     /// Makes `entry` another name of the file at `leader`.
-    pub(super) fn link(&self, leader: &SafePath, dir: &D::Dir, entry: EntryRef<'_>) -> bool {
+    pub(super) fn link(&self, leader: &SafePath, dir: &D::Dir, entry: EntryRef<'_>) -> Linked {
         match self.destination.link(leader, dir, entry) {
             Ok(Some(changes)) => {
                 self.item(entry, Action::Linked, changes, Some(leader));
-                true
+                Linked::Done
             }
-            Ok(None) => true,
+            Ok(None) => Linked::Done,
+            Err(failure) if failure.source.kind() == std::io::ErrorKind::CrossesDevices => {
+                let (path, leader) =
+                    (self.destination.locate(&entry.path()), self.destination.locate(leader));
+                self.warn(&format!("{path} becomes a copy: {leader} lies on another file system"));
+                Linked::Elsewhere
+            }
             Err(failure) => {
                 self.failed(failure);
-                false
+                Linked::Failed
             }
         }
     }
@@ -155,12 +171,7 @@ impl<D: Destination> Shared<D> {
             let (handle, dir, index) = (next.entry.clone(), next.dir.clone(), next.index);
             let Attempt { request, complete, .. } = self.attempt(next, false);
             let asked = request.is_some();
-            if let Some(request) = request {
-                // The request stands in for work that was let in before, so it does not wait.
-                self.requests.exceed(request.ticket.cost);
-                dir.enter();
-                commands.push(Command::Ask(request));
-            }
+            commands.extend(request.map(|request| self.ask_unheld(request, &dir)));
             if let Some(complete) = complete {
                 self.done(handle.get(), if complete { handle.get().size() } else { 0 });
             }
@@ -180,12 +191,30 @@ impl<D: Destination> Shared<D> {
     fn link_waiting(&self, group: u32, leader: &SafePath) -> Vec<Command<Job<D>>> {
         let mut commands = Vec::new();
         for job in self.links.ready(group, leader.clone()) {
-            let follower = job.entry.get();
-            let linked = self.link(leader, job.dir.dir(), follower);
-            self.done(follower, if linked { follower.size() } else { 0 });
-            commands.push(Command::Release(job.index));
-            job.dir.leave(self);
+            let (handle, dir, index) = (job.entry.clone(), job.dir.clone(), job.index);
+            let follower = handle.get();
+            let complete = match self.link(leader, dir.dir(), follower) {
+                Linked::Done => Some(true),
+                Linked::Failed => Some(false),
+                Linked::Elsewhere => {
+                    let Attempt { request, complete, .. } = self.attempt(Job { alone: true, ..job }, false);
+                    commands.extend(request.map(|request| self.ask_unheld(request, &dir)));
+                    complete
+                }
+            };
+            if let Some(complete) = complete {
+                self.done(follower, if complete { follower.size() } else { 0 });
+            }
+            commands.push(Command::Release(index));
+            dir.leave(self);
         }
         commands
+    }
+
+    /// A request that stands in for work which was let in before, so it does not wait.
+    fn ask_unheld(&self, request: Request<Job<D>>, dir: &Directory<D>) -> Command<Job<D>> {
+        self.requests.exceed(request.ticket.cost);
+        dir.enter();
+        Command::Ask(request)
     }
 }

@@ -5,7 +5,7 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::sync::mpsc::Receiver;
 
-use super::attempt::Attempt;
+use super::attempt::{Attempt, Linked};
 use super::dirs::Directory;
 use super::links::Role;
 use super::shared::{Job, Shared, bump};
@@ -283,7 +283,7 @@ impl<D: Destination> Generator<'_, D> {
 
     fn file(&mut self, handle: &EntryHandle, entry: EntryRef<'_>, parent: &Arc<Directory<D>>) {
         let shared = self.shared;
-        let job = Job::new(handle, entry.index(), parent, Changes::default());
+        let mut job = Job::new(handle, entry.index(), parent, Changes::default());
         let mut may_wait = false;
         if let Some(HardLink { group, .. }) = entry.hard_link() {
             match shared.links.join(group, || job.clone()) {
@@ -293,13 +293,16 @@ impl<D: Destination> Generator<'_, D> {
                     self.commands.push(Command::Hold(entry.index()));
                     return;
                 }
-                Role::Follower(leader) => {
-                    let linked = shared.link(&leader, parent.dir(), entry);
-                    shared.done(entry, if linked { entry.size() } else { 0 });
-                    return;
-                }
+                Role::Follower(leader) => match shared.link(&leader, parent.dir(), entry) {
+                    Linked::Elsewhere => job.alone = true,
+                    linked => {
+                        shared.done(entry, if linked == Linked::Done { entry.size() } else { 0 });
+                        return;
+                    }
+                },
             }
         }
+        let alone = job.alone;
         let Attempt { request, complete, missing } = shared.attempt(job, may_wait);
         if let (Some(job), Some(HardLink { group, .. })) = (missing, entry.hard_link()) {
             parent.enter();
@@ -311,8 +314,10 @@ impl<D: Destination> Generator<'_, D> {
         }
         if let Some(complete) = complete {
             shared.done(entry, if complete { entry.size() } else { 0 });
-            let commands = shared.settle_group(entry, complete);
-            self.commands.extend(commands);
+            if !alone {
+                let commands = shared.settle_group(entry, complete);
+                self.commands.extend(commands);
+            }
         }
     }
 

@@ -30,6 +30,8 @@ pub(crate) struct Job<D: Destination> {
     pub(super) changes: Changes,
     /// The content may refer to a basis.
     pub(super) with_basis: bool,
+    /// It cannot be linked to its group, which lies on another file system, and is on its own.
+    pub(super) alone: bool,
     /// It came damaged once.
     pub(super) again: bool,
     /// What its request counts for.
@@ -39,7 +41,7 @@ pub(crate) struct Job<D: Destination> {
 impl<D: Destination> Job<D> {
     pub(super) fn new(entry: &EntryHandle, index: u32, dir: &Arc<Directory<D>>, changes: Changes) -> Self {
         let (entry, dir) = (entry.clone(), Arc::clone(dir));
-        Self { entry, index, dir, changes, with_basis: false, again: false, cost: 0 }
+        Self { entry, index, dir, changes, with_basis: false, alone: false, again: false, cost: 0 }
     }
 }
 

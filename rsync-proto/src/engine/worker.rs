@@ -245,8 +245,10 @@ impl<D: Destination> Worker<'_, D> {
     fn settle(&mut self, job: &Job<D>, complete: bool) {
         let handle = job.entry.clone();
         self.shared.done(handle.get(), 0);
-        let commands = self.shared.settle_group(handle.get(), complete);
-        self.commands.extend(commands);
+        if !job.alone {
+            let commands = self.shared.settle_group(handle.get(), complete);
+            self.commands.extend(commands);
+        }
         self.release(job);
     }
 

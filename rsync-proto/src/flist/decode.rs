@@ -25,34 +25,34 @@ const NO_EXTRA: u32 = u32::MAX;
 
 /// The decoder of all segments of a transfer.
 pub struct ListDecoder {
-    options: ListOptions,
+    pub(super) options: ListOptions,
     previous: Previous,
     scratch: Vec<u8>,
     announced: Announced,
     link_groups: HashMap<u32, u16>,
-    acls: Vec<Arc<Acl>>,
-    default_acls: Vec<Arc<Acl>>,
-    xattrs: Vec<Arc<XattrSet>>,
-    user_names: u64,
-    group_names: u64,
+    pub(super) acls: Vec<Arc<Acl>>,
+    pub(super) default_acls: Vec<Arc<Acl>>,
+    pub(super) xattrs: Vec<Arc<XattrSet>>,
+    pub(super) user_names: u64,
+    pub(super) group_names: u64,
     next_index: u64,
-    entries: u64,
-    live_memory: u64,
-    building: Option<Builder>,
+    pub(super) entries: u64,
+    pub(super) live_memory: u64,
+    pub(super) building: Option<Builder>,
 }
 
 /// The segment that is being read.
-struct Builder {
-    part: Part,
+pub(super) struct Builder {
+    pub(super) part: Part,
     parents: Parents,
-    segment: Segment,
+    pub(super) segment: Segment,
     memory: u64,
     has_root: bool,
     io_error: u32,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Part {
+pub(super) enum Part {
     Entries,
     Users,
     UserZero,
@@ -212,6 +212,9 @@ impl ListDecoder {
             let rule = format!("it links \"{}\" to a file of another kind", printable(&self.scratch));
             return Err(Error::Violation(rule).into());
         }
+        if kind == Kind::Directory && !self.options.recursive && !self.options.dirs {
+            return Err(Error::Violation("it sent a directory, which was not asked for".to_owned()).into());
+        }
         if kind == Kind::Directory && fields.link.is_some() {
             return Err(Error::Violation("it sent hard links of directories".to_owned()).into());
         }
@@ -310,66 +313,6 @@ impl ListDecoder {
         Ok(())
     }
 
-    /// Takes in names of users and groups, and looks after the limits.
-    fn keep_names(&mut self, names: Vec<NamedId>) -> Parse<()> {
-        let builder = self.building.as_mut().expect("a segment was begun");
-        for NamedId { is_user, id, name } in names {
-            let (list, total) = if is_user {
-                (&mut builder.segment.users, &mut self.user_names)
-            } else {
-                (&mut builder.segment.groups, &mut self.group_names)
-            };
-            list.push((id, name));
-            *total += 1;
-        }
-        Ok(self.check_limits()?)
-    }
-
-    fn check_limits(&self) -> Result<()> {
-        let limits = &self.options.limits;
-        let sets = self.acls.len().max(self.default_acls.len()).max(self.xattrs.len()) as u64;
-        for (what, value, bound) in [
-            ("the number of files", self.entries, limits.entries),
-            ("the memory for the file list", self.live_memory, limits.list_bytes),
-            ("the number of attribute sets", sets, limits.attribute_sets),
-            ("the number of users", self.user_names, limits.ids),
-            ("the number of groups", self.group_names, limits.ids),
-        ] {
-            if value > bound {
-                return Err(limit(what, bound));
-            }
-        }
-        Ok(())
-    }
-
-    fn read_id_name(&mut self, part: Part, cursor: &mut Cursor<'_>) -> Parse<()> {
-        let id = cursor.varint()? as u32;
-        if id != 0 {
-            return self.take_id_name(part == Part::Users, id, cursor);
-        }
-        let builder = self.building.as_mut().expect("a segment was begun");
-        builder.part = match (part, self.options.id0_names) {
-            (Part::Users, true) => Part::UserZero,
-            (Part::Users, false) => self.options.after_users(),
-            (_, true) => Part::GroupZero,
-            (_, false) => Part::Complete,
-        };
-        Ok(())
-    }
-
-    fn read_zero_name(&mut self, part: Part, cursor: &mut Cursor<'_>) -> Parse<()> {
-        self.take_id_name(part == Part::UserZero, 0, cursor)?;
-        let builder = self.building.as_mut().expect("a segment was begun");
-        builder.part = if part == Part::UserZero { self.options.after_users() } else { Part::Complete };
-        Ok(())
-    }
-
-    fn take_id_name(&mut self, is_user: bool, id: u32, cursor: &mut Cursor<'_>) -> Parse<()> {
-        let len = cursor.u8()?;
-        let name = cursor.take(usize::from(len))?.into();
-        self.keep_names(vec![NamedId { is_user, id, name }])
-    }
-
     /// Sorts a segment, looks for names that occur twice, and announces its directories.
     fn complete(&mut self, builder: Builder) -> Result<Segment> {
         let Builder { parents, mut segment, memory, .. } = builder;
@@ -397,7 +340,7 @@ impl ListDecoder {
     }
 }
 
-fn limit(what: &'static str, limit: u64) -> Error {
+pub(super) fn limit(what: &'static str, limit: u64) -> Error {
     Error::Limit { what, limit }
 }
 
@@ -539,7 +482,7 @@ impl ListOptions {
         self.after_users()
     }
 
-    fn after_users(&self) -> Part {
+    pub(super) fn after_users(&self) -> Part {
         if !self.inc_recurse && !self.numeric_ids && (self.group || self.acls) {
             return Part::Groups;
         }
@@ -550,6 +493,11 @@ impl ListOptions {
     fn check_top(&self, builder: &Builder, root: bool, dir: &[u8], name: &[u8]) -> Result<()> {
         if root && (builder.has_root || builder.segment.directory.is_some()) {
             return Err(Error::Violation("it sent a second root".to_owned()));
+        }
+        if !self.recursive && !dir.is_empty() {
+            return Err(Error::Violation(
+                "it descended into directories, which was not asked for".to_owned(),
+            ));
         }
         let asked = match &self.top {
             Top::Content | Top::Any => true,

@@ -7,6 +7,7 @@ mod acl;
 mod decode;
 mod entry;
 mod fields;
+mod ids;
 mod name;
 mod options;
 mod segment;

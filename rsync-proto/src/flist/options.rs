@@ -18,6 +18,10 @@ pub enum Top {
 pub struct ListOptions {
     /// Protocol version, 30 to 32.
     pub protocol: u8,
+    /// Directories are descended into.
+    pub recursive: bool,
+    /// Directories come without their content.
+    pub dirs: bool,
     /// Flags are varints (compatibility flag).
     pub varint_flags: bool,
     /// The list comes in segments, one for each directory.

@@ -234,10 +234,9 @@ impl Handshake {
         }
         let Some(credentials) = &self.credentials else {
             return Err(Error::Refused {
-                kind: Refused::Authentication,
+                kind: Refused::Credentials,
                 message: format!(
-                    "the module \"{}\" needs a user and a password; give them as user@ in the URL and by \
-                     --password-file or RSYNC_PASSWORD",
+                    "give them for the module \"{}\" as user@ in the URL and by --password-file or RSYNC_PASSWORD",
                     self.location.module
                 ),
             });
@@ -295,6 +294,8 @@ impl Handshake {
             protocol: self.protocol,
             list: ListOptions {
                 protocol: self.protocol,
+                recursive: options.recursive,
+                dirs: options.dirs,
                 varint_flags: has(compat::VARINT_FLAGS),
                 inc_recurse: has(compat::INC_RECURSE),
                 safe_flist: has(compat::SAFE_FLIST) || self.protocol >= 31,

@@ -97,6 +97,8 @@ impl Item {
 pub fn options(protocol: u8, varint_flags: bool, inc_recurse: bool) -> ListOptions {
     ListOptions {
         protocol,
+        recursive: true,
+        dirs: false,
         varint_flags,
         inc_recurse,
         safe_flist: true,

@@ -430,3 +430,26 @@ fn extended_attributes_that_cannot_be() {
     assert_lie(&many(256, 1), &many(257, 1), Fault::Limit, "many attributes");
     assert_lie(&many(15, 65_536), &many(16, 65_536), Fault::Limit, "a set of more than a megabyte");
 }
+
+#[test]
+fn owners_that_nobody_is() {
+    for (lie, what) in [
+        (Item { uid: u32::MAX, ..Item::file("f", 0) }, "the user that means no change"),
+        (Item { gid: u32::MAX, ..Item::file("f", 0) }, "the group that means no change"),
+    ] {
+        assert_lie(&Item { uid: 4_000_000_000, ..Item::file("f", 0) }, &lie, Fault::Malformed, what);
+    }
+}
+
+/// Who does not ask for directories gets none, and nothing in them.
+#[test]
+fn trees_that_were_not_asked_for() {
+    let tree = [Item::dir("."), Item::dir("d"), Item::file("d/f", 0)];
+    let alone = ListOptions { recursive: false, ..options(32, true, false) };
+    let listing = ListOptions { dirs: true, ..alone.clone() };
+    assert_passes(decode(&options(32, true, false), &tree), "a tree");
+    assert_passes(decode(&listing, &tree[..2]), "a listing");
+    assert_passes(decode(&alone, &[Item::file("f", 0)]), "a single file");
+    assert_refused(decode(&listing, &tree), Fault::Violation, "what lies in a directory");
+    assert_refused(decode(&alone, &tree[..1]), Fault::Violation, "a directory");
+}

@@ -47,7 +47,7 @@ fn refusals_say_what_the_server_said() {
 #[test]
 fn a_password_that_is_not_there_is_not_sent() {
     match error_of(&Client::new("h::m"), &[GREETING, AUTHREQD], b"") {
-        Error::Refused { kind: Refused::Authentication, message } => assert!(message.contains("\"m\"")),
+        Error::Refused { kind: Refused::Credentials, message } => assert!(message.contains("\"m\"")),
         other => panic!("a refusal: {other:?}"),
     }
 }
