@@ -1,9 +1,10 @@
 //! Attributes in the way of each other, of the file system, and of who may set them.
 
-use std::fs::{self, Permissions};
+use std::fs::{self, File, Permissions};
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::{Duration, UNIX_EPOCH};
 
 use end_to_end::daemon::Daemon;
 use end_to_end::diff::assert_same;
