@@ -13,7 +13,10 @@ use rustix::fs::{FlockOperation, flock};
 use crate::scratch::Scratch;
 
 const RELEASE: &str = "bookworm";
-const PACKAGES: &str = "linux-image-amd64,python3,perl,vim";
+/// A server as it is deployed: with a kernel, interpreters, and what needs capabilities and set-id bits.
+const PACKAGES: &str = "linux-image-amd64,python3,perl,vim,systemd-sysv,dbus,udev,openssh-server,sudo,cron,\
+                        iproute2,iputils-ping,libcap2-bin,nftables,chrony,ca-certificates,curl,less,man-db,\
+                        locales,git,lvm2,mdadm,xfsprogs,btrfs-progs,grub-efi-amd64-bin,libllvm15";
 /// What a tree has beyond its content; without these, tar keeps modes and times only.
 const KEEP: &[&str] = &["--xattrs", "--xattrs-include=*", "--acls", "--numeric-owner", "--sparse"];
 
@@ -39,7 +42,7 @@ fn archive() -> PathBuf {
     // Tests run in several processes; the first makes the archive and the others wait.
     let lock = File::create(cache.join("lock")).expect("a lock file can be made in the cache");
     flock(&lock, FlockOperation::LockExclusive).expect("the cache can be locked");
-    let archive = cache.join(format!("debian-{RELEASE}.tar"));
+    let archive = cache.join(format!("debian-{RELEASE}-server.tar"));
     if !archive.exists() {
         let partial = archive.with_extension("partial");
         make(&partial);

@@ -27,7 +27,7 @@ fn debian_12() {
 
     let source = Snapshot::take(&pair.source());
     assert!(
-        source.entries.len() > 5_000,
+        source.entries.len() > 20_000,
         "a whole system was expected, not {} entries",
         source.entries.len()
     );
