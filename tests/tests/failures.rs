@@ -211,6 +211,26 @@ fn vanished_on_the_server() {
     }
 }
 
+/// Files that change between the list and their turn: what comes is whole as it is then, and nothing fails.
+#[test]
+fn files_that_grow_and_shrink_on_the_server() {
+    for program in Program::both() {
+        let source = source(10);
+        fs::write(source.join("z-log"), "begun\n".repeat(1000)).expect("a file can be made");
+        let daemon = Plan::new().serve(Module::new("tree", source.path())).slow(4096).start();
+        let scratch = Scratch::new();
+        let mut run = program.pulling(ARCHIVE, &daemon.url("tree/"), &scratch.join("new")).start();
+        run.until("the large file is on its way", || scratch.used() > (MEBIBYTE as u64));
+        let (grown, shrunk) = ("small\n".repeat(10_000), "begun\n");
+        fs::write(source.join("z-small"), &grown).expect("a file can be written");
+        fs::write(source.join("z-log"), shrunk).expect("a file can be written");
+        let _ = run.wait().expect(0);
+        let read = |name: &str| fs::read_to_string(scratch.join("new").join(name)).expect("it was expected");
+        assert!(read("z-small") == grown, "{}: the grown file was expected as it is now", program.name());
+        assert_eq!(read("z-log"), shrunk, "{}: the cut file was expected as it is now", program.name());
+    }
+}
+
 /// The server goes away in the middle of a file.
 #[test]
 fn server_dies() {
