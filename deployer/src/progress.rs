@@ -30,8 +30,7 @@ impl Display {
             return Display::Lines;
         }
         let bar = ProgressBar::with_draw_target(Some(0), ProgressDrawTarget::stderr());
-        let template =
-            "{bar:24} {percent:>3}% {bytes:>11} of {total_bytes} {bytes_per_sec:>13} {msg}, {eta} left";
+        let template = "{percent:>3}% {wide_bar} {bytes}/{total_bytes} {bytes_per_sec}, {msg}, {eta} left";
         bar.set_style(ProgressStyle::with_template(template).expect("the template is well-formed"));
         Display::Bar(bar)
     }
