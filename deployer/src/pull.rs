@@ -5,7 +5,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rsync_proto::{Client, Error};
+use tokio::runtime::Runtime;
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::oneshot;
 
 use crate::cli::{Pull, Source};
 use crate::console::Console;
@@ -26,28 +28,14 @@ pub(crate) fn client(source: Source, monitor: Arc<Console>) -> Result<Client, Pr
 
 /// Runs `work` until it is done or a signal comes.
 pub(crate) fn until_signal<T>(work: impl Future<Output = Result<T, Error>>) -> Result<T, Problem> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| Problem { message: format!("cannot start: {error}"), exit: Exit::LocalFiles })?;
+    let (tell, told) = oneshot::channel();
+    std::thread::spawn(|| watch(tell));
+    let runtime = runtime()?;
+    // The work is dropped when a signal wins, and with it every file that is not complete.
     let result = runtime.block_on(async {
-        let listen = |kind| {
-            signal(kind).map_err(|error| Problem {
-                message: format!("cannot listen for signals: {error}"),
-                exit: Exit::LocalFiles,
-            })
-        };
-        let (mut interrupt, mut terminate, mut hangup) = (
-            listen(SignalKind::interrupt())?,
-            listen(SignalKind::terminate())?,
-            listen(SignalKind::hangup())?,
-        );
-        // The work is dropped when a signal wins, and with it every file that is not complete.
         tokio::select! {
             result = work => Ok(result?),
-            _ = interrupt.recv() => Err(stopped()),
-            _ = terminate.recv() => Err(stopped()),
-            _ = hangup.recv() => Err(stopped()),
+            Ok(()) = told => Err(Error::Cancelled.into()),
         }
     });
     // A look-up of a name cannot be stopped, and nobody waits for it.
@@ -55,14 +43,30 @@ pub(crate) fn until_signal<T>(work: impl Future<Output = Result<T, Error>>) -> R
     result
 }
 
-/// A signal came. What is under way ends within moments, unless it is stuck in a disk or an output that does
-/// not move; then the process ends without it.
-fn stopped() -> Problem {
-    std::thread::spawn(|| {
+fn runtime() -> Result<Runtime, Problem> {
+    let built = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    built.map_err(|error| Problem { message: format!("cannot start: {error}"), exit: Exit::LocalFiles })
+}
+
+/// Waits for a signal, in a thread of its own: the one that does the work may be waiting for a disk. What is
+/// under way ends within moments, unless it is stuck in a disk or an output that does not move; then the process
+/// ends without it.
+fn watch(tell: oneshot::Sender<()>) {
+    let Ok(runtime) = runtime() else { return };
+    let came = runtime.block_on(async {
+        let kinds = [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()];
+        let [Ok(mut interrupt), Ok(mut terminate), Ok(mut hangup)] = kinds.map(signal) else { return false };
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+            _ = hangup.recv() => {}
+        }
+        true
+    });
+    if came && tell.send(()).is_ok() {
         std::thread::sleep(PATIENCE);
         std::process::exit(20);
-    });
-    Error::Cancelled.into()
+    }
 }
 
 /// Carries out a pull.

@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, UNIX_EPOCH};
 
-use end_to_end::daemon::Daemon;
-use end_to_end::diff::assert_same;
+use end_to_end::daemon::{Daemon, Module, Plan};
+use end_to_end::diff::{Aspect, assert_same, diff_except, summary};
 use end_to_end::run::Program;
 use end_to_end::scratch::Scratch;
 use end_to_end::snapshot::Snapshot;
@@ -105,6 +105,33 @@ fn an_attribute_that_cannot_be_set_does_not_lose_the_file() {
         let file = ramfs.0.join("file");
         assert_eq!(fs::read(&file).expect("the file was expected"), b"content", "{outcome}");
         assert_eq!(mode(&file), 0o640, "{}: the other attributes were expected", program.name());
+    }
+}
+
+/// The server remembers which long values it was asked for; a file that it then cannot send must not take the
+/// value from the others that share it.
+#[test]
+fn a_long_value_survives_the_file_that_it_was_asked_for_with() {
+    let source = Scratch::new();
+    for (name, permissions) in [("a", 0o000), ("b", 0o644), ("c", 0o644)] {
+        write(&source.join(name), name, permissions);
+        let value = [b'x'; 200];
+        lsetxattr(source.join(name), "security.test", &value, XattrFlags::empty()).expect("it can be set");
+    }
+    let module = Module::new("tree", source.path()).with("uid = nobody").with("gid = nogroup");
+    let daemon = Plan::new().serve(module).start();
+    for more in [&[][..], &["--no-inc-recursive"]] {
+        let [rsync, deployer] = Program::both().map(|program| {
+            let scratch = Scratch::new();
+            let to = scratch.directory("new");
+            let options = [&["-aX", "-O"], more].concat();
+            let _ = program.pull(&options, &daemon.url("tree/"), &to).expect(23);
+            Snapshot::take(&to)
+        });
+        assert!(deployer.entries.contains_key(b"b".as_slice()), "what can be read was expected to come");
+        let but_times = [Aspect::DirectoryTimes];
+        let lines = diff_except(&but_times, &rsync, &deployer);
+        assert!(lines.is_empty(), "shared values: rsync's result was expected\n{}", summary(&lines));
     }
 }
 

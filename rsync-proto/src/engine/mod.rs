@@ -37,6 +37,9 @@ use worker::Step;
 /// Disk workers: enough to keep a second core busy, few enough to keep writes in large pieces.
 const WORKERS: usize = 2;
 
+/// Blocks are joined up to about this length, in bytes: between two steps a worker looks whether to stop.
+const MAX_RUN: u64 = 4 * 1024 * 1024;
+
 /// A pull's threads, and the way to them.
 pub(crate) struct Engine<D: Destination> {
     shared: Arc<Shared<D>>,
@@ -180,6 +183,7 @@ impl<D: Destination> Engine<D> {
         // Blocks that follow each other are copied in one piece.
         if let Some(Step::Matched { offset: start, len: run }) = lane.batch.last_mut()
             && *start + *run == offset
+            && *run < MAX_RUN
         {
             *run += len;
             lane.load.add(len);
@@ -212,9 +216,12 @@ impl<D: Destination> Engine<D> {
     /// A chunk is parsed: sends what was collected.
     pub(crate) fn dispatch(&mut self) {
         for lane in self.workers.iter_mut().filter(|lane| !lane.batch.is_empty()) {
-            self.shared.backlog.add(lane.batch.len());
-            if let Some(sender) = &lane.sender {
-                let _ = sender.send(std::mem::take(&mut lane.batch));
+            let steps = lane.batch.len();
+            self.shared.backlog.add(steps);
+            let batch = std::mem::take(&mut lane.batch);
+            if lane.sender.as_ref().is_none_or(|sender| sender.send(batch).is_err()) {
+                // The worker is gone, and has told why.
+                self.shared.backlog.remove(steps);
             }
         }
     }

@@ -69,7 +69,7 @@ impl Backlog {
         self.steps.fetch_add(steps as u64, Ordering::Relaxed);
     }
 
-    fn remove(&self, steps: usize) {
+    pub(super) fn remove(&self, steps: usize) {
         let before = self.steps.fetch_sub(steps as u64, Ordering::Relaxed);
         if before >= MAX_BACKLOG {
             self.relief.notify_one();

@@ -51,18 +51,22 @@ impl LocalTree {
         made
     }
 
-    pub(super) fn make_new(&self, dir: &LocalDir, entry: EntryRef<'_>) -> io::Result<()> {
+    /// The outer result is that of making it, the inner one that of its attributes.
+    pub(super) fn make_new(&self, dir: &LocalDir, entry: EntryRef<'_>) -> io::Result<io::Result<()>> {
         // Where permissions are not kept, they stay what they were, even if it was a file of another kind.
         let there = if self.options.perms { None } else { dir.stat(self.name(entry))? };
         let predecessor = there.filter(|stat| kind(stat) != Some(Kind::Directory));
+        let mut attributes = Ok(());
         self.replace(dir, self.name(entry), |temporary| {
             self.make_at(dir, temporary, entry)?;
             let node = Node::open(dir.fd(), temporary, entry.kind())?;
             let wish = self.policy.wish(entry, predecessor.as_ref());
             let mut changes = Changes::NEW;
             changes.set(dir.gives_list || wish.has_list(), item::REPORT_ACL);
-            self.policy.apply(&wish, &node, &node.stat()?, changes)
-        })
+            attributes = self.policy.apply(&wish, &node, &node.stat()?, changes);
+            Ok(())
+        })?;
+        Ok(attributes)
     }
 
     pub(super) fn make_directory(&self, parent: &LocalDir, entry: EntryRef<'_>) -> io::Result<Changes> {

@@ -19,6 +19,7 @@ use crate::delta::BlockLayout;
 use crate::destination::{Destination, Failure, Verdict};
 use crate::error::{Error, Result};
 use crate::flist::{EntryRef, Kind, SafePath, Segment};
+use crate::limits;
 use crate::options::Options;
 use crate::report::Changes;
 use crate::wire::flags::mode;
@@ -159,10 +160,10 @@ impl Destination for LocalTree {
     type Sink = LocalSink;
 
     fn open_directories(&self) -> u64 {
-        // Half of what may be open is left for files and for the rest of the program. The deepest path alone
-        // takes 256.
+        // Half of what may be open is left for files and for the rest of the program. Fewer than the deepest
+        // path has cannot do: the walk keeps all of them open.
         let limit = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
-        (limit / 2).clamp(16, 600)
+        (limit / 2).clamp(limits::MAX_DEPTH as u64 + 16, 600)
     }
 
     fn stop(&self) {
@@ -254,7 +255,9 @@ impl Destination for LocalTree {
     }
 
     fn make(&self, dir: &LocalDir, entry: EntryRef<'_>) -> Result<(), Failure> {
-        self.make_new(dir, entry).map_err(|error| Failure::new("make", entry.path(), error))
+        let attributes =
+            self.make_new(dir, entry).map_err(|error| Failure::new("make", entry.path(), error))?;
+        attributes.map_err(|error| Failure::attributes(entry.path(), error))
     }
 
     fn link(

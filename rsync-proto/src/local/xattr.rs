@@ -40,21 +40,21 @@ pub(super) fn differs<F: AsFd>(node: &Node<F>, names: &[u8], set: &XattrSet, roo
     Ok(different || split(names).filter(|name| is_ours(name, root)).count() != present)
 }
 
-/// Gives a file the attributes of `set`, as far as their values are here, and removes all others.
+/// Gives a file the attributes of `set`, as far as their values are here, and removes all others. What fails
+/// does not keep the others from being set; the first failure is returned.
 pub(super) fn apply<F: AsFd>(node: &Node<F>, set: &XattrSet, root: bool, new: bool) -> io::Result<()> {
     let names = if new && set.items.is_empty() { Vec::new() } else { node.xattr_names()? };
-    for name in split(&names).filter(|name| is_ours(name, root)) {
-        if !set.items.iter().any(|item| &*item.name == name) {
-            node.remove_xattr(name)?;
+    let surplus = split(&names)
+        .filter(|name| is_ours(name, root) && !set.items.iter().any(|item| &*item.name == *name))
+        .map(|name| node.remove_xattr(name));
+    let wanted = set.items.iter().filter(|item| is_ours(&item.name, root)).map(|item| {
+        let Some(value) = item.value() else { return Ok(()) };
+        let there = split(&names).any(|name| name == &*item.name);
+        if there && node.xattr(&item.name)?.as_deref() == Some(&value[..]) {
+            return Ok(());
         }
-    }
-    for item in set.items.iter().filter(|item| is_ours(&item.name, root)) {
-        let Some(value) = item.value() else { continue };
-        let current =
-            if split(&names).any(|name| name == &*item.name) { node.xattr(&item.name)? } else { None };
-        if current.as_deref() != Some(&value[..]) {
-            node.set_xattr(&item.name, value)?;
-        }
-    }
-    Ok(())
+        node.set_xattr(&item.name, value)
+    });
+    let failures: Vec<io::Error> = surplus.chain(wanted).filter_map(Result::err).collect();
+    failures.into_iter().next().map_or(Ok(()), Err)
 }

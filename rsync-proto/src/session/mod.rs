@@ -54,6 +54,9 @@ pub struct Session<T> {
     output: Output,
     state: State,
     asked: VecDeque<Asked<T>>,
+    /// Values that the server took note of with a file that it then refused: it sends them with the next file
+    /// of the same set, without being asked again.
+    owed: Vec<(Arc<XattrSet>, Vec<usize>)>,
     live: LiveSegments,
     list_complete: bool,
     closing: bool,
@@ -122,6 +125,7 @@ impl<T> Session<T> {
             output,
             state: State::List,
             asked: VecDeque::new(),
+            owed: Vec::new(),
             live: LiveSegments::default(),
             list_complete: false,
             closing: false,
@@ -218,6 +222,8 @@ impl<T> Session<T> {
         put::u16(out, flags);
         let mut values = Vec::new();
         if let Some(set) = &xattrs {
+            let owed = self.owed.extract_if(.., |(owed, _)| Arc::ptr_eq(owed, set));
+            values.extend(owed.flat_map(|(_, numbers)| numbers));
             let mut last = 0;
             for (number, _) in (1..).zip(&set.items).filter(|(_, item)| item.claim_request()) {
                 put::varint(out, number - last);

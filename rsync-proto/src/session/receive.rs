@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::events::{Event, ServerStats, Severity};
 use super::input::Step;
-use super::{Session, State};
+use super::{Asked, Session, State};
 use crate::checksum::StrongSum;
 use crate::delta::{BlockLayout, Token};
 use crate::error::{Error, Refused, Result, printable};
@@ -329,8 +329,17 @@ impl<T> Session<T> {
         let place = self.asked.iter().position(|asked| asked.index == index && asked.wanted.is_some());
         match place {
             Some(place) if !(answering && place == 0) => {
-                let asked = self.asked.remove(place).expect("just found");
-                Ok(Event::NotSent(asked.ticket))
+                let Asked { xattrs, values, ticket, .. } = self.asked.remove(place).expect("just found");
+                if let Some(set) = xattrs.filter(|_| !values.is_empty()) {
+                    let same = |asked: &&mut Asked<T>| {
+                        asked.xattrs.as_ref().is_some_and(|other| Arc::ptr_eq(other, &set))
+                    };
+                    match self.asked.iter_mut().skip(place).find(same) {
+                        Some(next) => next.values.extend(values),
+                        None => self.owed.push((set, values)),
+                    }
+                }
+                Ok(Event::NotSent(ticket))
             }
             _ => Err(Error::Violation(format!("it refused file {index}, which was not asked for"))),
         }
