@@ -5,16 +5,15 @@ use std::sync::{Arc, Mutex};
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
+use rsync_proto::Error;
 use rsync_proto::error::printable;
 use rsync_proto::flist::{EntryRef, Kind};
 use rsync_proto::report::{Monitor, Report};
-use rsync_proto::{Client, Error};
 
-use crate::cli::{List, Source};
+use crate::cli::List;
 use crate::console::Console;
 use crate::exit::{Exit, Problem};
-use crate::password;
-use crate::pull::until_signal;
+use crate::pull::{client, until_signal};
 use crate::stats::grouped;
 
 /// Shows entries as they come, and everything else as a pull does.
@@ -38,18 +37,13 @@ impl Monitor for Listing {
 
 /// Carries out a listing.
 pub(crate) fn run(list: List) -> Result<Exit, Problem> {
-    let Source { location, options, timeouts, password_file } = list.source;
-    let modules = location.module.is_empty();
-    let credentials = password::credentials(&location, password_file.as_deref())?;
+    let modules = list.source.location.module.is_empty();
     let listing = Arc::new(Listing {
         output: Mutex::new(io::BufWriter::new(io::stdout())),
         zone: TimeZone::system(),
         console: Console::new(None, false, false, true, false),
     });
-    let client = Client::new(location, options)
-        .credentials(credentials)
-        .timeouts(timeouts)
-        .monitor(Arc::clone(&listing) as Arc<dyn Monitor>);
+    let client = client(list.source, Arc::clone(&listing) as Arc<dyn Monitor>)?;
     let exit = until_signal(async {
         if modules {
             let lines = client.modules().await?;

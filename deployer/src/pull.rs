@@ -4,6 +4,7 @@ use std::io::{self, Write};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use rsync_proto::report::Monitor;
 use rsync_proto::{Client, Error};
 use tokio::runtime::Runtime;
 use tokio::signal::unix::{SignalKind, signal};
@@ -20,7 +21,7 @@ use crate::stats;
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// A client for what was typed.
-pub(crate) fn client(source: Source, monitor: Arc<Console>) -> Result<Client, Problem> {
+pub(crate) fn client(source: Source, monitor: Arc<dyn Monitor>) -> Result<Client, Problem> {
     let Source { location, options, timeouts, password_file } = source;
     let credentials = password::credentials(&location, password_file.as_deref())?;
     Ok(Client::new(location, options).credentials(credentials).timeouts(timeouts).monitor(monitor))
@@ -78,7 +79,7 @@ pub(crate) fn run(pull: Pull) -> Result<Exit, Problem> {
     let shown = progress.unwrap_or(!quiet && !itemize && verbose == 0);
     let display = Display::choose(shown);
     let console = Arc::new(Console::new(display.bar(), itemize, verbose > 0, times, quiet));
-    let client = client(source, Arc::clone(&console))?;
+    let client = client(source, Arc::clone(&console) as Arc<dyn Monitor>)?;
     let started = Instant::now();
     let result = until_signal(async {
         tokio::select! {
