@@ -2,13 +2,15 @@
 
 mod cli;
 mod console;
+mod data;
 mod exit;
+mod flags;
 mod list;
+mod model;
 mod password;
 mod progress;
 mod pull;
 mod stats;
-mod switches;
 
 use std::process::ExitCode;
 

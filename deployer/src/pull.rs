@@ -22,9 +22,9 @@ const PATIENCE: Duration = Duration::from_secs(5);
 
 /// A client for what was typed.
 pub(crate) fn client(source: Source, monitor: Arc<dyn Monitor>) -> Result<Client, Problem> {
-    let Source { location, options, timeouts, password_file } = source;
-    let credentials = password::credentials(&location, password_file.as_deref())?;
-    Ok(Client::new(location, options).credentials(credentials).timeouts(timeouts).monitor(monitor))
+    let Source { location, pull } = source;
+    let credentials = password::credentials(&location, pull.password_file.as_deref())?;
+    Ok(Client::new(location, pull.options).credentials(credentials).timeouts(pull.timeouts).monitor(monitor))
 }
 
 /// Runs `work` until it is done or a signal comes.
@@ -73,8 +73,8 @@ fn watch(tell: oneshot::Sender<()>) {
 /// Carries out a pull.
 pub(crate) fn run(pull: Pull) -> Result<Exit, Problem> {
     let Pull { source, destination, verbose, quiet, itemize, stats, progress } = pull;
-    let (times, dry_run) = (source.options.times, source.options.dry_run);
-    let recursive = source.options.recursive;
+    let (times, dry_run) = (source.pull.options.times, source.pull.options.dry_run);
+    let recursive = source.pull.options.recursive;
     // Beside a list of names, progress is shown only on request.
     let shown = progress.unwrap_or(!quiet && !itemize && verbose == 0);
     let display = Display::choose(shown);

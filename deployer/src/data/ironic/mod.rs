@@ -1,0 +1,48 @@
+//! The `ironic` data driver: `provision.json`, as OpenStack's bare metal service hands it out.
+
+mod check;
+mod written;
+
+use serde_json::{Value, json};
+
+use super::json::Json;
+use super::shape::{Log, Node, Shape};
+use super::{Complaint, DataDriver, Reading};
+
+/// Reads `provision.json`.
+pub struct Ironic;
+
+impl DataDriver for Ironic {
+    fn name(&self) -> &'static str {
+        "ironic"
+    }
+
+    fn about(&self) -> &'static str {
+        "provision.json of OpenStack's bare metal service"
+    }
+
+    fn read(&self, text: &str) -> Result<Reading, Vec<Complaint>> {
+        let value = Json::parse(text).map_err(|error| {
+            vec![Complaint { path: "$".to_owned(), message: format!("not JSON: {error}") }]
+        })?;
+        let log = Log::default();
+        let written = written::DESCRIPTION.read(Node { path: "$", value: &value, log: &log });
+        // What spans several places can be looked at even where single places are wrong.
+        let description = written.and_then(|written| check::check(written, &log));
+        let (complaints, warnings) = log.into_parts();
+        match description {
+            Some(description) if complaints.is_empty() => Ok(Reading { description, warnings }),
+            _ => Err(complaints),
+        }
+    }
+
+    fn schema(&self) -> Value {
+        let mut schema = written::DESCRIPTION.schema();
+        schema["$schema"] = json!("https://json-schema.org/draft/2020-12/schema");
+        schema["title"] = json!("Deploy configuration");
+        schema
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,201 @@
+//! Options of a pull, in rsync's spelling: what is kept, how it is compared, how long to wait. The command line
+//! and deploy descriptions take the same ones.
+
+mod switches;
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::{Arg, ArgAction, ArgMatches, Command as Parser, value_parser};
+use rsync_proto::checksum::ChecksumKind;
+use rsync_proto::options::{MAX_PROTOCOL, MIN_PROTOCOL};
+use rsync_proto::{Options, Timeouts};
+
+use crate::exit::{Exit, Problem};
+use crate::model::PullOptions;
+
+/// What a description that has no `rsync_flags` means.
+const USUAL: &str = "-a -A -X";
+
+/// The options of a description that names none.
+pub(crate) fn usual() -> PullOptions {
+    parse_text(USUAL).expect("the usual options are options")
+}
+
+/// Options in one line, as in a description.
+pub(crate) fn parse_text(text: &str) -> Result<PullOptions, String> {
+    let words = shlex::split(text).ok_or("a quote is not closed")?;
+    let parser = with_output(with_switches(with_connection(Parser::new("rsync_flags")))).no_binary_name(true);
+    let matches = parser.try_get_matches_from(words).map_err(|error| match error.kind() {
+        ErrorKind::UnknownArgument => unknown(&error).message,
+        ErrorKind::DisplayHelp => "--help is for the command line".to_owned(),
+        _ => error.to_string().lines().next().unwrap_or_default().trim_start_matches("error: ").to_owned(),
+    })?;
+    if matches.get_one::<PathBuf>("password-file").is_some_and(|path| path.as_os_str() == "-") {
+        return Err("the password cannot come from standard input here".to_owned());
+    }
+    let flags = read(&matches).map_err(|problem| problem.message)?;
+    if flags.options.dry_run {
+        return Err("-n would leave the disks empty; `deployer plan` shows what would be done".to_owned());
+    }
+    if !flags.options.recursive {
+        return Err("without -a or -r nothing is pulled".to_owned());
+    }
+    flags.options.check().map_err(|error| error.to_string())?;
+    Ok(flags)
+}
+
+/// Adds the switches.
+pub(crate) fn with_switches(parser: Parser) -> Parser {
+    parser.args(switches::arguments())
+}
+
+/// Adds those of the switches that matter for a listing.
+pub(crate) fn with_listing_switches(parser: Parser) -> Parser {
+    parser.args(switches::arguments().filter(|arg| matches!(arg.get_id().as_str(), "recursive" | "links")))
+}
+
+/// Adds what is said about a transfer: nothing of it changes what is transferred.
+pub(crate) fn with_output(parser: Parser) -> Parser {
+    let flag = |long: &'static str, help: &'static str| Arg::new(long).long(long).help(help);
+    parser
+        .arg(flag("verbose", "Name what is transferred").short('v').action(ArgAction::Count))
+        .arg(flag("quiet", "Say nothing but errors").short('q').action(ArgAction::SetTrue))
+        .arg(
+            flag("itemize-changes", "Name every change, with what changes of it")
+                .short('i')
+                .action(ArgAction::SetTrue),
+        )
+        .arg(flag("stats", "Show figures at the end").action(ArgAction::SetTrue))
+        .arg(
+            flag("progress", "Show how far it is, even beside other output")
+                .action(ArgAction::SetTrue)
+                .overrides_with("no-progress"),
+        )
+        .arg(Arg::new("no-progress").long("no-progress").hide(true).action(ArgAction::SetTrue))
+}
+
+/// Adds what concerns the connection.
+pub(crate) fn with_connection(parser: Parser) -> Parser {
+    let text = |id: &'static str, name: &'static str, help: &'static str| {
+        Arg::new(id).long(id).value_name(name).help(help)
+    };
+    parser
+        // -h is --human-readable in rsync's spelling.
+        .disable_help_flag(true)
+        // The last one counts, as in rsync.
+        .args_override_self(true)
+        .arg(Arg::new("help").long("help").help("Show this help").action(ArgAction::Help))
+        .arg(
+            text("port", "PORT", "Port of the daemon, where the URL names none [default: 873]")
+                .value_parser(value_parser!(u16)),
+        )
+        .arg(
+            text("password-file", "FILE", "Take the password from the first line of FILE, or of - for stdin")
+                .value_parser(value_parser!(PathBuf)),
+        )
+        .arg(
+            text("timeout", "SECONDS", "Give up after so long without data; 0 for never [default: 60]")
+                .value_parser(value_parser!(u32)),
+        )
+        .arg(
+            text("contimeout", "SECONDS", "Give up after so long without a connection [default: 10]")
+                .value_parser(value_parser!(u32).range(1..)),
+        )
+        .arg(
+            text("protocol", "NUMBER", "Speak at most this version of the protocol")
+                .value_parser(value_parser!(u8)),
+        )
+        .arg(
+            text(
+                "checksum-choice",
+                "NAME",
+                "Checksum in place of a negotiated one: xxh128, xxh3, xxh64, md5, md4, sha1",
+            )
+            .visible_alias("cc"),
+        )
+}
+
+/// What the options come to.
+pub(crate) fn read(matches: &ArgMatches) -> Result<PullOptions, Problem> {
+    let mut options = Options::default();
+    options.protocol = matches.get_one("protocol").copied().unwrap_or(MAX_PROTOCOL);
+    if !(MIN_PROTOCOL..=MAX_PROTOCOL).contains(&options.protocol) {
+        return Err(Problem {
+            message: format!("--protocol takes {MIN_PROTOCOL} to {MAX_PROTOCOL}, not {}", options.protocol),
+            exit: Exit::Protocol,
+        });
+    }
+    if let Some(name) = matches.get_one::<String>("checksum-choice").filter(|name| *name != "auto") {
+        options.checksum_choice = Some(checksum(name)?);
+    }
+    switches::apply(matches, &mut options);
+    let mut timeouts = Timeouts::default();
+    if let Some(seconds) = matches.get_one::<u32>("timeout") {
+        options.server_timeout = *seconds;
+        timeouts.idle = (*seconds > 0).then(|| Duration::from_secs((*seconds).into()));
+        timeouts.handshake = timeouts.idle.map_or(timeouts.handshake, |idle| idle.min(timeouts.handshake));
+    }
+    if let Some(seconds) = matches.get_one::<u32>("contimeout") {
+        timeouts.connect = Duration::from_secs((*seconds).into());
+    }
+    let password_file = matches.get_one::<PathBuf>("password-file").cloned();
+    Ok(PullOptions { options, timeouts, password_file, port: matches.get_one("port").copied() })
+}
+
+fn checksum(name: &str) -> Result<ChecksumKind, Problem> {
+    ChecksumKind::from_name(name.as_bytes()).ok_or_else(|| {
+        let known = ChecksumKind::ALL.map(ChecksumKind::name).join(", ");
+        let message = match name {
+            "none" => format!("--checksum-choice=none would leave files unverified; choose one of {known}"),
+            _ => format!("--checksum-choice knows no \"{name}\"; choose one of {known}"),
+        };
+        Problem { message, exit: Exit::Unsupported }
+    })
+}
+
+/// An option that is not there: named, with the one that may have been meant.
+pub(crate) fn unknown(error: &clap::Error) -> Problem {
+    let text = |kind| match error.get(kind) {
+        Some(ContextValue::String(text)) => Some(text.clone()),
+        Some(ContextValue::Strings(texts)) => texts.first().cloned(),
+        _ => None,
+    };
+    let option = text(ContextKind::InvalidArg).unwrap_or_default();
+    let hint = match text(ContextKind::SuggestedArg) {
+        Some(similar) => format!("did you mean {similar}?"),
+        None => "`deployer pull --help` lists those there are".to_owned(),
+    };
+    Problem::usage(format!("there is no option {option} here; {hint}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn descriptions_take_the_options_of_a_pull() {
+        let flags = parse_text("-aHAX --timeout 300 --password-file '/etc/a secret' --no-g").unwrap();
+        assert!(flags.options.hard_links && flags.options.acls && !flags.options.group);
+        assert_eq!(flags.timeouts.idle, Some(Duration::from_secs(300)));
+        assert_eq!(flags.password_file, Some(PathBuf::from("/etc/a secret")));
+        assert!(usual().options.xattrs && usual().options.recursive);
+    }
+
+    #[test]
+    fn options_that_make_no_sense_are_named() {
+        for (text, part) in [
+            ("-a --tims", "--tims"),
+            ("-an", "-n would leave"),
+            ("-AX", "without -a or -r"),
+            ("-a 'open", "quote"),
+            ("-a --timeout x", "--timeout"),
+            ("-a somewhere", "somewhere"),
+            ("-a --password-file -", "standard input"),
+        ] {
+            let message = parse_text(text).unwrap_err();
+            assert!(message.contains(part), "{text}: {message}");
+        }
+    }
+}
