@@ -13,8 +13,9 @@ use rsync_proto::report::{Monitor, Report};
 use crate::cli::List;
 use crate::console::Console;
 use crate::exit::{Exit, Problem};
-use crate::pull::{client, until_signal};
+use crate::pull::{PATIENCE, client, until_signal};
 use crate::stats::grouped;
+use crate::stop::Stop;
 
 /// Shows entries as they come, and everything else as a pull does.
 struct Listing {
@@ -44,7 +45,7 @@ pub(crate) fn run(list: List) -> Result<Exit, Problem> {
         console: Console::new(None, false, false, true, false),
     });
     let client = client(list.source, Arc::clone(&listing) as Arc<dyn Monitor>)?;
-    let exit = until_signal(async {
+    let exit = until_signal(&Stop::on_signals(PATIENCE), async {
         if modules {
             let lines = client.modules().await?;
             let text: String = lines.iter().flat_map(|line| [line, "\n"]).collect();

@@ -1,16 +1,22 @@
 //! `deployer`: pulls operating system trees from rsync daemons.
 
 mod cli;
+mod command;
 mod console;
 mod data;
+mod disk;
 mod exit;
 mod flags;
 mod list;
+mod machine;
 mod model;
 mod password;
+mod plan;
 mod progress;
 mod pull;
 mod stats;
+mod stop;
+mod system;
 
 use std::process::ExitCode;
 

@@ -1,14 +1,12 @@
 //! `deployer pull`: a thin caller of the library.
 
 use std::io::{self, Write};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rsync_proto::report::Monitor;
 use rsync_proto::{Client, Error};
-use tokio::runtime::Runtime;
-use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::oneshot;
 
 use crate::cli::{Pull, Source};
 use crate::console::Console;
@@ -16,9 +14,10 @@ use crate::exit::{Exit, Problem};
 use crate::password;
 use crate::progress::Display;
 use crate::stats;
+use crate::stop::Stop;
 
 /// How long threads may take to end after a signal.
-const PATIENCE: Duration = Duration::from_secs(5);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(5);
 
 /// A client for what was typed.
 pub(crate) fn client(source: Source, monitor: Arc<dyn Monitor>) -> Result<Client, Problem> {
@@ -28,46 +27,19 @@ pub(crate) fn client(source: Source, monitor: Arc<dyn Monitor>) -> Result<Client
 }
 
 /// Runs `work` until it is done or a signal comes.
-pub(crate) fn until_signal<T>(work: impl Future<Output = Result<T, Error>>) -> Result<T, Problem> {
-    let (tell, told) = oneshot::channel();
-    std::thread::spawn(|| watch(tell));
-    let runtime = runtime()?;
+pub(crate) fn until_signal<T>(stop: &Stop, work: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(|source| Error::Local { action: "start", path: PathBuf::new(), source })?;
     // The work is dropped when a signal wins, and with it every file that is not complete.
     let result = runtime.block_on(async {
         tokio::select! {
-            result = work => Ok(result?),
-            Ok(()) = told => Err(Error::Cancelled.into()),
+            result = work => result,
+            () = stop.wanted() => Err(Error::Cancelled),
         }
     });
     // A look-up of a name cannot be stopped, and nobody waits for it.
     runtime.shutdown_background();
     result
-}
-
-fn runtime() -> Result<Runtime, Problem> {
-    let built = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    built.map_err(|error| Problem { message: format!("cannot start: {error}"), exit: Exit::LocalFiles })
-}
-
-/// Waits for a signal, in a thread of its own: the one that does the work may be waiting for a disk. What is
-/// under way ends within moments, unless it is stuck in a disk or an output that does not move; then the process
-/// ends without it.
-fn watch(tell: oneshot::Sender<()>) {
-    let Ok(runtime) = runtime() else { return };
-    let came = runtime.block_on(async {
-        let kinds = [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()];
-        let [Ok(mut interrupt), Ok(mut terminate), Ok(mut hangup)] = kinds.map(signal) else { return false };
-        tokio::select! {
-            _ = interrupt.recv() => {}
-            _ = terminate.recv() => {}
-            _ = hangup.recv() => {}
-        }
-        true
-    });
-    if came && tell.send(()).is_ok() {
-        std::thread::sleep(PATIENCE);
-        std::process::exit(20);
-    }
 }
 
 /// Carries out a pull.
@@ -81,7 +53,7 @@ pub(crate) fn run(pull: Pull) -> Result<Exit, Problem> {
     let console = Arc::new(Console::new(display.bar(), itemize, verbose > 0, times, quiet));
     let client = client(source, Arc::clone(&console) as Arc<dyn Monitor>)?;
     let started = Instant::now();
-    let result = until_signal(async {
+    let result = until_signal(&Stop::on_signals(PATIENCE), async {
         tokio::select! {
             result = client.pull(&destination) => result,
             () = display.follow(client.progress()) => unreachable!("following has no end"),

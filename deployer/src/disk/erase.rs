@@ -1,0 +1,48 @@
+//! Erasing: boot code, tables and signatures are overwritten with zeros.
+
+use std::fs::{File, OpenOptions};
+use std::io;
+use std::os::unix::fs::FileExt;
+use std::path::Path;
+
+use super::DiskError;
+use crate::plan::step::Span;
+
+/// Bytes of the code that a BIOS starts, in front of the table in the first sector.
+const BOOT_CODE: usize = 440;
+/// Bytes that are written at once.
+const PIECE: usize = 1 << 20;
+
+/// Opens a device for writing.
+pub(crate) fn open(device: &Path) -> Result<File, DiskError> {
+    OpenOptions::new().read(true).write(true).open(device).map_err(DiskError::new("open", device))
+}
+
+/// Overwrites spans of a device.
+pub(crate) fn spans(device: &Path, spans: &[Span]) -> Result<(), DiskError> {
+    let file = open(device)?;
+    let zeros = vec![0; PIECE];
+    let overwrite = || {
+        for span in spans {
+            let mut at = span.start;
+            let end = span.start + span.length;
+            while at < end {
+                let piece = zeros.len().min(usize::try_from(end - at).unwrap_or(zeros.len()));
+                file.write_all_at(&zeros[..piece], at)?;
+                at += piece as u64;
+            }
+        }
+        file.sync_all()
+    };
+    overwrite().map_err(DiskError::new("erase", device))
+}
+
+/// Takes the code away that a BIOS would start, and leaves the table that follows it.
+pub(crate) fn boot_code(device: &Path) -> Result<(), DiskError> {
+    let file = open(device)?;
+    let overwrite = || -> io::Result<()> {
+        file.write_all_at(&[0; BOOT_CODE], 0)?;
+        file.sync_all()
+    };
+    overwrite().map_err(DiskError::new("erase the boot code of", device))
+}

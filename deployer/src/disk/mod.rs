@@ -1,0 +1,28 @@
+//! Disks: tables, the kernel's partitions, arrays, groups and file systems. Each room carries out steps of a plan.
+
+pub(crate) mod erase;
+pub(crate) mod lock;
+pub(crate) mod nodes;
+pub(crate) mod table;
+pub(crate) mod tools;
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use thiserror::Error;
+
+/// Something about a disk failed.
+#[derive(Debug, Error)]
+#[error("cannot {action} {}: {source}", .path.display())]
+pub(crate) struct DiskError {
+    pub(crate) action: &'static str,
+    pub(crate) path: PathBuf,
+    pub(crate) source: io::Error,
+}
+
+impl DiskError {
+    pub(crate) fn new(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self + use<> {
+        let path = path.to_owned();
+        move |source| Self { action, path, source }
+    }
+}

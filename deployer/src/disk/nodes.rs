@@ -1,0 +1,98 @@
+//! The kernel's partitions and their nodes. They are told to the kernel one by one, so that it works on loop
+//! devices and on kernels that read no tables; nodes are made here where nobody else makes them.
+
+use std::fs;
+use std::io;
+use std::os::unix::fs::{FileTypeExt, MetadataExt};
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use rustix::fs::{CWD, FileType, Mode, makedev, mknodat};
+use rustix::io::Errno;
+
+use super::{DiskError, erase};
+use crate::machine::BlockDevice;
+use crate::plan::step::NewPartition;
+use crate::system;
+
+/// How long a device manager may take to make a node.
+const PATIENCE: Duration = Duration::from_secs(3);
+/// How long a disk may stay busy, while others look at it.
+const BUSY: Duration = Duration::from_secs(10);
+
+/// Makes the kernel forget all partitions of a disk.
+pub(crate) fn forget(disk: &BlockDevice) -> Result<(), DiskError> {
+    let node = disk.node();
+    let file = erase::open(&node)?;
+    for (number, partition) in disk.partitions() {
+        let failed = DiskError::new("take out of use", &partition.node());
+        while_busy(|| match system::delete_partition(&file, number) {
+            // Someone was faster.
+            Err(error) if error.raw_os_error() == Some(Errno::NXIO.raw_os_error()) => Ok(()),
+            result => result,
+        })
+        .map_err(failed)?;
+    }
+    Ok(())
+}
+
+/// Makes partitions known to the kernel, and waits until their nodes are there.
+pub(crate) fn announce(disk: &BlockDevice, partitions: &[NewPartition]) -> Result<(), DiskError> {
+    let node = disk.node();
+    let file = erase::open(&node)?;
+    for partition in partitions {
+        let (number, start, length) = (partition.number, partition.start, partition.length);
+        let known = disk.partitions().into_iter().any(|(known, device)| {
+            let begins = device.attribute("start").and_then(|start| start.parse::<u64>().ok());
+            known == number && device.bytes == length && begins == Some(start / 512)
+        });
+        if !known {
+            let failed = DiskError::new("make known to the kernel", &partition.node);
+            while_busy(|| system::add_partition(&file, number, start, length)).map_err(failed)?;
+        }
+    }
+    partitions.iter().try_for_each(|partition| wait(&partition.node))
+}
+
+fn while_busy(mut attempt: impl FnMut() -> io::Result<()>) -> io::Result<()> {
+    let started = Instant::now();
+    loop {
+        match attempt() {
+            Err(error) if error.kind() == io::ErrorKind::ResourceBusy && started.elapsed() < BUSY => {
+                std::thread::sleep(Duration::from_millis(100));
+            }
+            result => return result,
+        }
+    }
+}
+
+/// Waits until a node leads to the device that the kernel has under its name. Makes it if nobody does.
+pub(crate) fn wait(node: &Path) -> Result<(), DiskError> {
+    let failed = |error| DiskError::new("wait for the node", node)(error);
+    let name = node.strip_prefix("/dev").unwrap_or(node).to_string_lossy().into_owned();
+    let device = BlockDevice::by_sys_name(&name);
+    let started = Instant::now();
+    loop {
+        let number = device.attribute("dev").and_then(|dev| number(&dev));
+        let found = fs::metadata(node).ok().filter(|meta| meta.file_type().is_block_device());
+        match (number, found.map(|meta| meta.rdev())) {
+            (Some(number), Some(found)) if number == found => return Ok(()),
+            (Some(number), found) if started.elapsed() >= PATIENCE => {
+                if found.is_some() {
+                    fs::remove_file(node).map_err(failed)?;
+                }
+                let mode = Mode::from_raw_mode(0o660);
+                return mknodat(CWD, node, FileType::BlockDevice, mode, number)
+                    .map_err(|error| failed(error.into()));
+            }
+            (None, _) if started.elapsed() >= BUSY => return Err(failed(io::ErrorKind::NotFound.into())),
+            _ => std::thread::sleep(Duration::from_millis(20)),
+        }
+    }
+}
+
+/// `259:3` as a device number.
+fn number(text: &str) -> Option<u64> {
+    let (major, minor) = text.split_once(':')?;
+    Some(makedev(major.parse().ok()?, minor.parse().ok()?))
+}

@@ -1,0 +1,166 @@
+//! What is made by tools: arrays, groups and file systems. The commands are plain values, so that a plan can name
+//! the tools that it needs before it begins.
+
+use std::path::Path;
+
+use crate::command::Command;
+use crate::model::{FsKind, MIB};
+use crate::plan::step::Step;
+
+/// The package of Debian that has a program.
+pub(crate) fn package(program: &str) -> &'static str {
+    match program {
+        "mkfs.ext2" | "mkfs.ext3" | "mkfs.ext4" => "e2fsprogs",
+        "mkfs.xfs" => "xfsprogs",
+        "mkfs.btrfs" => "btrfs-progs",
+        "mkfs.vfat" => "dosfstools",
+        "mdadm" => "mdadm",
+        "pvcreate" | "vgcreate" | "lvcreate" | "vgchange" | "vgmknodes" | "pvs" | "lvs" => "lvm2",
+        "grub-install" => "grub2-common with grub-pc-bin or grub-efi-amd64-bin",
+        _ => "util-linux",
+    }
+}
+
+/// The commands that carry out a step; none where it needs no tool.
+pub(crate) fn commands(step: &Step) -> Vec<Command> {
+    let new = |program: &str| Command::new(program);
+    match step {
+        Step::DeactivateGroup { group } => {
+            vec![new("vgchange").args(["--activate", "n", "--yes"]).arg(group)]
+        }
+        Step::StopArray { node } => vec![new("mdadm").arg("--stop").arg(node)],
+        Step::AssembleArray { node, members } => {
+            vec![new("mdadm").args(["--assemble", "--run"]).arg(node).args(members)]
+        }
+        Step::ActivateGroup { group } => {
+            vec![new("vgchange").args(["--activate", "y", "--yes"]).arg(group), new("vgmknodes").arg(group)]
+        }
+        Step::CreateArray { node, name, members } => vec![
+            new("mdadm")
+                .arg("--create")
+                .arg(node)
+                // The superblock lies at the end, so that a boot loader can read a member as if it stood alone.
+                .args(["--level=1", "--metadata=1.0", "--bitmap=internal", "--homehost=any", "--run"])
+                .arg(format!("--name={name}"))
+                .arg(format!("--raid-devices={}", members.len()))
+                .args(members),
+        ],
+        Step::CreatePhysical { node, data_start } => vec![
+            new("pvcreate")
+                .args(["--yes", "--force", "--dataalignment", "1m", "--metadatasize"])
+                // What LVM writes in front of it comes to less than a MiB.
+                .arg(format!("{}m", (data_start / MIB).saturating_sub(1)))
+                .arg(node),
+        ],
+        Step::CreateGroup { group, members } => {
+            vec![new("vgcreate").args(["--yes", "--physicalextentsize", "4m"]).arg(group).args(members)]
+        }
+        Step::CreateLogical { group, name, extents } => vec![
+            new("lvcreate")
+                .args(["--yes", "--wipesignatures", "y", "--zero", "y", "--extents"])
+                .arg(extents.to_string())
+                .arg("--name")
+                .arg(name)
+                .arg(group),
+            // Without a device manager nobody else makes the nodes.
+            new("vgmknodes").arg(group),
+        ],
+        Step::MakeFileSystem { node, kind, label, system } => {
+            vec![make_file_system(node, *kind, label.as_deref(), *system)]
+        }
+        _ => Vec::new(),
+    }
+}
+
+fn make_file_system(node: &Path, kind: FsKind, label: Option<&str>, system: bool) -> Command {
+    let command = match kind {
+        FsKind::Ext2 | FsKind::Ext3 | FsKind::Ext4 => {
+            let command = Command::new(format!("mkfs.{}", kind.name())).args(["-q", "-F"]);
+            // Boot loaders that are still in use cannot read checksums with a seed of their own.
+            if system && kind == FsKind::Ext4 { command.args(["-O", "^metadata_csum_seed"]) } else { command }
+        }
+        FsKind::Xfs => Command::new("mkfs.xfs").args(["-q", "-f"]),
+        FsKind::Btrfs => Command::new("mkfs.btrfs").args(["-q", "-f"]),
+        FsKind::Vfat => Command::new("mkfs.vfat"),
+        FsKind::Swap => Command::new("mkswap").arg("-f"),
+    };
+    let option = if kind == FsKind::Vfat { "-n" } else { "-L" };
+    let command = match label {
+        Some(label) => command.args([option, label]),
+        None => command,
+    };
+    command.arg(node)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+
+    use super::*;
+
+    fn shown(step: &Step) -> Vec<String> {
+        commands(step).iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn file_systems_are_made_with_their_labels() {
+        let make = |kind, label: Option<&str>, system| {
+            let label = label.map(str::to_owned);
+            shown(&Step::MakeFileSystem { node: "/dev/sda2".into(), kind, label, system }).remove(0)
+        };
+        assert_eq!(
+            make(FsKind::Ext4, None, true),
+            "mkfs.ext4 -q -F -O ^metadata_csum_seed /dev/sda2".replace('^', "'^").replace("seed", "seed'")
+        );
+        assert_eq!(make(FsKind::Ext3, Some("a b"), true), "mkfs.ext3 -q -F -L 'a b' /dev/sda2");
+        assert_eq!(make(FsKind::Xfs, None, true), "mkfs.xfs -q -f /dev/sda2");
+        assert_eq!(make(FsKind::Btrfs, Some("x"), false), "mkfs.btrfs -q -f -L x /dev/sda2");
+        assert_eq!(make(FsKind::Vfat, Some("EFI"), false), "mkfs.vfat -n EFI /dev/sda2");
+        assert_eq!(make(FsKind::Swap, Some("swap"), false), "mkswap -f -L swap /dev/sda2");
+    }
+
+    #[test]
+    fn groups_are_made_and_let_go() {
+        let nodes = |names: &[&str]| names.iter().map(PathBuf::from).collect::<Vec<_>>();
+        let home = || "home".to_owned();
+        for (step, expected) in [
+            (
+                Step::CreatePhysical { node: "/dev/sda4".into(), data_start: 64 * MIB },
+                &["pvcreate --yes --force --dataalignment 1m --metadatasize 63m /dev/sda4"][..],
+            ),
+            (
+                Step::CreateGroup { group: home(), members: nodes(&["/dev/sda4", "/dev/sdb2"]) },
+                &["vgcreate --yes --physicalextentsize 4m home /dev/sda4 /dev/sdb2"],
+            ),
+            (
+                Step::CreateLogical { group: home(), name: "data".to_owned(), extents: 734 },
+                &[
+                    "lvcreate --yes --wipesignatures y --zero y --extents 734 --name data home",
+                    "vgmknodes home",
+                ],
+            ),
+            (Step::ActivateGroup { group: home() }, &["vgchange --activate y --yes home", "vgmknodes home"]),
+            (Step::DeactivateGroup { group: home() }, &["vgchange --activate n --yes home"]),
+        ] {
+            assert_eq!(shown(&step), expected);
+        }
+    }
+
+    #[test]
+    fn mirrors_are_made_and_stopped() {
+        let members: Vec<PathBuf> = vec!["/dev/sda2".into(), "/dev/sdb2".into()];
+        let node = PathBuf::from("/dev/md/root");
+        let create =
+            Step::CreateArray { node: node.clone(), name: "root".to_owned(), members: members.clone() };
+        assert_eq!(
+            shown(&create),
+            ["mdadm --create /dev/md/root --level=1 --metadata=1.0 --bitmap=internal --homehost=any --run \
+              --name=root --raid-devices=2 /dev/sda2 /dev/sdb2"]
+        );
+        assert_eq!(shown(&Step::StopArray { node: node.clone() }), ["mdadm --stop /dev/md/root"]);
+        assert_eq!(
+            shown(&Step::AssembleArray { node, members }),
+            ["mdadm --assemble --run /dev/md/root /dev/sda2 /dev/sdb2"]
+        );
+    }
+}

@@ -1,0 +1,130 @@
+//! A plan for people: each disk before and after, the file systems with what goes onto them, and the steps.
+
+use std::fmt::Write;
+
+use super::need::capacity;
+use super::{DiskPlan, FsPlan, Plan};
+use crate::model::human;
+
+/// A table whose columns are as wide as they have to be.
+#[derive(Default)]
+struct Columns {
+    rows: Vec<Vec<String>>,
+}
+
+impl Columns {
+    fn row<const N: usize>(&mut self, cells: [String; N]) {
+        self.rows.push(cells.into());
+    }
+
+    fn write(&self, text: &mut String) {
+        let columns = self.rows.iter().map(Vec::len).max().unwrap_or(0);
+        let width = |column: usize| {
+            self.rows
+                .iter()
+                .filter_map(|row| row.get(column))
+                .map(|cell| cell.chars().count())
+                .max()
+                .unwrap_or(0)
+        };
+        let widths: Vec<usize> = (0..columns).map(width).collect();
+        for row in &self.rows {
+            let mut line = String::from(" ");
+            for (cell, width) in row.iter().zip(&widths) {
+                let _ = write!(line, " {cell:width$} ");
+            }
+            text.push_str(line.trim_end());
+            text.push('\n');
+        }
+    }
+}
+
+/// The plan as text.
+pub(crate) fn text(plan: &Plan) -> String {
+    let mut text = format!(
+        "policy {}, firmware {}\n",
+        plan.policy,
+        match plan.firmware {
+            crate::machine::Firmware::Bios => "BIOS",
+            crate::machine::Firmware::Uefi => "UEFI",
+        }
+    );
+    for disk in &plan.disks {
+        show_disk(&mut text, disk, plan);
+    }
+    text.push_str("\nFile systems\n");
+    let mut columns = Columns::default();
+    let head = ["on", "mount", "kind", "size", "goes onto it", "holds", "", ""].map(str::to_owned);
+    columns.row(head);
+    for file_system in &plan.file_systems {
+        columns.row(row(file_system));
+    }
+    columns.write(&mut text);
+    text.push_str("\nSteps\n");
+    let mut phase = None;
+    for (number, step) in plan.steps.iter().enumerate() {
+        if phase != Some(step.phase()) {
+            let _ = writeln!(text, "  {}", step.phase());
+        }
+        phase = Some(step.phase());
+        let _ = writeln!(text, "  {:>4}. {step}", number + 1);
+    }
+    let verdict = match plan.destroys() {
+        true => "What is on the parts marked \"wiped\" or \"made anew\" will be lost.",
+        false => "Nothing is wiped; files of the images replace those that differ.",
+    };
+    let _ = writeln!(text, "\n{verdict}");
+    text
+}
+
+fn row(file_system: &FsPlan) -> [String; 8] {
+    let spec = &file_system.spec;
+    let offer = capacity(spec.kind, file_system.bytes);
+    let (need, holds) = match file_system.need {
+        Some(need) => (
+            format!("{} in {} entries", human(need.bytes), need.inodes),
+            match offer.inodes {
+                Some(inodes) => format!("{} in {inodes}", human(offer.bytes)),
+                None => human(offer.bytes),
+            },
+        ),
+        None => (String::new(), String::new()),
+    };
+    [
+        file_system.node.display().to_string(),
+        spec.mount.as_ref().map_or("-".to_owned(), ToString::to_string),
+        spec.kind.name().to_owned(),
+        human(file_system.bytes),
+        need,
+        holds,
+        if file_system.made { "made anew" } else { "kept" }.to_owned(),
+        file_system.trees.join(", "),
+    ]
+}
+
+fn show_disk(text: &mut String, disk: &DiskPlan, plan: &Plan) {
+    let model = disk.model.as_ref().map_or(String::new(), |model| format!(", {model}"));
+    let _ = writeln!(text, "\n{}, {}{model}", disk.node.display(), human(disk.bytes));
+    let mut columns = Columns::default();
+    let old = |number: u32| disk.before.iter().find(|old| old.number == number);
+    let last = disk.before.iter().map(|old| old.number).chain(disk.after.iter().map(|new| new.number)).max();
+    for number in 1..=last.unwrap_or(0) {
+        let before = old(number).map_or("-".to_owned(), |old| {
+            let label = old.label.as_ref().map_or(String::new(), |label| format!(" {label:?}"));
+            format!("{} {}{label}", human(old.length), old.content.as_deref().unwrap_or("unknown"))
+        });
+        let new = disk.after.iter().find(|new| new.number == number);
+        let after = new.map_or("-".to_owned(), |new| format!("{} {}", human(new.length), new.name));
+        if old(number).is_none() && new.is_none() {
+            continue;
+        }
+        let fate = match new {
+            _ if disk.laid_out && old(number).is_some() => "wiped",
+            _ if disk.laid_out => "",
+            Some(new) if plan.file_systems.iter().any(|fs| fs.made && fs.node == new.node) => "made anew",
+            _ => "kept",
+        };
+        columns.row([number.to_string(), before, "→".to_owned(), after, fate.to_owned()]);
+    }
+    columns.write(text);
+}

@@ -1,0 +1,197 @@
+//! The steps of a plan: what is printed is what is executed.
+
+use std::fmt;
+use std::path::PathBuf;
+
+use serde::{Serialize, Serializer};
+use uuid::Uuid;
+
+use crate::model::{FsKind, human};
+
+/// The phases of a deployment, in their order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Phase {
+    /// Disks, arrays, groups and file systems.
+    Partitioning,
+    /// The config drive.
+    ConfigDrive,
+    /// The images, and what belongs into their trees.
+    CopyImage,
+    /// What makes the machine start from its disks.
+    BootLoader,
+}
+
+impl fmt::Display for Phase {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Phase::Partitioning => "partitioning",
+            Phase::ConfigDrive => "config drive",
+            Phase::CopyImage => "copy image",
+            Phase::BootLoader => "boot loader",
+        })
+    }
+}
+
+/// A partition that is to be.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(crate) struct NewPartition {
+    pub(crate) number: u32,
+    pub(crate) node: PathBuf,
+    /// In bytes.
+    pub(crate) start: u64,
+    /// In bytes.
+    pub(crate) length: u64,
+    /// GUID of its type.
+    #[serde(serialize_with = "as_text")]
+    pub(crate) kind: Uuid,
+    /// Its own GUID, where the description gives one.
+    #[serde(serialize_with = "as_optional_text")]
+    pub(crate) guid: Option<Uuid>,
+    /// Its name in the table.
+    pub(crate) name: String,
+}
+
+fn as_text<S: Serializer>(guid: &Uuid, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(guid)
+}
+
+fn as_optional_text<S: Serializer>(guid: &Option<Uuid>, serializer: S) -> Result<S::Ok, S::Error> {
+    match guid {
+        Some(guid) => serializer.collect_str(guid),
+        None => serializer.serialize_none(),
+    }
+}
+
+/// A span of a disk, in bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub(crate) struct Span {
+    pub(crate) start: u64,
+    pub(crate) length: u64,
+}
+
+/// One thing to do.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(tag = "step", rename_all = "kebab-case")]
+pub(crate) enum Step {
+    /// Unmount what is mounted elsewhere.
+    Unmount { path: PathBuf },
+    /// Stop using swap.
+    SwapOff { node: PathBuf },
+    /// Let go of a group that lies on the disks.
+    DeactivateGroup { group: String },
+    /// Let go of an array that lies on the disks.
+    StopArray { node: PathBuf },
+    /// Put an array together that is there already.
+    AssembleArray { node: PathBuf, members: Vec<PathBuf> },
+    /// Make the volumes of a group usable that is there already.
+    ActivateGroup { group: String },
+    /// Overwrite the boot code, the table and all signatures.
+    Erase { disk: PathBuf, spans: Vec<Span> },
+    /// Write a partition table.
+    WriteTable { disk: PathBuf, partitions: Vec<NewPartition> },
+    /// Make a mirror.
+    CreateArray { node: PathBuf, name: String, members: Vec<PathBuf> },
+    /// Make a physical volume whose first extent begins at `data_start`, in bytes.
+    CreatePhysical { node: PathBuf, data_start: u64 },
+    /// Make a group.
+    CreateGroup { group: String, members: Vec<PathBuf> },
+    /// Make a logical volume.
+    CreateLogical { group: String, name: String, extents: u64 },
+    /// Make a file system or swap. `system` tells that systems start from it, so that their boot loaders have
+    /// to understand it.
+    MakeFileSystem {
+        node: PathBuf,
+        #[serde(rename = "file_system", serialize_with = "as_name")]
+        kind: FsKind,
+        label: Option<String>,
+        system: bool,
+    },
+    /// Write the config drive.
+    WriteConfigDrive { node: PathBuf },
+    /// Take the code away that starts the machine from this disk, until all of it is in place again.
+    Disarm { disk: PathBuf },
+    /// Pull an image into its tree.
+    Pull { tree: String, url: String, target: PathBuf },
+    /// Write fstab.
+    Fstab { tree: String },
+    /// Install the boot loader of a system.
+    BootLoader { tree: String, disks: Vec<PathBuf> },
+    /// Install the common boot loader.
+    BootMenu { node: PathBuf, disks: Vec<PathBuf> },
+}
+
+fn as_name<S: Serializer>(kind: &FsKind, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(kind.name())
+}
+
+impl Step {
+    /// The phase that it belongs to.
+    pub(crate) fn phase(&self) -> Phase {
+        match self {
+            Step::WriteConfigDrive { .. } => Phase::ConfigDrive,
+            Step::Disarm { .. } | Step::Pull { .. } | Step::Fstab { .. } => Phase::CopyImage,
+            Step::BootLoader { .. } | Step::BootMenu { .. } => Phase::BootLoader,
+            _ => Phase::Partitioning,
+        }
+    }
+
+    /// Whether data that was there is gone after it.
+    pub(crate) fn destroys(&self) -> bool {
+        matches!(
+            self,
+            Step::Erase { .. }
+                | Step::WriteTable { .. }
+                | Step::CreateArray { .. }
+                | Step::CreatePhysical { .. }
+                | Step::MakeFileSystem { .. }
+                | Step::WriteConfigDrive { .. }
+        )
+    }
+}
+
+fn list(nodes: &[PathBuf]) -> String {
+    nodes.iter().map(|node| node.display().to_string()).collect::<Vec<_>>().join(", ")
+}
+
+impl fmt::Display for Step {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Step::Unmount { path } => write!(f, "unmount {}", path.display()),
+            Step::SwapOff { node } => write!(f, "stop swapping to {}", node.display()),
+            Step::DeactivateGroup { group } => write!(f, "let go of the volume group {group}"),
+            Step::StopArray { node } => write!(f, "stop the array {}", node.display()),
+            Step::AssembleArray { node, members } => {
+                write!(f, "assemble the array {} from {}", node.display(), list(members))
+            }
+            Step::ActivateGroup { group } => write!(f, "activate the volume group {group}"),
+            Step::Erase { disk, .. } => write!(f, "erase {}: boot code, table, signatures", disk.display()),
+            Step::WriteTable { disk, partitions } => {
+                write!(f, "write a table of {} partitions to {}", partitions.len(), disk.display())
+            }
+            Step::CreateArray { node, members, .. } => {
+                write!(f, "make the mirror {} from {}", node.display(), list(members))
+            }
+            Step::CreatePhysical { node, .. } => write!(f, "make the physical volume {}", node.display()),
+            Step::CreateGroup { group, members } => {
+                write!(f, "make the volume group {group} from {}", list(members))
+            }
+            Step::CreateLogical { group, name, extents } => {
+                let size = human(extents * crate::model::layout::EXTENT);
+                write!(f, "make the logical volume {group}/{name} of {size}")
+            }
+            Step::MakeFileSystem { node, kind, label, .. } => {
+                write!(f, "make {} on {}", kind.name(), node.display())?;
+                label.as_ref().map_or(Ok(()), |label| write!(f, ", labelled {label:?}"))
+            }
+            Step::WriteConfigDrive { node } => write!(f, "write the config drive to {}", node.display()),
+            Step::Disarm { disk } => write!(f, "keep {} from starting until it is complete", disk.display()),
+            Step::Pull { tree, url, target } => write!(f, "pull {url} into {tree}:{}", target.display()),
+            Step::Fstab { tree } => write!(f, "write {tree}:/etc/fstab"),
+            Step::BootLoader { tree, disks } => {
+                write!(f, "install the boot loader of {tree} on {}", list(disks))
+            }
+            Step::BootMenu { disks, .. } => write!(f, "install the common boot loader on {}", list(disks)),
+        }
+    }
+}

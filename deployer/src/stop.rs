@@ -1,0 +1,87 @@
+//! Stopping on a signal: work that is under way ends in order, and other programs that were started end with it.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use rustix::process::{Pid, Signal, kill_process_group};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::Notify;
+
+/// Whether to stop, for everyone who works.
+#[derive(Clone, Default)]
+pub(crate) struct Stop(Arc<Inner>);
+
+#[derive(Default)]
+struct Inner {
+    wanted: AtomicBool,
+    told: Notify,
+    /// The program that is running, by its process group.
+    child: Mutex<Option<Pid>>,
+}
+
+impl Stop {
+    /// Listens for signals, in a thread of its own: the one that does the work may be waiting for a disk. What is
+    /// under way ends within moments, unless it is stuck in a disk or an output that does not move; after
+    /// `patience` the process ends without it.
+    pub(crate) fn on_signals(patience: Duration) -> Self {
+        let stop = Self::default();
+        let own = stop.clone();
+        std::thread::spawn(move || {
+            if wait_for_signal() {
+                own.now();
+                std::thread::sleep(patience);
+                std::process::exit(20);
+            }
+        });
+        stop
+    }
+
+    /// Stops.
+    fn now(&self) {
+        self.0.wanted.store(true, Ordering::SeqCst);
+        self.0.told.notify_one();
+        if let Some(group) = *self.0.child.lock().expect("no thread panics with the lock") {
+            let _ = kill_process_group(group, Signal::TERM);
+        }
+    }
+
+    /// Whether to stop.
+    pub(crate) fn is_wanted(&self) -> bool {
+        self.0.wanted.load(Ordering::SeqCst)
+    }
+
+    /// Returns when it is time to stop.
+    pub(crate) async fn wanted(&self) {
+        while !self.is_wanted() {
+            self.0.told.notified().await;
+        }
+    }
+
+    /// Says which process group is to end on a signal; nothing when it has ended.
+    pub(crate) fn watch_child(&self, group: Option<Pid>) {
+        *self.0.child.lock().expect("no thread panics with the lock") = group;
+        // The signal may have come just before.
+        if let Some(group) = group
+            && self.is_wanted()
+        {
+            let _ = kill_process_group(group, Signal::TERM);
+        }
+    }
+}
+
+fn wait_for_signal() -> bool {
+    let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_all().build() else {
+        return false;
+    };
+    runtime.block_on(async {
+        let kinds = [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()];
+        let [Ok(mut interrupt), Ok(mut terminate), Ok(mut hangup)] = kinds.map(signal) else { return false };
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+            _ = hangup.recv() => {}
+        }
+        true
+    })
+}
