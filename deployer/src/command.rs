@@ -146,9 +146,10 @@ impl fmt::Display for Command {
         f.write_str(&self.program.to_string_lossy())?;
         for argument in &self.arguments {
             let argument = argument.to_string_lossy();
+            let plain = |letter: char| letter.is_ascii_alphanumeric() || "-_=./:,+@%^".contains(letter);
             match shlex::try_quote(&argument) {
-                Ok(quoted) => write!(f, " {quoted}")?,
-                Err(_) => write!(f, " {argument:?}")?,
+                Ok(quoted) if argument.is_empty() || !argument.chars().all(plain) => write!(f, " {quoted}")?,
+                _ => write!(f, " {argument}")?,
             }
         }
         Ok(())

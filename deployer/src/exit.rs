@@ -1,4 +1,4 @@
-//! Exit codes, which are rsync's, and what leads to them.
+//! Exit codes, and what leads to them. Those of a transfer are rsync's; those of a deployment follow from 40 on.
 
 use std::process::ExitCode;
 
@@ -25,6 +25,15 @@ pub(crate) enum Exit {
     Vanished,
     Timeout,
     ConnectTimeout,
+    Description,
+    Refused,
+    Differs,
+    Tool,
+    Disk,
+    Network,
+    Authentication,
+    Image,
+    BootLoader,
     /// The server's own.
     Server(u8),
 }
@@ -48,9 +57,32 @@ Exit codes:
   30  the server fell silent
   35  no connection in time";
 
+/// The codes of a deployment, for `--help`.
+pub(crate) const DEPLOY_TABLE: &str = "\
+Exit codes:
+   0  everything is in place
+   1  usage: an option or argument that makes no sense
+  20  stopped by a signal
+  40  the description is wrong; nothing was changed
+  41  refused before the first change: a disk in use, a missing tool, too little room
+  42  verification: what is on the disks is not what is described; nothing was changed
+  43  a tool failed
+  44  a disk or file system failed
+  45  network: no connection, or it broke; worth another try
+  46  authentication: wrong password, or none
+  47  an image is incomplete, or its server refused or broke the protocol
+  48  the boot loader was not installed";
+
 impl From<Exit> for ExitCode {
     fn from(exit: Exit) -> Self {
-        ExitCode::from(match exit {
+        ExitCode::from(exit.code())
+    }
+}
+
+impl Exit {
+    /// Its number.
+    pub(crate) fn code(self) -> u8 {
+        match self {
             Exit::Success => 0,
             Exit::Usage => 1,
             Exit::Protocol => 2,
@@ -66,12 +98,19 @@ impl From<Exit> for ExitCode {
             Exit::Vanished => 24,
             Exit::Timeout => 30,
             Exit::ConnectTimeout => 35,
+            Exit::Description => 40,
+            Exit::Refused => 41,
+            Exit::Differs => 42,
+            Exit::Tool => 43,
+            Exit::Disk => 44,
+            Exit::Network => 45,
+            Exit::Authentication => 46,
+            Exit::Image => 47,
+            Exit::BootLoader => 48,
             Exit::Server(code) => code,
-        })
+        }
     }
-}
 
-impl Exit {
     /// How a transfer ended that went through to its end.
     pub(crate) fn of(summary: &Summary) -> Self {
         let errors = summary.server_errors;

@@ -1,23 +1,30 @@
-//! `deployer`: pulls operating system trees from rsync daemons.
+//! `deployer`: lays out disks and pulls operating system trees onto them from rsync daemons.
 
+mod boot;
 mod cli;
 mod command;
 mod console;
 mod data;
+mod deploy;
 mod disk;
 mod exit;
 mod flags;
+mod inside;
 mod list;
 mod machine;
 mod model;
+mod mount;
 mod password;
 mod plan;
 mod progress;
+mod provision;
 mod pull;
+mod report;
 mod stats;
 mod stop;
 mod system;
 
+use std::io::Write;
 use std::process::ExitCode;
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
@@ -46,6 +53,16 @@ fn run() -> Result<exit::Exit, exit::Problem> {
     match cli::parse()? {
         cli::Command::Pull(pull) => pull::run(pull),
         cli::Command::List(list) => list::run(list),
+        cli::Command::Deploy(deploy) => provision::run(&deploy),
+        cli::Command::Schema(driver) => {
+            let text = serde_json::to_string_pretty(&driver.schema()).expect("a schema is plain");
+            let _ = writeln!(std::io::stdout().lock(), "{text}");
+            Ok(exit::Exit::Success)
+        }
+        cli::Command::Reboot(driver) => {
+            driver.reboot()?;
+            Ok(exit::Exit::Success)
+        }
         cli::Command::Shown(exit) => Ok(exit),
     }
 }

@@ -1,11 +1,15 @@
 //! What was typed.
 
+pub(crate) mod deploy;
+
 use std::path::PathBuf;
 
 use clap::error::ErrorKind;
 use clap::{Arg, ArgMatches, Command as Parser, value_parser};
 use rsync_proto::Location;
 
+use crate::data::DataDriver;
+use crate::deploy::DeployDriver;
 use crate::exit::{Exit, Problem, TABLE};
 use crate::flags::{self, unknown};
 use crate::model::PullOptions;
@@ -14,6 +18,11 @@ use crate::model::PullOptions;
 pub(crate) enum Command {
     Pull(Pull),
     List(List),
+    Deploy(Box<deploy::Deploy>),
+    /// Print the schema of descriptions.
+    Schema(&'static dyn DataDriver),
+    /// Restart the machine.
+    Reboot(&'static dyn DeployDriver),
     /// Help or version, which has been shown.
     Shown(Exit),
 }
@@ -55,16 +64,23 @@ pub(crate) fn parse() -> Result<Command, Problem> {
     match matches.subcommand() {
         Some(("pull", matches)) => Ok(Command::Pull(pull(matches)?)),
         Some(("list", matches)) => Ok(Command::List(List { source: source(matches)? })),
-        _ => unreachable!("a command is required"),
+        Some(("schema", matches)) => Ok(Command::Schema(deploy::chosen_data_driver(matches))),
+        Some(("reboot", matches)) => Ok(Command::Reboot(deploy::chosen_deploy_driver(matches))),
+        Some((name, matches)) => match deploy::read(name, matches)? {
+            Some(deploy) => Ok(Command::Deploy(Box::new(deploy))),
+            None => unreachable!("every command is read"),
+        },
+        None => unreachable!("a command is required"),
     }
 }
 
 fn parser() -> Parser {
     Parser::new("deployer")
         .version(env!("CARGO_PKG_VERSION"))
-        .about("Pulls operating system trees, file by file, from rsync daemons")
+        .about("Deploys operating systems onto bare disks, file by file, from rsync daemons")
         .subcommand_required(true)
         .arg_required_else_help(true)
+        .subcommands(deploy::parsers())
         .subcommand(
             flags::with_output(flags::with_switches(flags::with_connection(Parser::new("pull"))))
                 .about("Pull a tree into a directory, moving only what differs")

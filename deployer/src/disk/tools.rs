@@ -108,10 +108,7 @@ mod tests {
             let label = label.map(str::to_owned);
             shown(&Step::MakeFileSystem { node: "/dev/sda2".into(), kind, label, system }).remove(0)
         };
-        assert_eq!(
-            make(FsKind::Ext4, None, true),
-            "mkfs.ext4 -q -F -O ^metadata_csum_seed /dev/sda2".replace('^', "'^").replace("seed", "seed'")
-        );
+        assert_eq!(make(FsKind::Ext4, None, true), "mkfs.ext4 -q -F -O ^metadata_csum_seed /dev/sda2");
         assert_eq!(make(FsKind::Ext3, Some("a b"), true), "mkfs.ext3 -q -F -L 'a b' /dev/sda2");
         assert_eq!(make(FsKind::Xfs, None, true), "mkfs.xfs -q -f /dev/sda2");
         assert_eq!(make(FsKind::Btrfs, Some("x"), false), "mkfs.btrfs -q -f -L x /dev/sda2");

@@ -36,6 +36,8 @@ pub(crate) struct Wishes {
     pub(crate) force: bool,
     /// Make the machine start from its disks.
     pub(crate) boot_loader: bool,
+    /// Lay the disks out, if the policy says so; else they are taken as they are.
+    pub(crate) partition: bool,
 }
 
 /// Makes the plan for a description on a machine.
@@ -45,6 +47,7 @@ pub(crate) struct Wishes {
 pub(crate) fn build(description: &Description, facts: &Facts, wishes: Wishes) -> Result<Plan, NoPlan> {
     let mut draft = Draft::new(description, facts, wishes)?;
     let anew = match description.policy {
+        _ if !wishes.partition => false,
         Policy::Clean => true,
         Policy::Verify => false,
         Policy::NailgunLegacy => !description.file_systems().any(|file_system| file_system.keep_data),
@@ -58,7 +61,8 @@ pub(crate) fn build(description: &Description, facts: &Facts, wishes: Wishes) ->
     if anew {
         draft.lay_out();
     } else {
-        let compare = description.policy == Policy::Verify;
+        // Disks that were laid out anew have been laid out as described.
+        let compare = description.policy != Policy::NailgunLegacy;
         let differences = verify::differences(&draft, compare);
         if !differences.is_empty() {
             return Err(NoPlan::Differs(Problems(differences)));
@@ -243,7 +247,7 @@ impl<'a> Draft<'a> {
             }
         }
         for (node, bytes, spec) in found {
-            let made = anew || !spec.keep_data;
+            let made = self.wishes.partition && (anew || !spec.keep_data);
             if made {
                 let (kind, label) = (spec.kind, spec.label.clone());
                 // The boot loader reads its files from them.

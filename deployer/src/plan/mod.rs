@@ -18,7 +18,7 @@ use thiserror::Error;
 use crate::machine::Firmware;
 use crate::machine::blkid::Content;
 use crate::model::FileSystem;
-pub(crate) use build::{Wishes, build};
+pub(crate) use build::{Wishes, build, is_efi};
 use need::Need;
 use step::{NewPartition, Step};
 

@@ -1,6 +1,6 @@
 //! What is going to be on each file system, and whether it fits: seen before anything is touched.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
@@ -37,19 +37,23 @@ pub(crate) struct Capacity {
 }
 
 /// Adds up what an image puts on each mount of a tree.
-pub(crate) struct Tally<'a> {
-    mounts: Vec<&'a MountPoint>,
-    target: &'a MountPoint,
+pub(crate) struct Tally {
+    mounts: Vec<MountPoint>,
+    target: MountPoint,
     needs: Vec<Need>,
-    /// Files with several names that were counted, by their group of links and mount.
+    /// Groups of names of one file, with each mount that they are on.
     linked: HashSet<(u32, usize)>,
+    /// The mount that the first name of each group is on.
+    first: HashMap<u32, usize>,
+    /// Copies that have to be made because names of one file are on several mounts.
+    split: u64,
 }
 
-impl<'a> Tally<'a> {
+impl Tally {
     /// For an image that goes to `target` in a tree with these mounts.
-    pub(crate) fn new(mounts: Vec<&'a MountPoint>, target: &'a MountPoint) -> Self {
+    pub(crate) fn new(mounts: Vec<MountPoint>, target: MountPoint) -> Self {
         let needs = vec![Need::default(); mounts.len()];
-        Self { mounts, target, needs, linked: HashSet::new() }
+        Self { mounts, target, needs, linked: HashSet::new(), first: HashMap::new(), split: 0 }
     }
 
     /// Counts an entry of the image's list.
@@ -68,21 +72,22 @@ impl<'a> Tally<'a> {
     fn count(&mut self, path: &Path, bytes: u64, link_group: Option<u32>) {
         let path = self.target.as_path().join(path);
         // The deepest mount is the one that holds it.
-        let holds = |(_, mount): &(usize, &&MountPoint)| mount.holds(&path);
+        let holds = |(_, mount): &(usize, &MountPoint)| mount.holds(&path);
         let deepest = self.mounts.iter().enumerate().filter(holds).max_by_key(|(_, mount)| mount.depth());
         let Some((index, _)) = deepest else { return };
-        if let Some(group) = link_group
-            && !self.linked.insert((group, index))
-        {
-            return;
+        if let Some(group) = link_group {
+            if !self.linked.insert((group, index)) {
+                return;
+            }
+            self.split += u64::from(*self.first.entry(group).or_insert(index) != index);
         }
         self.needs[index].bytes += bytes.div_ceil(BLOCK) * BLOCK;
         self.needs[index].inodes += 1;
     }
 
-    /// The sums, in the order of the mounts.
-    pub(crate) fn finish(self) -> Vec<Need> {
-        self.needs
+    /// The sums, in the order of the mounts, and how many copies hard links across mounts become.
+    pub(crate) fn finish(self) -> (Vec<Need>, u64) {
+        (self.needs, self.split)
     }
 }
 
@@ -176,7 +181,7 @@ mod tests {
         let mount = |path: &str| MountPoint::parse(path).unwrap();
         let mounts = [mount("/"), mount("/usr"), mount("/usr/share")];
         let target = mount("/usr");
-        let mut tally = Tally::new(mounts.iter().collect(), &target);
+        let mut tally = Tally::new(mounts.to_vec(), target);
         tally.count(Path::new("bin/a"), 1, None);
         tally.count(Path::new("share/b"), 4097, None);
         tally.count(Path::new("shared"), 0, None);
@@ -184,6 +189,6 @@ mod tests {
         tally.count(Path::new("two"), 4096, Some(7));
         tally.count(Path::new("share/three"), 4096, Some(7));
         let need = |bytes, inodes| Need { bytes, inodes };
-        assert_eq!(tally.finish(), [need(0, 0), need(8192, 3), need(12288, 2)]);
+        assert_eq!(tally.finish(), (vec![need(0, 0), need(8192, 3), need(12288, 2)], 1));
     }
 }

@@ -1,0 +1,239 @@
+//! The commands of a deployment.
+
+use std::path::PathBuf;
+
+use clap::builder::PossibleValuesParser;
+use clap::{Arg, ArgAction, ArgMatches, Command as Parser, value_parser};
+
+use crate::data::{self, DataDriver};
+use crate::deploy::{self, Asked, DeployDriver};
+use crate::exit::{DEPLOY_TABLE, Problem};
+use crate::plan::Wishes;
+use crate::plan::step::Phase;
+
+/// What is done with a description.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Action {
+    /// Carry out phases.
+    Execute,
+    /// Show what would be done.
+    Plan,
+    /// Check the description alone.
+    Validate,
+}
+
+/// A deployment, as it was typed.
+pub(crate) struct Deploy {
+    pub(crate) action: Action,
+    pub(crate) data_driver: &'static dyn DataDriver,
+    pub(crate) deploy_driver: &'static dyn DeployDriver,
+    pub(crate) input: Input,
+    pub(crate) asked: Asked,
+    pub(crate) json: bool,
+    pub(crate) quiet: bool,
+    pub(crate) events: Option<String>,
+    pub(crate) receipt: Option<PathBuf>,
+    /// Restart the machine when all is well.
+    pub(crate) reboot: bool,
+}
+
+/// Where the description is.
+pub(crate) enum Input {
+    /// In a file; `-` is standard input.
+    File(PathBuf),
+    /// On the command line.
+    Text(String),
+}
+
+/// Where the old agent looked for the description.
+const USUAL_INPUT: &str = "/tmp/provision.json";
+/// Where it left the list of boot entries.
+const USUAL_ENTRIES: &str = "/tmp/boot_entries.json";
+
+const ALL: &[Phase] = &[Phase::Partitioning, Phase::ConfigDrive, Phase::CopyImage, Phase::BootLoader];
+
+/// The commands that carry out phases: name, phases, what it does.
+const PHASES: [(&str, &[Phase], &str); 5] = [
+    ("provision", ALL, "Deploy: lay out the disks, copy the images, install the boot loader"),
+    ("partition", &[Phase::Partitioning], "Only lay out the disks, or verify them"),
+    ("configdrive", &[Phase::ConfigDrive], "Only write the config drive, onto disks that are laid out"),
+    ("copyimage", &[Phase::CopyImage], "Only copy the images, onto disks that are laid out"),
+    ("bootloader", &[Phase::BootLoader], "Only install the boot loader, onto disks with their images"),
+];
+
+/// The commands.
+pub(super) fn parsers() -> Vec<Parser> {
+    let mut parsers: Vec<Parser> = PHASES
+        .iter()
+        .map(|(name, _, about)| executing(described(Parser::new(*name).about(*about))))
+        .collect();
+    parsers.push(
+        executing(described(Parser::new("plan").about("Show what `provision` would do, and touch nothing")))
+            .mut_arg("dry-run", |arg| arg.hide(true)),
+    );
+    parsers
+        .push(described(Parser::new("validate").about("Check a description, without a look at any machine")));
+    parsers.push(
+        with_help(Parser::new("schema")).about("Print the JSON Schema of descriptions").arg(data_driver()),
+    );
+    parsers.push(with_help(Parser::new("reboot")).about("Restart the machine").arg(deploy_driver()));
+    parsers
+}
+
+fn with_help(parser: Parser) -> Parser {
+    parser
+        .disable_help_flag(true)
+        .args_override_self(true)
+        .arg(Arg::new("help").long("help").help("Show this help").action(ArgAction::Help))
+}
+
+fn data_driver() -> Arg {
+    let names = data::DRIVERS.iter().map(|driver| driver.name());
+    let about: Vec<String> =
+        data::DRIVERS.iter().map(|driver| format!("{}: {}", driver.name(), driver.about())).collect();
+    Arg::new("data-driver")
+        .long("data-driver")
+        .alias("data_driver")
+        .value_name("NAME")
+        .default_value("ironic")
+        .value_parser(PossibleValuesParser::new(names))
+        .hide_possible_values(true)
+        .help(format!("What the description is ({})", about.join("; ")))
+}
+
+fn deploy_driver() -> Arg {
+    let names = deploy::DRIVERS.iter().map(|driver| driver.name());
+    let about: Vec<String> =
+        deploy::DRIVERS.iter().map(|driver| format!("{}: {}", driver.name(), driver.about())).collect();
+    Arg::new("deploy-driver")
+        .long("deploy-driver")
+        .alias("deploy_driver")
+        .value_name("NAME")
+        .default_value("rsync")
+        .value_parser(PossibleValuesParser::new(names))
+        .hide_possible_values(true)
+        .help(format!("How images are copied ({})", about.join("; ")))
+}
+
+fn described(parser: Parser) -> Parser {
+    with_help(parser)
+        .arg(data_driver())
+        .arg(deploy_driver())
+        .arg(
+            Arg::new("input-data-file")
+                .long("input-data-file")
+                .alias("input_data_file")
+                .value_name("FILE")
+                .help(format!("The description, or - for standard input [default: {USUAL_INPUT}]"))
+                .value_parser(value_parser!(PathBuf)),
+        )
+        .arg(
+            Arg::new("input-data")
+                .long("input-data")
+                .alias("input_data")
+                .value_name("JSON")
+                .help("The description itself")
+                .conflicts_with("input-data-file"),
+        )
+        .arg(flag("json", "Print for programs, as JSON"))
+}
+
+fn flag(name: &'static str, help: &'static str) -> Arg {
+    Arg::new(name).long(name).help(help).action(ArgAction::SetTrue)
+}
+
+fn executing(parser: Parser) -> Parser {
+    parser
+        .arg(flag("dry-run", "Show what would be done, and touch nothing").short('n'))
+        .arg(flag(
+            "force",
+            "Go on although disks are in use: unmount them, stop swapping, let go of arrays and groups",
+        ))
+        .arg(flag("no-boot-loader", "Leave out what makes the machine start from its disks"))
+        .arg(flag("efi-variables", "Write the firmware's variables, besides the place where it looks by itself"))
+        .arg(flag("quiet", "Say nothing but what is odd or wrong").short('q'))
+        .arg(flag("reboot", "Restart the machine when everything is in place"))
+        .arg(
+            Arg::new("events")
+                .long("events")
+                .value_name("FILE|fd:N")
+                .help("Write what happens as JSON lines, for programs"),
+        )
+        .arg(
+            Arg::new("receipt")
+                .long("receipt")
+                .value_name("FILE")
+                .help("Write what was laid out and pulled, as JSON; also on failure")
+                .value_parser(value_parser!(PathBuf)),
+        )
+        .arg(
+            Arg::new("boot-entries")
+                .long("boot-entries")
+                .value_name("FILE")
+                .default_value(USUAL_ENTRIES)
+                .help("With several systems: where the list of boot entries goes")
+                .value_parser(value_parser!(PathBuf)),
+        )
+        .after_help(format!(
+            "Examples:\n  deployer plan --input-data-file provision.json\n  \
+             deployer provision --data-driver ironic --deploy-driver rsync --input-data-file provision.json\n\n\
+             {DEPLOY_TABLE}"
+        ))
+}
+
+/// The deployment that was typed, if the command is one.
+pub(super) fn read(command: &str, matches: &ArgMatches) -> Result<Option<Deploy>, Problem> {
+    let (action, phases) = match command {
+        "plan" => (Action::Plan, ALL),
+        "validate" => (Action::Validate, ALL),
+        _ => match PHASES.iter().find(|(name, ..)| *name == command) {
+            Some((_, phases, _)) => (Action::Execute, *phases),
+            None => return Ok(None),
+        },
+    };
+    let input = match (matches.get_one::<String>("input-data"), matches.get_one::<PathBuf>("input-data-file"))
+    {
+        (Some(text), _) => Input::Text(text.clone()),
+        (None, Some(path)) => Input::File(path.clone()),
+        (None, None) => Input::File(PathBuf::from(USUAL_INPUT)),
+    };
+    // Not every command has every option.
+    let has = |name: &str| matches.try_get_one::<bool>(name).ok().flatten().copied().unwrap_or(false);
+    let path = |name: &str| matches.try_get_one::<PathBuf>(name).ok().flatten().cloned();
+    let action = if has("dry-run") { Action::Plan } else { action };
+    let wishes = Wishes {
+        force: has("force"),
+        boot_loader: !has("no-boot-loader"),
+        partition: phases.contains(&Phase::Partitioning),
+    };
+    let asked = Asked {
+        phases: phases.to_vec(),
+        wishes,
+        efi_variables: has("efi-variables"),
+        boot_entries: path("boot-entries").unwrap_or_else(|| USUAL_ENTRIES.into()),
+    };
+    Ok(Some(Deploy {
+        action,
+        data_driver: chosen_data_driver(matches),
+        deploy_driver: chosen_deploy_driver(matches),
+        input,
+        asked,
+        json: has("json"),
+        quiet: has("quiet"),
+        events: matches.try_get_one::<String>("events").ok().flatten().cloned(),
+        receipt: path("receipt"),
+        reboot: has("reboot"),
+    }))
+}
+
+/// The data driver that was typed.
+pub(super) fn chosen_data_driver(matches: &ArgMatches) -> &'static dyn DataDriver {
+    let name = matches.get_one::<String>("data-driver").expect("it has a default");
+    data::driver(name).expect("only names of drivers are taken")
+}
+
+/// The deploy driver that was typed.
+pub(super) fn chosen_deploy_driver(matches: &ArgMatches) -> &'static dyn DeployDriver {
+    let name = matches.get_one::<String>("deploy-driver").expect("it has a default");
+    deploy::driver(name).expect("only names of drivers are taken")
+}

@@ -1,0 +1,145 @@
+//! One deployment: its description, its plan, and what has come of it so far.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Instant;
+
+use super::receipt::Receipt;
+use super::{DeployDriver, DeployError, preflight};
+use crate::boot::configdrive::ConfigDrive;
+use crate::disk::lock::DiskLock;
+use crate::machine::BlockDevice;
+use crate::machine::blkid;
+use crate::model::Description;
+use crate::plan::facts::Facts;
+use crate::plan::step::{Phase, Step};
+use crate::plan::{self, FsPlan, NoPlan, Plan, Wishes};
+use crate::report::Reporter;
+use crate::stop::Stop;
+
+/// What was asked for on the command line.
+#[derive(Debug, Clone)]
+pub(crate) struct Asked {
+    /// The phases that are carried out.
+    pub(crate) phases: Vec<Phase>,
+    pub(crate) wishes: Wishes,
+    /// Write the firmware's variables.
+    pub(crate) efi_variables: bool,
+    /// Where the list of boot entries goes.
+    pub(crate) boot_entries: PathBuf,
+}
+
+/// A deployment.
+pub(crate) struct Job<'a> {
+    pub(crate) description: &'a Description,
+    pub(crate) asked: &'a Asked,
+    pub(crate) plan: Plan,
+    pub(crate) receipt: Receipt,
+    pub(crate) reporter: Arc<Reporter>,
+    pub(crate) stop: Stop,
+    /// The config drive's content, which is fetched before anything is touched.
+    pub(crate) config_drive: Option<ConfigDrive>,
+    locks: Vec<DiskLock>,
+}
+
+impl<'a> Job<'a> {
+    /// Makes the plan, and finds out whether all that it needs is there. Changes nothing.
+    pub(crate) fn prepare(
+        driver: &dyn DeployDriver,
+        description: &'a Description,
+        asked: &'a Asked,
+        reporter: Arc<Reporter>,
+        stop: Stop,
+    ) -> Result<Self, DeployError> {
+        let unfit = super::unfit(driver, description);
+        if !unfit.is_empty() {
+            return Err(NoPlan::Refused(plan::Problems(unfit)).into());
+        }
+        let facts = Facts::look(description, &stop).map_err(|problems| match stop.is_wanted() {
+            true => DeployError::Stopped,
+            false => NoPlan::Refused(problems).into(),
+        })?;
+        let mut plan = plan::build(description, &facts, asked.wishes)?;
+        plan.steps.retain(|step| asked.phases.contains(&step.phase()) || makes_usable(step));
+        let receipt = Receipt::new(&plan);
+        let (config_drive, locks) = (None, Vec::new());
+        let mut job = Self { description, asked, plan, receipt, reporter, stop, config_drive, locks };
+        preflight::check(driver, &mut job)?;
+        Ok(job)
+    }
+
+    /// Keeps others away from the disks, for as long as the deployment lasts.
+    pub(crate) fn lock(&mut self) -> Result<(), DeployError> {
+        for disk in &self.plan.disks {
+            self.locks.push(DiskLock::take(&disk.node)?);
+        }
+        Ok(())
+    }
+
+    /// Carries out the steps of a phase, each with `work`.
+    pub(crate) fn each_step(
+        &mut self,
+        phase: Phase,
+        mut work: impl FnMut(&mut Self, &Step) -> Result<(), DeployError>,
+    ) -> Result<(), DeployError> {
+        let steps = self.plan.steps.clone();
+        let started = Instant::now();
+        let mut begun = false;
+        for (index, step) in steps.iter().enumerate().filter(|(_, step)| step.phase() == phase) {
+            if !begun {
+                self.reporter.phase(phase);
+                begun = true;
+            }
+            if self.stop.is_wanted() {
+                return Err(DeployError::Stopped);
+            }
+            self.reporter.step(index + 1, steps.len(), step);
+            let started = Instant::now();
+            work(self, step)?;
+            self.reporter.done(index + 1, started.elapsed().as_secs_f64());
+        }
+        if begun {
+            self.receipt.phase(phase, started.elapsed());
+        }
+        Ok(())
+    }
+
+    /// The tree of that name.
+    pub(crate) fn tree(&self, name: &str) -> usize {
+        let found = self.description.trees.iter().position(|tree| tree.name == name);
+        found.expect("steps name trees of the description")
+    }
+
+    /// The file system at `mount` in a tree.
+    pub(crate) fn file_system_at(&self, tree: usize, mount: &str) -> Option<&FsPlan> {
+        let at = |plan: &&FsPlan| {
+            plan.spec.mount.as_ref().is_some_and(|point| point.as_path() == Path::new(mount))
+        };
+        self.plan.mounts_of(tree).into_iter().find(at)
+    }
+
+    /// The UUID of a file system.
+    pub(crate) fn uuid(&self, node: &Path) -> Result<String, DeployError> {
+        blkid::probe(node, &self.stop)?.uuid.ok_or_else(|| DeployError::NoUuid(node.to_owned()))
+    }
+
+    /// UUIDs of all file systems, by node.
+    pub(crate) fn uuids(&self) -> Result<Vec<(PathBuf, String)>, DeployError> {
+        let nodes = self.plan.file_systems.iter().map(|plan| plan.node.clone());
+        nodes.map(|node| Ok((node.clone(), self.uuid(&node)?))).collect()
+    }
+
+    /// The disk with this node.
+    pub(crate) fn disk(&self, node: &Path) -> Result<BlockDevice, DeployError> {
+        let id = crate::model::DiskId::Path(node.to_owned());
+        BlockDevice::find(&id).map_err(|error| {
+            let source = std::io::Error::other(error.to_string());
+            crate::disk::DiskError { action: "find", path: node.to_owned(), source }.into()
+        })
+    }
+}
+
+/// Steps that phases after partitioning need too: they change no data.
+fn makes_usable(step: &Step) -> bool {
+    matches!(step, Step::AssembleArray { .. } | Step::ActivateGroup { .. })
+}

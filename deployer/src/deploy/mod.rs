@@ -1,0 +1,76 @@
+//! Deploy drivers: how a machine is deployed, in five phases. What drivers share is in `shared`; a further driver is
+//! a file here and a line in [`DRIVERS`].
+
+mod error;
+mod job;
+mod preflight;
+mod receipt;
+mod rsync;
+mod shared;
+
+pub(crate) use error::DeployError;
+pub(crate) use job::{Asked, Job};
+
+use crate::model::{Description, Image, MountPoint};
+use crate::plan::Problem;
+use preflight::Survey;
+
+/// A way to deploy. The phases are those of the old agent; a driver says how images are looked at and copied.
+pub(crate) trait DeployDriver: Sync {
+    /// Its name on the command line.
+    fn name(&self) -> &'static str;
+
+    /// What it does, in one line.
+    fn about(&self) -> &'static str;
+
+    /// Whether an image is one that it can copy; else why not.
+    fn takes(&self, image: &Image) -> Result<(), String>;
+
+    /// Looks at an image without touching anything: whether it is there, and what it would put on each of `mounts`.
+    fn survey(&self, job: &Job<'_>, image: &Image, mounts: &[&MountPoint]) -> Result<Survey, DeployError>;
+
+    /// Brings the images into their trees, and what belongs there beside them.
+    fn copy_image(&self, job: &mut Job<'_>) -> Result<(), DeployError>;
+
+    /// Lays the disks out, or verifies them.
+    fn partitioning(&self, job: &mut Job<'_>) -> Result<(), DeployError> {
+        shared::partitioning(job)
+    }
+
+    /// Writes the config drive.
+    fn config_drive(&self, job: &mut Job<'_>) -> Result<(), DeployError> {
+        shared::config_drive(job)
+    }
+
+    /// Makes the machine start from its disks.
+    fn boot_loader(&self, job: &mut Job<'_>) -> Result<(), DeployError> {
+        shared::boot_loader(job)
+    }
+
+    /// Starts the machine again.
+    fn reboot(&self) -> Result<(), DeployError> {
+        shared::reboot()
+    }
+
+    /// Everything, in order; it does not reboot.
+    fn provisioning(&self, job: &mut Job<'_>) -> Result<(), DeployError> {
+        self.partitioning(job)?;
+        self.config_drive(job)?;
+        self.copy_image(job)?;
+        self.boot_loader(job)
+    }
+}
+
+/// All of them.
+pub(crate) const DRIVERS: &[&dyn DeployDriver] = &[&rsync::Rsync];
+
+/// The driver of that name.
+pub(crate) fn driver(name: &str) -> Option<&'static dyn DeployDriver> {
+    DRIVERS.iter().find(|driver| driver.name() == name).copied()
+}
+
+/// Images that a driver cannot copy.
+pub(crate) fn unfit(driver: &dyn DeployDriver, description: &Description) -> Vec<Problem> {
+    let unfit = |image: &Image| Some(Problem::new(&image.path, driver.takes(image).err()?));
+    description.images.iter().filter_map(unfit).collect()
+}

@@ -1,0 +1,156 @@
+//! The `rsync` driver: images are trees of files, pulled from an rsync daemon straight into place.
+
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use rsync_proto::report::{Monitor, Progress, Report};
+use rsync_proto::{Client, Error};
+
+use super::preflight::{Bootable, Survey};
+use super::receipt::ImageReceipt;
+use super::{DeployDriver, DeployError, Job, shared};
+use crate::machine::Firmware;
+use crate::model::{Image, MountPoint, image_location};
+use crate::mount::MountedTree;
+use crate::password;
+use crate::plan::need::Tally;
+use crate::progress::Display;
+use crate::pull::until_signal;
+use crate::report::{PullMonitor, Reporter};
+
+/// How often events tell how far a pull is.
+const EVENT_TICK: Duration = Duration::from_secs(1);
+
+/// Pulls trees of files.
+pub(super) struct Rsync;
+
+impl DeployDriver for Rsync {
+    fn name(&self) -> &'static str {
+        "rsync"
+    }
+
+    fn about(&self) -> &'static str {
+        "pulls trees of files from an rsync daemon, straight into place"
+    }
+
+    fn takes(&self, image: &Image) -> Result<(), String> {
+        match image_location(&image.url) {
+            Ok(_) => Ok(()),
+            Err(error) => Err(format!("the rsync driver cannot pull it: {error}")),
+        }
+    }
+
+    fn survey(&self, job: &Job<'_>, image: &Image, mounts: &[&MountPoint]) -> Result<Survey, DeployError> {
+        let surveyor = Arc::new(Surveyor::new(image, mounts, job.plan.firmware));
+        let client = client(job, image)?.monitor(Arc::clone(&surveyor) as Arc<dyn Monitor>);
+        let summary = until_signal(&job.stop, client.list()).map_err(|source| failed(image, source))?;
+        if summary.server_errors != 0 || summary.server_failed {
+            let source = Error::Violation("it cannot read all of the image; see its log".to_owned());
+            return Err(failed(image, source));
+        }
+        drop(client);
+        Ok(Arc::into_inner(surveyor).expect("the client is gone").finish())
+    }
+
+    fn copy_image(&self, job: &mut Job<'_>) -> Result<(), DeployError> {
+        shared::copy_image(job, |job, image, tree| pull(job, image, tree))
+    }
+}
+
+fn failed(image: &Image, source: Error) -> DeployError {
+    match source {
+        Error::Cancelled => DeployError::Stopped,
+        source => DeployError::Image { url: image.url.clone(), source },
+    }
+}
+
+fn client(job: &Job<'_>, image: &Image) -> Result<Client, DeployError> {
+    let flags = &job.description.pull;
+    let mut location = image_location(&image.url).map_err(|source| failed(image, source))?;
+    location.port = location.port.or(flags.port);
+    let credentials = password::credentials(&location, flags.password_file.as_deref())
+        .map_err(|problem| DeployError::Password { url: image.url.clone(), message: problem.message })?;
+    Ok(Client::new(location, flags.options.clone()).credentials(credentials).timeouts(flags.timeouts))
+}
+
+/// Takes the list of an image.
+struct Surveyor {
+    firmware: Firmware,
+    target: MountPoint,
+    seen: Mutex<(Tally, Bootable)>,
+}
+
+impl Surveyor {
+    fn new(image: &Image, mounts: &[&MountPoint], firmware: Firmware) -> Self {
+        let mounts = mounts.iter().map(|mount| (*mount).clone()).collect();
+        let tally = Tally::new(mounts, image.target.clone());
+        Self { firmware, target: image.target.clone(), seen: Mutex::new((tally, Bootable::default())) }
+    }
+
+    fn finish(self) -> Survey {
+        let (tally, bootable) = self.seen.into_inner().expect("no thread panics with the lock");
+        let (needs, split_links) = tally.finish();
+        Survey { needs, bootable, split_links }
+    }
+}
+
+impl Monitor for Surveyor {
+    fn report(&self, report: &Report<'_>) {
+        if let Report::Listed(entry) = report {
+            let mut seen = self.seen.lock().expect("no thread panics with the lock");
+            let (tally, bootable) = &mut *seen;
+            tally.add(*entry);
+            let path = entry.path();
+            let path = self.target.as_path().join(Path::new(OsStr::from_bytes(path.as_bytes())));
+            bootable.see(&path, self.firmware);
+        }
+    }
+}
+
+fn pull(job: &mut Job<'_>, image: &Image, tree: &MountedTree) -> Result<(), DeployError> {
+    let name = &job.description.trees[image.tree].name;
+    let destination = shared::directory(tree, image.target.as_path())?;
+    let monitor = Arc::new(PullMonitor::new(Arc::clone(&job.reporter)));
+    let client = client(job, image)?.monitor(Arc::clone(&monitor) as Arc<dyn Monitor>);
+    let display = Display::choose(!job.reporter.is_quiet());
+    job.reporter.beside(display.bar());
+    let started = Instant::now();
+    let result = until_signal(&job.stop, async {
+        tokio::select! {
+            result = client.pull(&destination) => result,
+            () = display.follow(client.progress()) => unreachable!("following has no end"),
+            () = tell(&job.reporter, client.progress()) => unreachable!("telling has no end"),
+        }
+    });
+    job.reporter.beside(None);
+    display.clear();
+    let summary = result.map_err(|source| failed(image, source))?;
+    let seconds = started.elapsed().as_secs_f64();
+    let mut receipt = ImageReceipt::new(name, &image.url, image.target.as_path(), seconds, &summary);
+    (receipt.odd, receipt.messages) = monitor.messages();
+    let failed = receipt.failed;
+    job.receipt.image(receipt);
+    match summary.is_complete() {
+        true => Ok(()),
+        false => Err(DeployError::Incomplete { url: image.url.clone(), failed }),
+    }
+}
+
+/// Tells how far a pull is, again and again, until it is dropped.
+async fn tell(reporter: &Reporter, progress: Arc<Progress>) {
+    loop {
+        tokio::time::sleep(EVENT_TICK).await;
+        let get = |counter: &std::sync::atomic::AtomicU64| counter.load(Ordering::Relaxed);
+        reporter.progress(
+            get(&progress.bytes_done),
+            get(&progress.bytes_listed),
+            get(&progress.entries_done),
+            get(&progress.entries_listed),
+        );
+    }
+}

@@ -1,0 +1,315 @@
+//! The tree of a system, mounted by depth under a private directory, and unmounted on every way out: by hand where
+//! the work went well, so that errors of writing are seen, and by the end of the mount namespace otherwise.
+
+use std::fs;
+use std::io;
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use rustix::fs::{CWD, FileType, Mode, OFlags, makedev, mknodat, open, statvfs, syncfs};
+use rustix::io::Errno;
+use rustix::mount::{MountFlags, UnmountFlags, mount, unmount};
+use thiserror::Error;
+
+use crate::inside::{Root, path_of};
+use crate::machine::BlockDevice;
+use crate::model::FsKind;
+use crate::plan::need::Capacity;
+use crate::plan::{FsPlan, Plan};
+use crate::system;
+
+/// Where trees are mounted. Only the empty directory is seen by others.
+const PLACE: &str = "/run/deployer/target";
+/// How long a mount may stay busy, while something looks at it.
+const BUSY: Duration = Duration::from_secs(5);
+
+/// Something about a mount failed.
+#[derive(Debug, Error)]
+#[error("cannot {action} {what}: {source}")]
+pub(crate) struct MountError {
+    action: &'static str,
+    what: String,
+    pub(crate) source: io::Error,
+}
+
+impl MountError {
+    fn new(action: &'static str, what: impl ToString) -> impl FnOnce(io::Error) -> Self {
+        let what = what.to_string();
+        move |source| Self { action, what, source }
+    }
+}
+
+/// A tree that is mounted.
+#[derive(Debug)]
+pub(crate) struct MountedTree {
+    root: Root,
+    /// In the order of mounting.
+    mounts: Vec<PathBuf>,
+}
+
+impl MountedTree {
+    /// Mounts the file systems of a tree.
+    pub(crate) fn mount(plan: &Plan, tree: usize) -> Result<Self, MountError> {
+        let mut mounted = Self::empty()?;
+        for file_system in plan.mounts_of(tree) {
+            mounted.add(file_system)?;
+        }
+        Ok(mounted)
+    }
+
+    /// Mounts one file system as if it were a tree.
+    pub(crate) fn of_one(file_system: &FsPlan) -> Result<Self, MountError> {
+        let mut mounted = Self::empty()?;
+        mounted.mount_at(&file_system.node, file_system, Path::new("/"))?;
+        mounted.reopen()?;
+        Ok(mounted)
+    }
+
+    /// A place for a tree whose root is in memory, until a file system is mounted on it.
+    fn empty() -> Result<Self, MountError> {
+        private()?;
+        let place = Path::new(PLACE);
+        let failed = || MountError::new("make", PLACE);
+        fs::create_dir_all(place).map_err(failed())?;
+        // Mount points of trees without a root of their own are not to be left behind.
+        mount("deployer", place, "tmpfs", MountFlags::empty(), c"size=1m,mode=0755")
+            .map_err(|error| MountError::new("mount a place for the tree on", PLACE)(error.into()))?;
+        let root = Root::open(place).map_err(MountError::new("open", PLACE))?;
+        Ok(Self { root, mounts: vec![place.to_owned()] })
+    }
+
+    fn reopen(&mut self) -> Result<(), MountError> {
+        self.root = Root::open(Path::new(PLACE)).map_err(MountError::new("open", PLACE))?;
+        Ok(())
+    }
+
+    fn add(&mut self, file_system: &FsPlan) -> Result<(), MountError> {
+        let point = file_system.spec.mount.as_ref().expect("only what has a mount is mounted");
+        self.mount_at(&file_system.node, file_system, point.as_path())?;
+        if point.is_root() {
+            self.reopen()?;
+        }
+        Ok(())
+    }
+
+    fn mount_at(&mut self, node: &Path, file_system: &FsPlan, point: &Path) -> Result<(), MountError> {
+        let kind = file_system.spec.kind;
+        let failed = || {
+            MountError::new("mount", format!("{} ({}) on {}", node.display(), kind.name(), point.display()))
+        };
+        let directory = self.root.make_directory(point).map_err(failed())?;
+        let data = std::ffi::CString::new(options(kind, &file_system.spec.fstab_options)).unwrap_or_default();
+        self.place(&directory, |at| mount(node, at, kind.name(), MountFlags::empty(), data.as_c_str()))
+            .map_err(failed())
+    }
+
+    /// Mounts on a directory that is held open, so that nobody puts another into its place.
+    fn place(
+        &mut self,
+        directory: &OwnedFd,
+        mount: impl FnOnce(&Path) -> rustix::io::Result<()>,
+    ) -> io::Result<()> {
+        let path = path_of(directory)?;
+        let at = PathBuf::from(format!("/proc/self/fd/{}", directory.as_raw_fd()));
+        mount(&at)?;
+        self.mounts.push(path);
+        Ok(())
+    }
+
+    /// The tree.
+    pub(crate) fn root(&self) -> &Root {
+        &self.root
+    }
+
+    /// What a mounted file system can hold, with what is on it already.
+    pub(crate) fn capacity(&self, point: &Path) -> io::Result<Capacity> {
+        let path = self.root.path().join(point.strip_prefix("/").unwrap_or(point));
+        let stat = statvfs(&path)?;
+        let inodes = (stat.f_files > 0).then_some(stat.f_files);
+        Ok(Capacity { bytes: stat.f_blocks * stat.f_frsize, inodes })
+    }
+
+    /// Gives programs of the tree what they expect of a running system: processes, devices, a place for what lasts
+    /// until the next start. They see the described disks only.
+    pub(crate) fn make_livable(&mut self, devices: &Devices) -> Result<(), MountError> {
+        for (point, kind, data) in [
+            ("/proc", "proc", c""),
+            ("/sys", "sysfs", c""),
+            ("/dev", "tmpfs", c"mode=0755,size=1m"),
+            ("/run", "tmpfs", c"mode=0755,size=8m"),
+        ] {
+            let failed = || MountError::new("mount", format!("{kind} on {point} of the tree"));
+            let directory = self.root.make_directory(Path::new(point)).map_err(failed())?;
+            let flags = MountFlags::NOSUID | MountFlags::NOEXEC;
+            self.place(&directory, |at| mount(kind, at, kind, flags, data)).map_err(failed())?;
+        }
+        if Path::new("/sys/firmware/efi/efivars").is_dir() {
+            let directory = self.root.make_directory(Path::new("/sys/firmware/efi/efivars"));
+            // Without firmware variables a boot loader in the usual place still starts.
+            let _ = directory.and_then(|directory| {
+                self.place(&directory, |at| mount("efivarfs", at, "efivarfs", MountFlags::empty(), c""))
+            });
+        }
+        devices.make(&self.root).map_err(MountError::new("make devices in", "/dev of the tree"))
+    }
+
+    /// Mounts a file system at a further place, for as long as the tree is mounted.
+    pub(crate) fn add_at(&mut self, file_system: &FsPlan, point: &str) -> Result<(), MountError> {
+        self.mount_at(&file_system.node, file_system, Path::new(point))
+    }
+
+    /// Writes everything to the disks and unmounts it.
+    ///
+    /// # Errors
+    /// Something could not be written.
+    pub(crate) fn close(mut self) -> Result<(), MountError> {
+        let mounts = std::mem::take(&mut self.mounts);
+        // The handle of the root would keep it busy.
+        self.root = Root::open(Path::new("/")).map_err(MountError::new("open", "/"))?;
+        let mut result = Ok(());
+        for path in mounts.iter().rev() {
+            let closed = sync(path).and_then(|()| unmount_patiently(path));
+            let closed = closed.map_err(MountError::new("write back and unmount", path.display()));
+            // The others are unmounted all the same.
+            result = result.and(closed);
+        }
+        result
+    }
+}
+
+impl Drop for MountedTree {
+    fn drop(&mut self) {
+        for path in self.mounts.iter().rev() {
+            let _ = sync(path);
+            let _ = unmount(path, UnmountFlags::DETACH | UnmountFlags::NOFOLLOW);
+        }
+    }
+}
+
+fn sync(path: &Path) -> io::Result<()> {
+    let directory = open(path, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
+    Ok(syncfs(&directory)?)
+}
+
+fn unmount_patiently(path: &Path) -> io::Result<()> {
+    let started = Instant::now();
+    loop {
+        match unmount(path, UnmountFlags::NOFOLLOW) {
+            Err(Errno::BUSY) if started.elapsed() < BUSY => std::thread::sleep(Duration::from_millis(50)),
+            result => return Ok(result?),
+        }
+    }
+}
+
+/// From the first mount on, this process has a mount namespace of its own.
+fn private() -> Result<(), MountError> {
+    static DONE: AtomicBool = AtomicBool::new(false);
+    if !DONE.swap(true, Ordering::SeqCst) {
+        system::private_mounts().map_err(MountError::new("make", "a mount namespace"))?;
+    }
+    Ok(())
+}
+
+/// Of the options in fstab, those that say how files are stored. The others are for the running system.
+fn options(kind: FsKind, fstab: &str) -> String {
+    let stores = |option: &&str| kind == FsKind::Btrfs && option.starts_with("compress");
+    fstab.split(',').filter(stores).collect::<Vec<_>>().join(",")
+}
+
+/// Block devices that programs of a tree may see.
+#[derive(Debug, Default)]
+pub(crate) struct Devices {
+    /// Names under `/dev`, with what is there.
+    nodes: Vec<(String, u64)>,
+    /// Links under `/dev`, with where they lead.
+    links: Vec<(String, PathBuf)>,
+}
+
+impl Devices {
+    /// The disks of a plan, with everything that stands on them. `uuids` are those of file systems, by node.
+    pub(crate) fn of(plan: &Plan, uuids: &[(PathBuf, String)]) -> Self {
+        let mut devices = Self::default();
+        for disk in &plan.disks {
+            let name = disk.node.strip_prefix("/dev").unwrap_or(&disk.node).to_string_lossy().into_owned();
+            devices.add(&BlockDevice::by_sys_name(&name.replace('/', "!")));
+        }
+        for file_system in &plan.file_systems {
+            // Names of volumes and arrays are links to the kernel's nodes.
+            if let Ok(real) = fs::canonicalize(&file_system.node)
+                && real != file_system.node
+            {
+                let name = file_system.node.strip_prefix("/dev").unwrap_or(&file_system.node);
+                devices.links.push((name.to_string_lossy().into_owned(), real));
+            }
+        }
+        for (node, uuid) in uuids {
+            let real = fs::canonicalize(node).unwrap_or_else(|_| node.clone());
+            devices.links.push((format!("disk/by-uuid/{uuid}"), real));
+        }
+        devices
+    }
+
+    fn add(&mut self, device: &BlockDevice) {
+        let number = device.attribute("dev").and_then(|dev| {
+            let (major, minor) = dev.split_once(':')?;
+            Some(makedev(major.parse().ok()?, minor.parse().ok()?))
+        });
+        let Some(number) = number else { return };
+        if self.nodes.iter().any(|(name, _)| *name == device.name) {
+            return;
+        }
+        self.nodes.push((device.name.clone(), number));
+        if let Some(name) = device.attribute("dm/name") {
+            self.links.push((format!("mapper/{name}"), device.node()));
+        }
+        for (_, partition) in device.partitions() {
+            self.add(&partition);
+        }
+        for holder in fs::read_dir(device.sys().join("holders")).into_iter().flatten().flatten() {
+            self.add(&BlockDevice::by_sys_name(&holder.file_name().to_string_lossy()));
+        }
+    }
+
+    fn make(&self, root: &Root) -> io::Result<()> {
+        const CHARACTERS: [(&str, u32, u32); 8] = [
+            ("null", 1, 3),
+            ("zero", 1, 5),
+            ("full", 1, 7),
+            ("random", 1, 8),
+            ("urandom", 1, 9),
+            ("tty", 5, 0),
+            ("console", 5, 1),
+            ("mapper/control", 10, 236),
+        ];
+        for (name, major, minor) in CHARACTERS {
+            make_node(root, name, FileType::CharacterDevice, 0o666, makedev(major, minor))?;
+        }
+        for (name, number) in &self.nodes {
+            make_node(root, name, FileType::BlockDevice, 0o660, *number)?;
+        }
+        let standard = [("fd", "/proc/self/fd"), ("stdin", "fd/0"), ("stdout", "fd/1"), ("stderr", "fd/2")];
+        let standard = standard.map(|(name, target)| (name.to_owned(), PathBuf::from(target)));
+        for (name, target) in standard.iter().chain(&self.links) {
+            let (directory, name) = parent(root, name)?;
+            match rustix::fs::symlinkat(target, &directory, name) {
+                Ok(()) | Err(Errno::EXIST) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(())
+    }
+}
+
+fn make_node(root: &Root, name: &str, kind: FileType, mode: u32, number: u64) -> io::Result<()> {
+    let (directory, name) = parent(root, name)?;
+    let path = PathBuf::from(format!("/proc/self/fd/{}/{name}", directory.as_raw_fd()));
+    mknodat(CWD, &path, kind, Mode::from_raw_mode(mode), number)?;
+    Ok(())
+}
+
+fn parent<'a>(root: &Root, name: &'a str) -> io::Result<(OwnedFd, &'a str)> {
+    let (directory, name) = name.rsplit_once('/').unwrap_or(("", name));
+    Ok((root.make_directory(&Path::new("/dev").join(directory))?, name))
+}
