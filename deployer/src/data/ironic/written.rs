@@ -432,6 +432,7 @@ fn partition(fields: &mut Fields<'_>) -> Option<Volume> {
     let mut file_system = file_system(fields);
     file_system.label = fields.optional("disk_label", &FREE_TEXT, "Label of the file system.");
     let guid = fields.optional("partition_guid", &GUID, "GUID of the partition.");
+    fields.without_effect(&["name"]);
     note_clear(&mut file_system, fields);
     if let Some(label) = &file_system.label
         && fields.clear(&["file_system"])

@@ -7,7 +7,7 @@ use crate::model::{DiskId, FileSystem, FsKind, MIB, Role, Size, layout};
 
 const GIB: u64 = 1024 * MIB;
 
-/// The file systems of the example with one change to its root.
+/// The file system of the example's root with one change.
 fn root_with(key: &str, json: &str) -> FileSystem {
     let pointer = format!("/partitions/0/volumes/0/{key}");
     read(&changed(EXAMPLE, &[(&pointer, json)])).file_systems().next().unwrap().clone()
@@ -350,6 +350,7 @@ fn keys_of_older_descriptions_are_said_to_have_no_effect() {
         &[
             ("/partitions/0/name", r#""sda""#),
             ("/partitions/0/extra", "[]"),
+            ("/partitions/0/volumes/0/name", r#""Root""#),
             ("/partitions/1/label", r#""x""#),
             ("/partitions/1/min_size", "5"),
             ("/partitions/0/volumes/2/keep_data", "true"),
@@ -364,6 +365,7 @@ fn keys_of_older_descriptions_are_said_to_have_no_effect() {
             "$.driver: has no effect",
             "$.partitions[0].extra: has no effect",
             "$.partitions[0].name: has no effect",
+            "$.partitions[0].volumes[0].name: has no effect",
             "$.partitions[0].volumes[2].keep_data: has no effect",
             "$.partitions[1].label: has no effect",
             "$.partitions[1].min_size: has no effect",
