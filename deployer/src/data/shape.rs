@@ -159,7 +159,7 @@ fn one_of<'a>(names: impl Iterator<Item = &'a str>) -> String {
     }
 }
 
-/// A list. Each item keeps its JSON path, for what is only seen when all of it has been read.
+/// A list. An item that cannot be read is nothing at its place, so that what it may have been is not missed.
 pub struct List<S> {
     /// What stands in it.
     pub item: S,
@@ -168,18 +168,20 @@ pub struct List<S> {
 }
 
 impl<S: Shape> Shape for List<S> {
-    type Value = Vec<S::Value>;
+    type Value = Vec<Option<S::Value>>;
 
     fn read(&self, node: Node<'_>) -> Option<Self::Value> {
         let Json::List(items) = node.value else { return node.expected("a list") };
         if items.len() < self.at_least {
-            node.log.complain(node.path, format!("expected at least {}, found an empty list", self.at_least));
+            let found = if items.is_empty() { "an empty list".to_owned() } else { items.len().to_string() };
+            node.log.complain(node.path, format!("expected at least {}, found {found}", self.at_least));
+            return None;
         }
         let read = |(index, value)| {
             let path = format!("{}[{index}]", node.path);
             self.item.read(Node { path: &path, value, log: node.log })
         };
-        Some(items.iter().enumerate().filter_map(read).collect())
+        Some(items.iter().enumerate().map(read).collect())
     }
 
     fn schema(&self) -> Value {
@@ -241,14 +243,15 @@ fn read_object<T>(
 ) -> Option<T> {
     let Json::Object(entries) = node.value else { return node.expected("an object") };
     let known = kind.map(|_| "type").into_iter().collect();
-    let mut fields = Fields { mode: Mode::Read { node, entries }, known, lenient: false };
+    let mut fields = Fields { mode: Mode::Read { node, entries }, known, wrong: Vec::new(), lenient: false };
     let value = ask(&mut fields);
     fields.finish();
     value
 }
 
 fn describe<T>(kind: Option<&'static str>, ask: fn(&mut Fields<'_>) -> Option<T>) -> Value {
-    let mut fields = Fields { mode: Mode::Describe(Vec::new()), known: Vec::new(), lenient: false };
+    let mode = Mode::Describe(Vec::new());
+    let mut fields = Fields { mode, known: Vec::new(), wrong: Vec::new(), lenient: false };
     ask(&mut fields);
     let Mode::Describe(described) = fields.mode else { unreachable!("the mode is set above") };
     let mut properties = serde_json::Map::new();
@@ -271,6 +274,18 @@ fn describe<T>(kind: Option<&'static str>, ask: fn(&mut Fields<'_>) -> Option<T>
     })
 }
 
+/// A key that may be missing may be `null` too.
+fn take_null(schema: &mut Value) {
+    if let Some(Value::Array(choices)) = schema.get_mut("enum") {
+        choices.push(Value::Null);
+    }
+    match schema.get_mut("type") {
+        Some(Value::Array(types)) => types.push("null".into()),
+        Some(Value::String(one)) => schema["type"] = json!([one, "null"]),
+        _ => {}
+    }
+}
+
 struct Described {
     name: &'static str,
     schema: Value,
@@ -286,6 +301,7 @@ enum Mode<'a> {
 pub struct Fields<'a> {
     mode: Mode<'a>,
     known: Vec<&'static str>,
+    wrong: Vec<&'static str>,
     lenient: bool,
 }
 
@@ -339,6 +355,15 @@ impl Fields<'_> {
         }
     }
 
+    /// Whether these keys, which have been asked for, say what they were meant to: none of them is wrong, and no
+    /// unknown key stands there that may have been meant for one that is missing. Comes after all other keys.
+    pub fn clear(&self, names: &[&str]) -> bool {
+        let Mode::Read { entries, .. } = &self.mode else { return true };
+        let there = |name: &&str| entries.iter().any(|(key, _)| key == name);
+        let stray = || entries.iter().any(|(key, _)| !self.known.iter().any(|known| known == key));
+        !names.iter().any(|name| self.wrong.contains(name)) && (names.iter().all(there) || !stray())
+    }
+
     /// Unknown keys are odd here, but no mistake.
     pub fn allow_others(&mut self) {
         self.lenient = true;
@@ -366,6 +391,9 @@ impl Fields<'_> {
         match &mut self.mode {
             Mode::Describe(described) => {
                 let mut schema = shape.schema();
+                if !required {
+                    take_null(&mut schema);
+                }
                 schema["description"] = about.into();
                 if let Some(default) = default {
                     schema["default"] = default;
@@ -379,9 +407,14 @@ impl Fields<'_> {
                     Some((_, Json::Null)) if !required => None,
                     Some((_, value)) => {
                         let path = format!("{}.{name}", node.path);
-                        shape.read(Node { path: &path, value, log: node.log })
+                        let read = shape.read(Node { path: &path, value, log: node.log });
+                        if read.is_none() {
+                            self.wrong.push(name);
+                        }
+                        read
                     }
                     None if required => {
+                        self.wrong.push(name);
                         node.log.complain(node.path, format!("expected the key {name:?}, found none"));
                         None
                     }
@@ -453,7 +486,7 @@ mod tests {
             &list,
             r#"[{"count": "1"}, {"count": 2, "really": "no"}, {"Count": "3"}, 7, {"count": "x", "count": "y"}]"#,
         );
-        assert_eq!(value, Some(vec![(1, true)]));
+        assert_eq!(value, Some(vec![Some((1, true)), None, None, None, None]));
         assert_eq!(
             complaints,
             [

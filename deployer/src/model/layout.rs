@@ -122,7 +122,8 @@ impl Physical {
 /// # Errors
 /// The volumes do not fit.
 pub fn group(group: &Group, members: &[Physical]) -> Result<Vec<u64>, LayoutError> {
-    let space = members.iter().map(|member| member.extents()).sum::<u64>() * EXTENT;
+    let extents = members.iter().fold(0u64, |sum, member| sum.saturating_add(member.extents()));
+    let space = extents.saturating_mul(EXTENT);
     let sizes: Vec<Size> = group.volumes.iter().map(|volume| volume.size).collect();
     Ok(divide(&sizes, space, space, EXTENT, 0)?.into_iter().map(|bytes| bytes / EXTENT).collect())
 }
@@ -135,7 +136,11 @@ fn divide(sizes: &[Size], whole: u64, space: u64, unit: u64, slack: u64) -> Resu
     }
     let length = |size: &Size| match size {
         Size::Bytes(bytes) => bytes.div_ceil(unit).saturating_mul(unit),
-        Size::Share(share) => (whole / 100 * u64::from(*share) / unit).max(1) * unit,
+        Size::Share(share) => {
+            let bytes = u128::from(whole) * u128::from(*share) / 100;
+            // No share is more than the whole.
+            (u64::try_from(bytes).unwrap_or(whole) / unit).max(1) * unit
+        }
         Size::Remaining => 0,
     };
     let mut lengths: Vec<u64> = sizes.iter().map(length).collect();
@@ -206,6 +211,8 @@ mod tests {
     fn shares_are_of_the_whole() {
         let disk = a_disk(1000, &[Size::Share(40), mib(100), Size::Remaining]);
         assert_eq!(places(&disk, None).unwrap(), [(1, 400), (401, 100), (501, 500)]);
+        let disk = a_disk(1024, &[Size::Share(75), Size::Share(25)]);
+        assert_eq!(places(&disk, None).unwrap(), [(1, 768), (769, 256)]);
     }
 
     #[test]
@@ -227,5 +234,8 @@ mod tests {
     fn huge_sizes_do_not_overflow() {
         let most = Size::Bytes(i64::MAX.unsigned_abs());
         assert!(matches!(places(&a_disk(100, &[most, most, most]), None), Err(LayoutError::TooMuch { .. })));
+        let member = Physical { length: i64::MAX.unsigned_abs(), reserved: 64 * MIB };
+        let empty = Group { name: "vg".into(), volumes: Vec::new(), path: String::new() };
+        assert_eq!(group(&empty, &[member; 3]), Ok(Vec::new()));
     }
 }

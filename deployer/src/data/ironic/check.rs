@@ -23,22 +23,41 @@ const CONFIG_LABEL: &str = "config-2";
 const MOST_PARTITIONS: usize = 128;
 
 pub(super) fn check(written: written::Description, log: &Log) -> Option<Description> {
-    let mut checker =
-        Checker { log, names: Vec::new(), all_named: true, arrays: Vec::new(), members: Vec::new() };
+    let mut checker = Checker {
+        log,
+        names: Vec::new(),
+        all_named: true,
+        all_groups: true,
+        all_volumes: true,
+        all_placed: true,
+        arrays: Vec::new(),
+        members: Vec::new(),
+        all_clear: Vec::new(),
+        unsure: HashSet::new(),
+    };
     let images = checker.images(written.images);
     let (mut disks, mut groups) = (Vec::new(), Vec::new());
     for top in written.partitions {
         match top {
-            Top::Disk(disk) => disks.push(disk),
-            Top::Group(group) => groups.push(group),
+            Some(Top::Disk(disk)) => disks.push(disk),
+            Some(Top::Group(group)) => groups.push(group),
+            None => {
+                checker.all_volumes = false;
+                checker.all_groups = false;
+            }
         }
     }
     if disks.is_empty() {
-        log.complain("$.partitions", "expected at least one disk, found none");
+        if checker.all_volumes {
+            log.complain("$.partitions", "expected at least one disk, found none");
+        }
+        checker.all_volumes = false;
     }
     let names: Vec<Option<String>> = groups.iter().map(|group| group.id.clone()).collect();
+    checker.all_groups &= names.iter().all(Option::is_some);
     let disks: Vec<Disk> = disks.into_iter().map(|disk| checker.disk(disk, &names)).collect();
     let groups: Vec<Group> = groups.into_iter().map(|group| checker.group(group)).collect();
+    checker.name_arrays();
     let trees = checker.trees();
     let mut description = Description {
         policy: written.policy,
@@ -63,19 +82,35 @@ struct Checker<'a> {
     log: &'a Log,
     /// Names of the trees.
     names: Vec<String>,
-    /// Whether all of them are known, so that others can be complained about.
+    // What could not be read may have been what is missed elsewhere. Only when all of a kind is known is it a
+    // mistake that something is not there.
+    /// Whether the names of all images are known.
     all_named: bool,
+    /// Whether the names of all groups are known.
+    all_groups: bool,
+    /// Whether all volumes are known.
+    all_volumes: bool,
+    /// Whether of all file systems it is known where they are mounted, and for which images.
+    all_placed: bool,
+    /// Those without a name have an empty one until all are known.
     arrays: Vec<Array>,
     /// Members of each array: paths of their volumes.
     members: Vec<Vec<String>>,
+    /// Whether all that the members of each array say about its file system could be read.
+    all_clear: Vec<bool>,
+    /// Groups of which nobody can say how large they are.
+    unsure: HashSet<usize>,
 }
 
 impl Checker<'_> {
-    fn images(&mut self, written: Vec<written::Image>) -> Vec<Image> {
+    fn images(&mut self, written: Vec<Option<written::Image>>) -> Vec<Image> {
         let mut images = Vec::new();
         for image in written {
-            let Some(name) = image.name else {
+            let Some((image, name)) = image.and_then(|mut image| image.name.take().map(|name| (image, name)))
+            else {
                 self.all_named = false;
+                // It keeps its place: by default, what nobody names belongs to the first one.
+                self.names.push(String::new());
                 continue;
             };
             let tree = self.names.iter().position(|known| *known == name).unwrap_or_else(|| {
@@ -93,12 +128,18 @@ impl Checker<'_> {
         self.names.iter().map(|name| Tree { name: name.clone(), has_root: false }).collect()
     }
 
-    fn file_system(&self, written: written::FileSystem, path: &str) -> FileSystem {
+    fn file_system(&mut self, written: written::FileSystem, path: &str) -> FileSystem {
+        self.all_placed &= written.placed;
         let trees = match written.images {
+            None if !written.placed => Vec::new(),
             None => vec![0],
             Some(names) => {
                 let mut trees = Vec::new();
                 for (index, name) in names.iter().enumerate() {
+                    let Some(name) = name else {
+                        self.all_placed = false;
+                        continue;
+                    };
                     match self.names.iter().position(|known| known == name) {
                         Some(tree) if !trees.contains(&tree) => trees.push(tree),
                         Some(_) => {}
@@ -106,22 +147,24 @@ impl Checker<'_> {
                             let known = self.names.join(", ");
                             let message = format!("there is no image {name:?}; there are: {known}");
                             self.log.complain(&format!("{path}.images[{index}]"), message);
+                            self.all_placed = false;
                         }
-                        None => {}
+                        None => self.all_placed = false,
                     }
                 }
                 trees
             }
         };
+        let mut mount = written.mount;
         if written.kind == FsKind::Swap
-            && let Some(mount) = &written.mount
+            && let Some(mount) = mount.take()
         {
             let message = format!("swap is not mounted; expected no mount or \"none\", found \"{mount}\"");
             self.log.complain(&format!("{path}.mount"), message);
         }
         FileSystem {
             kind: written.kind,
-            mount: written.mount,
+            mount,
             label: written.label,
             keep_data: written.keep_data,
             fstab_enabled: written.fstab_enabled,
@@ -132,7 +175,18 @@ impl Checker<'_> {
 
     fn disk(&mut self, written: written::Disk, groups: &[Option<String>]) -> Disk {
         let mut volumes = Vec::new();
+        let mut sizes_known = written.size.is_some();
+        let mut filled = Vec::new();
         for volume in written.volumes {
+            let Some(volume) = volume else {
+                sizes_known = false;
+                self.all_volumes = false;
+                continue;
+            };
+            if volume.size == Some(Size::Bytes(0)) {
+                continue;
+            }
+            sizes_known &= volume.size.is_some();
             let path = volume.path;
             let (role, guid) = match volume.role {
                 written::Role::Partition { file_system, guid } => {
@@ -142,16 +196,30 @@ impl Checker<'_> {
                     Some(array) => (Role::Member(array), None),
                     None => (Role::Reserved, None),
                 },
-                written::Role::Physical { group, reserved } => {
+                written::Role::Physical { group, reserved, clear } => {
                     let found = groups.iter().position(|known| *known == group && group.is_some());
                     match (found, group) {
-                        (Some(group), _) => (Role::Physical { group, reserved }, None),
+                        (Some(group), _) => {
+                            filled.push(group);
+                            if !clear {
+                                self.unsure.insert(group);
+                            }
+                            (Role::Physical { group, reserved }, None)
+                        }
                         (None, Some(group)) => {
-                            let message = format!("there is no volume group {group:?} in the description");
-                            self.log.complain(&format!("{path}.vg"), message);
+                            if self.all_groups {
+                                let message =
+                                    format!("there is no volume group {group:?} in the description");
+                                self.log.complain(&format!("{path}.vg"), message);
+                            }
+                            // It may have been meant for any of them.
+                            self.unsure.extend(0..groups.len());
                             (Role::Reserved, None)
                         }
-                        (None, None) => (Role::Reserved, None),
+                        (None, None) => {
+                            self.unsure.extend(0..groups.len());
+                            (Role::Reserved, None)
+                        }
                     }
                 }
                 written::Role::Reserved => (Role::Reserved, None),
@@ -160,44 +228,76 @@ impl Checker<'_> {
             volumes.push(Volume { size: volume.size.unwrap_or(Size::Bytes(MIB)), role, guid, path });
         }
         let id = written.id.unwrap_or(crate::model::DiskId::Name(String::new()));
+        if !sizes_known {
+            self.unsure.extend(filled);
+        }
         // Without a size there is nothing to compare with.
         Disk { id, size: written.size.unwrap_or(u64::MAX / 4), volumes, path: written.path }
     }
 
     /// The array of a member: found by its mount.
     fn member(&mut self, written: written::FileSystem, name: Option<String>, path: &str) -> Option<usize> {
+        let clear = written.clear;
         let file_system = self.file_system(written, path);
-        if file_system.mount.is_none() {
-            let message =
-                "expected the key \"mount\", by which the members of an array are found; found none";
-            self.log.complain(path, message);
+        if file_system.mount.is_none() && file_system.kind != FsKind::Swap {
+            if clear {
+                let message =
+                    "expected the key \"mount\", by which the members of an array are found; found none";
+                self.log.complain(path, message);
+            }
+            self.all_placed = false;
             return None;
         }
         let same = |array: &Array| array.file_system.mount == file_system.mount;
-        let Some(index) = self.arrays.iter().position(same) else {
-            let name = name.unwrap_or_else(|| format!("md{}", self.arrays.len()));
-            self.arrays.push(Array { name, file_system });
-            self.members.push(vec![path.to_owned()]);
-            return Some(self.arrays.len() - 1);
-        };
+        let index = self.arrays.iter().position(same).unwrap_or_else(|| {
+            self.arrays.push(Array { name: String::new(), file_system: file_system.clone() });
+            self.members.push(Vec::new());
+            self.all_clear.push(true);
+            self.arrays.len() - 1
+        });
+        self.members[index].push(path.to_owned());
         let first = &self.members[index][0];
-        if self.arrays[index].file_system != file_system {
+        self.all_clear[index] &= clear;
+        if self.arrays[index].file_system != file_system && self.all_clear[index] {
             self.log.complain(
                 path,
                 format!("says something else about the file system than {first}, the first member"),
             );
         }
-        if name.as_ref().is_some_and(|name| *name != self.arrays[index].name) {
-            self.log
-                .complain(&format!("{path}.name"), format!("is not the name at {first}, the first member"));
+        if let Some(name) = name
+            && name != self.arrays[index].name
+        {
+            let complain = |message| self.log.complain(&format!("{path}.name"), message);
+            if !self.arrays[index].name.is_empty() {
+                let other = &self.arrays[index].name;
+                complain(format!("expected {other:?}, as another member has it, found {name:?}"));
+            } else if self.arrays.iter().any(|other| other.name == name) {
+                complain(format!("{name:?} is the name of another array"));
+            } else {
+                self.arrays[index].name = name;
+            }
         }
-        self.members[index].push(path.to_owned());
         Some(index)
+    }
+
+    /// Names the arrays that have no name.
+    fn name_arrays(&mut self) {
+        for index in 0..self.arrays.len() {
+            if self.arrays[index].name.is_empty() {
+                let free = |name: &String| self.arrays.iter().all(|array| array.name != *name);
+                let mut names = (0..).map(|number| format!("md{number}"));
+                self.arrays[index].name = names.find(free).expect("there are more names than arrays");
+            }
+        }
     }
 
     fn group(&mut self, written: written::Group) -> Group {
         let mut volumes: Vec<LogicalVolume> = Vec::new();
         for volume in written.volumes {
+            let Some(volume) = volume else {
+                self.all_placed = false;
+                continue;
+            };
             let path = volume.path;
             let file_system = self.file_system(volume.file_system, &path);
             let name = volume.name.unwrap_or_default();
@@ -211,11 +311,16 @@ impl Checker<'_> {
     }
 
     fn mirrors(&self, description: &Description) {
+        if !(self.all_volumes && self.all_placed) {
+            return;
+        }
         for (array, members) in description.arrays.iter().zip(&self.members) {
             if members.len() < 2 {
-                let mount = array.file_system.mount.as_ref().expect("arrays are found by their mount");
-                let message =
-                    format!("a mirror needs two members; no other \"raid\" volume has the mount \"{mount}\"");
+                let needs = "a mirror needs two members; no other \"raid\" volume";
+                let message = match &array.file_system.mount {
+                    Some(mount) => format!("{needs} has the mount \"{mount}\""),
+                    None => format!("{needs} is swap"),
+                };
                 self.log.complain(&members[0], message);
             }
         }
@@ -242,7 +347,7 @@ impl Checker<'_> {
             let holds = |(tree, mount): &(usize, MountPoint)| {
                 *tree == image.tree && mount.holds(image.target.as_path())
             };
-            if !seen.iter().any(holds) {
+            if self.all_volumes && self.all_placed && !seen.iter().any(holds) {
                 let name = &self.names[image.tree];
                 let message = format!(
                     "no file system of the image {name:?} is mounted at or above \"{}\"",
@@ -283,22 +388,19 @@ impl Checker<'_> {
                     .complain(&format!("{}.id", group.path), format!("{:?} is described twice", group.name));
             }
         }
-        for (index, array) in description.arrays.iter().enumerate() {
-            if description.arrays[..index].iter().any(|other| other.name == array.name) {
-                let message = format!("{:?} is the name of another array", array.name);
-                self.log.complain(&format!("{}.name", self.members[index][0]), message);
-            }
-        }
     }
 
     /// Sizes, as far as they can be seen without the disks.
-    fn layouts(&self, description: &Description) {
+    fn layouts(&mut self, description: &Description) {
         let mut members: Vec<Vec<Physical>> = vec![Vec::new(); description.groups.len()];
-        let mut all_laid_out = true;
         for disk in &description.disks {
             let path = format!("{}.volumes", disk.path);
-            if disk.volumes.len() > MOST_PARTITIONS {
-                let message = format!("expected at most {MOST_PARTITIONS}, found {}", disk.volumes.len());
+            let partitions =
+                disk.volumes.iter().filter(|volume| !matches!(volume.role, Role::Reserved)).count();
+            if partitions > MOST_PARTITIONS {
+                let message = format!(
+                    "expected at most {MOST_PARTITIONS} partitions, with those that nobody names; found {partitions}"
+                );
                 self.log.complain(&path, message);
             }
             match layout::disk(disk, None) {
@@ -310,16 +412,27 @@ impl Checker<'_> {
                     }
                 }
                 Err(error) => {
-                    all_laid_out = false;
                     self.log.complain(&path, error.to_string());
+                    self.unsure.extend(disk.volumes.iter().filter_map(|volume| match volume.role {
+                        Role::Physical { group, .. } => Some(group),
+                        _ => None,
+                    }));
                 }
             }
         }
-        for (group, members) in description.groups.iter().zip(&members) {
-            if members.is_empty() && all_laid_out {
+        if !self.all_volumes {
+            return;
+        }
+        for (index, (group, members)) in description.groups.iter().zip(&members).enumerate() {
+            // Of several with one name, the first has the volumes.
+            let again = description.groups[..index].iter().any(|other| other.name == group.name);
+            if again || group.name.is_empty() || self.unsure.contains(&index) {
+                continue;
+            }
+            if members.is_empty() {
                 let message = format!("the volume group {:?} has no physical volume (\"pv\")", group.name);
                 self.log.complain(&group.path, message);
-            } else if all_laid_out && let Err(error) = layout::group(group, members) {
+            } else if let Err(error) = layout::group(group, members) {
                 self.log.complain(&format!("{}.volumes", group.path), error.to_string());
             }
         }

@@ -14,10 +14,11 @@ use crate::model::{
 
 pub(super) struct Description {
     pub(super) policy: Policy,
-    pub(super) images: Vec<Image>,
+    /// Nothing where one could not be read; so it is with the other lists.
+    pub(super) images: Vec<Option<Image>>,
     pub(super) pull: PullOptions,
     pub(super) kernel_params: String,
-    pub(super) partitions: Vec<Top>,
+    pub(super) partitions: Vec<Option<Top>>,
     pub(super) config_drive: Option<ConfigSource>,
 }
 
@@ -40,13 +41,13 @@ pub(super) struct Disk {
     pub(super) path: String,
     pub(super) id: Option<DiskId>,
     pub(super) size: Option<u64>,
-    pub(super) volumes: Vec<Volume>,
+    pub(super) volumes: Vec<Option<Volume>>,
 }
 
 pub(super) struct Group {
     pub(super) path: String,
     pub(super) id: Option<String>,
-    pub(super) volumes: Vec<Logical>,
+    pub(super) volumes: Vec<Option<Logical>>,
 }
 
 pub(super) struct Volume {
@@ -58,7 +59,7 @@ pub(super) struct Volume {
 pub(super) enum Role {
     Partition { file_system: FileSystem, guid: Option<Uuid> },
     Raid { file_system: FileSystem, name: Option<String> },
-    Physical { group: Option<String>, reserved: u64 },
+    Physical { group: Option<String>, reserved: u64, clear: bool },
     Reserved,
 }
 
@@ -76,7 +77,11 @@ pub(super) struct FileSystem {
     pub(super) keep_data: bool,
     pub(super) fstab_enabled: bool,
     pub(super) fstab_options: String,
-    pub(super) images: Option<Vec<String>>,
+    pub(super) images: Option<Vec<Option<String>>>,
+    /// Whether mount and images could be read.
+    pub(super) placed: bool,
+    /// Whether all of this could be read.
+    pub(super) clear: bool,
 }
 
 /// Least and usual space that a physical volume leaves to LVM, in MiB.
@@ -98,6 +103,15 @@ const EXACT: Text<u64> = Text {
         _ => Err("a disk has no share of anything".to_owned()),
     },
     pattern: Some("^\\s*[0-9]+\\s*([KMGTPEZY]i?B)?\\s*$"),
+};
+
+/// Older descriptions have pools of nothing.
+const POOL_SIZE: Text<Size> = Text {
+    parse: |text| match text.trim().trim_end_matches(|letter: char| letter.is_ascii_alphabetic()).trim_end() {
+        zeros if !zeros.is_empty() && zeros.bytes().all(|digit| digit == b'0') => Ok(Size::Bytes(0)),
+        _ => Size::parse(text),
+    },
+    ..SIZE
 };
 
 const META_SIZE: Text<u64> = Text {
@@ -165,7 +179,7 @@ const IMAGE_NAME: Text<String> = Text {
 const URL: Text<String> = Text {
     what: "rsync:HOST::module/path, HOST::module/path or rsync://[user@]HOST[:port]/module/path",
     parse: |text| {
-        let location = image_location(text).map_err(|error| error.to_string())?;
+        let location = image_location(text).map_err(|_| String::new())?;
         match location.module.is_empty() {
             true => Err("it names no module".to_owned()),
             false => Ok(text.to_owned()),
@@ -186,7 +200,7 @@ const FILE_SYSTEM: Text<FsKind> = Text {
 const GUID: Text<Uuid> = Text {
     what: "a GUID",
     parse: |text| Uuid::parse_str(text).map_err(|error| error.to_string()),
-    pattern: Some("^[0-9A-Fa-f]{8}(-?[0-9A-Fa-f]{4}){3}-?[0-9A-Fa-f]{12}$"),
+    pattern: Some("^(\\{|urn:uuid:)?[0-9A-Fa-f]{8}(-?[0-9A-Fa-f]{4}){3}-?[0-9A-Fa-f]{12}\\}?$"),
 };
 
 const FSTAB_OPTIONS: Text<String> = Text {
@@ -256,13 +270,18 @@ pub(super) const DESCRIPTION: Object<Description> = Object(|fields| {
     fields.allow_others();
     Some(Description {
         policy,
-        images: images.unwrap_or_default(),
+        images: images.unwrap_or_else(unread),
         pull: pull.unwrap_or_else(flags::usual),
         kernel_params: kernel_params.unwrap_or_default(),
-        partitions: partitions.unwrap_or_default(),
+        partitions: partitions.unwrap_or_else(unread),
         config_drive,
     })
 });
+
+/// A list of which nothing could be read: nobody knows what should be in it.
+fn unread<T>() -> Vec<Option<T>> {
+    vec![None]
+}
 
 fn deploy_flags(fields: &mut Fields<'_>) -> Option<Option<PullOptions>> {
     let flags = fields.optional(
@@ -324,7 +343,12 @@ fn disk(fields: &mut Fields<'_>) -> Option<Top> {
         "What the disk is divided into, in this order. In front of it, 24 MiB are taken for the boot loader.",
     );
     fields.without_effect(&["name", "extra"]);
-    Some(Top::Disk(Disk { path: fields.path().to_owned(), id, size, volumes: volumes.unwrap_or_default() }))
+    Some(Top::Disk(Disk {
+        path: fields.path().to_owned(),
+        id,
+        size,
+        volumes: volumes.unwrap_or_else(unread),
+    }))
 }
 
 fn disk_id(fields: &mut Fields<'_>) -> Option<DiskId> {
@@ -355,7 +379,8 @@ fn disk_id(fields: &mut Fields<'_>) -> Option<DiskId> {
         By::Path if value.is_empty() => bad("a path under /dev, as \"disk/by-path/…\""),
         By::Path => Some(DiskId::Path(PathBuf::from("/dev").join(&value))),
         By::Scsi => {
-            match value.split(':').count() == 4 && value.split(':').all(|part| part.parse::<u64>().is_ok()) {
+            let digits = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
+            match value.split(':').count() == 4 && value.split(':').all(digits) {
                 true => Some(DiskId::Scsi(value)),
                 false => bad("host:channel:target:unit, as \"6:1:0:0\""),
             }
@@ -382,14 +407,35 @@ fn file_system(fields: &mut Fields<'_>) -> FileSystem {
         fields.default("fstab_options", &FSTAB_OPTIONS, about, ("defaults".to_owned(), json!("defaults")));
     let about = "Names of the images whose tree it belongs to; by default the first image.";
     let images = fields.optional("images", &List { item: IMAGE_NAME, at_least: 1 }, about);
-    FileSystem { kind, mount, label: None, keep_data, fstab_enabled, fstab_options: options, images }
+    FileSystem {
+        kind,
+        mount,
+        label: None,
+        keep_data,
+        fstab_enabled,
+        fstab_options: options,
+        images,
+        placed: true,
+        clear: true,
+    }
+}
+
+/// Notes what of a file system could be read. Comes after all other keys.
+fn note_clear(file_system: &mut FileSystem, fields: &Fields<'_>) {
+    file_system.placed = fields.clear(&["mount", "images"]);
+    let others = ["file_system", "keep_data", "fstab_enabled", "fstab_options"];
+    file_system.clear = file_system.placed && fields.clear(&others);
 }
 
 fn partition(fields: &mut Fields<'_>) -> Option<Volume> {
     let size = size(fields);
     let mut file_system = file_system(fields);
     file_system.label = fields.optional("disk_label", &FREE_TEXT, "Label of the file system.");
+    let guid = fields.optional("partition_guid", &GUID, "GUID of the partition.");
+    fields.without_effect(&["name"]);
+    note_clear(&mut file_system, fields);
     if let Some(label) = &file_system.label
+        && fields.clear(&["file_system"])
         && label.len() > file_system.kind.longest_label()
     {
         let (kind, longest) = (file_system.kind.name(), file_system.kind.longest_label());
@@ -398,15 +444,15 @@ fn partition(fields: &mut Fields<'_>) -> Option<Volume> {
             format!("expected at most {longest} bytes for {kind}, found {}: {label:?}", label.len()),
         );
     }
-    let guid = fields.optional("partition_guid", &GUID, "GUID of the partition.");
     Some(Volume { path: fields.path().to_owned(), size, role: Role::Partition { file_system, guid } })
 }
 
 fn raid(fields: &mut Fields<'_>) -> Option<Volume> {
     let size = size(fields);
-    let file_system = file_system(fields);
+    let mut file_system = file_system(fields);
     let about = "Name of the array. Its members are the `raid` volumes with the same mount; it is a mirror.";
     let name = fields.optional("name", &ARRAY_NAME, about);
+    note_clear(&mut file_system, fields);
     Some(Volume { path: fields.path().to_owned(), size, role: Role::Raid { file_system, name } })
 }
 
@@ -416,11 +462,12 @@ fn physical(fields: &mut Fields<'_>) -> Option<Volume> {
     let about = "What of it is left to LVM.";
     let reserved = fields.default("lvm_meta_size", &META_SIZE, about, (RESERVED * MIB, json!("64 MiB")));
     fields.without_effect(&["keep_data"]);
-    Some(Volume { path: fields.path().to_owned(), size, role: Role::Physical { group, reserved } })
+    let role = Role::Physical { group, reserved, clear: fields.clear(&["vg", "lvm_meta_size"]) };
+    Some(Volume { path: fields.path().to_owned(), size, role })
 }
 
 fn reserved(fields: &mut Fields<'_>) -> Option<Volume> {
-    let size = size(fields);
+    let size = fields.required("size", &POOL_SIZE, "How much is kept free; may be nothing.");
     Some(Volume { path: fields.path().to_owned(), size, role: Role::Reserved })
 }
 
@@ -429,12 +476,13 @@ fn group(fields: &mut Fields<'_>) -> Option<Top> {
     let volumes = List { item: Tagged(&[("lv", logical)]), at_least: 0 };
     let volumes = fields.required("volumes", &volumes, "Its logical volumes.");
     fields.without_effect(&["label", "min_size", "_allocate_size", "keep_data"]);
-    Some(Top::Group(Group { path: fields.path().to_owned(), id, volumes: volumes.unwrap_or_default() }))
+    Some(Top::Group(Group { path: fields.path().to_owned(), id, volumes: volumes.unwrap_or_else(unread) }))
 }
 
 fn logical(fields: &mut Fields<'_>) -> Option<Logical> {
     let name = fields.required("name", &DEVICE_NAME, "Name of the logical volume.");
     let size = size(fields);
-    let file_system = file_system(fields);
+    let mut file_system = file_system(fields);
+    note_clear(&mut file_system, fields);
     Some(Logical { path: fields.path().to_owned(), name, size, file_system })
 }

@@ -1,0 +1,188 @@
+//! Images: where they come from, which trees they go into, which file systems belong to those; the policy, the
+//! options of a pull, and the config drive.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::*;
+use crate::model::{ConfigSource, MIB, Policy, Role, Size};
+
+const ROOT: &str = r#"{"type": "partition", "mount": "/", "size": "5 GiB"}"#;
+
+/// The mounts of each tree, by its name.
+fn mounts(description: &Description) -> Vec<(String, Vec<String>)> {
+    let of = |tree: usize| {
+        let its = description.file_systems().filter(|file_system| file_system.trees.contains(&tree));
+        its.filter_map(|file_system| file_system.mount.as_ref().map(ToString::to_string)).collect()
+    };
+    description.trees.iter().enumerate().map(|(index, tree)| (tree.name.clone(), of(index))).collect()
+}
+
+#[test]
+fn a_file_system_belongs_to_the_images_that_it_names() {
+    let description = read(EVERYTHING);
+    let own = |name: &str, mounts: &[&str]| {
+        (name.to_owned(), mounts.iter().map(|mount| (*mount).to_owned()).collect::<Vec<_>>())
+    };
+    assert_eq!(
+        mounts(&description),
+        [
+            own("a", &["/boot", "/", "/usr/share/utils", "/srv", "/home"]),
+            own("b", &["/", "/usr/share/utils", "/var", "/home"]),
+            own("utils", &["/usr/share/utils"]),
+        ]
+    );
+}
+
+#[test]
+fn a_tree_without_a_root_is_no_system() {
+    let description = read(EVERYTHING);
+    assert_eq!(description.systems().collect::<Vec<_>>(), [0, 1]);
+    assert!(description.has_boot_menu());
+    let one = changed(EVERYTHING, &[("/partitions/0/volumes/2/mount", r#""/opt""#), ("/images/1", "")]);
+    let description = read(&one);
+    assert_eq!(description.systems().collect::<Vec<_>>(), [0]);
+    assert!(!description.has_boot_menu());
+}
+
+#[test]
+fn images_of_the_same_name_share_a_tree() {
+    let description = read(EVERYTHING);
+    assert_eq!(description.trees.len(), 3);
+    let images = description.images_of(1);
+    let targets: Vec<String> = images.iter().map(|image| image.target.to_string()).collect();
+    assert_eq!(targets, ["/", "/var"]);
+    // The one that goes nearer to the root comes first, however they are listed.
+    let upside_down =
+        changed(EVERYTHING, &[("/images/1/target", r#""/var""#), ("/images/2/target", r#""/""#)]);
+    let description = read(&upside_down);
+    assert_eq!(description.images_of(1)[0].target.to_string(), "/");
+    assert_eq!(description.images_of(1)[0].path, "$.images[2]");
+}
+
+#[test]
+fn what_an_image_says_for_the_boot_entries_is_kept() {
+    let description = read(EVERYTHING);
+    let entry = |index: usize| {
+        let image = &description.images[index];
+        (image.boot, image.image_name.as_str(), image.image_uuid.as_str())
+    };
+    assert_eq!(entry(0), (true, "A", "1"));
+    assert_eq!(entry(1), (false, "B", "2"));
+    assert_eq!(entry(2), (false, "", ""));
+    assert_eq!(entry(3), (false, "", ""), "zero is false");
+}
+
+#[test]
+fn the_first_of_several_that_are_to_boot_does() {
+    let both = changed(EVERYTHING, &[("/images/1/boot", "1")]);
+    assert!(warnings(&both).iter().any(|line| line.starts_with("$.images: several are to boot")));
+    let same_tree = changed(
+        EVERYTHING,
+        &[("/images/0/boot", "false"), ("/images/1/boot", "1"), ("/images/2/boot", "true")],
+    );
+    assert!(!warnings(&same_tree).iter().any(|line| line.starts_with("$.images")));
+}
+
+#[test]
+fn urls_are_taken_in_every_spelling() {
+    for url in [
+        "rsync:10.0.0.10::images/debian/",
+        "10.0.0.10::images/debian/",
+        "user@10.0.0.10::images/debian/",
+        "rsync:user@10.0.0.10::images",
+        "rsync://10.0.0.10/images/debian/",
+        "rsync://user@10.0.0.10:8730/images/debian",
+        "rsync://[fe80::1]/images/",
+        "[fe80::1]::images/",
+    ] {
+        let text = changed(EXAMPLE, &[("/images/0/image_pull_url", &format!("{url:?}"))]);
+        assert_eq!(read(&text).images[0].url, url);
+    }
+}
+
+#[test]
+fn policies_have_their_names() {
+    for (json, policy) in [
+        (r#""verify""#, Policy::Verify),
+        (r#""clean""#, Policy::Clean),
+        (r#""nailgun_legacy""#, Policy::NailgunLegacy),
+        ("null", Policy::Verify),
+        ("", Policy::Verify),
+    ] {
+        assert_eq!(read(&changed(EXAMPLE, &[("/partitions_policy", json)])).policy, policy, "{json}");
+    }
+}
+
+#[test]
+fn a_pull_takes_the_options_of_the_description() {
+    let description = read(EXAMPLE);
+    assert_eq!(description.pull.timeouts.idle, Some(Duration::from_secs(300)));
+    let text = changed(
+        EXAMPLE,
+        &[("/image_deploy_flags/rsync_flags", r#""-rlH --no-l --port 8730 --password-file /p""#)],
+    );
+    let pull = read(&text).pull;
+    assert!(pull.options.recursive && pull.options.hard_links && !pull.options.links && !pull.options.acls);
+    assert_eq!((pull.port, pull.password_file), (Some(8730), Some(PathBuf::from("/p"))));
+}
+
+#[test]
+fn without_options_a_pull_keeps_everything() {
+    for change in [
+        ("/image_deploy_flags", ""),
+        ("/image_deploy_flags", "{}"),
+        ("/image_deploy_flags", "null"),
+        ("/image_deploy_flags/rsync_flags", "null"),
+    ] {
+        let options = read(&changed(EXAMPLE, &[change])).pull.options;
+        assert!(options.recursive && options.owner && options.acls && options.xattrs, "{change:?}");
+    }
+}
+
+#[test]
+fn kernel_parameters_may_be_missing() {
+    for change in [("/deploy_data", ""), ("/deploy_data", "{}"), ("/deploy_data/kernel_params", "null")] {
+        assert_eq!(read(&changed(EXAMPLE, &[change])).kernel_params, "");
+    }
+}
+
+#[test]
+fn the_config_drive_comes_in_three_forms() {
+    for (written, source) in [
+        ("/run/config", ConfigSource::Directory(PathBuf::from("/run/config"))),
+        ("file:///run/config", ConfigSource::Directory(PathBuf::from("/run/config"))),
+        ("https://host/config.gz", ConfigSource::Url("https://host/config.gz".into())),
+        ("H4sIAAAAAAAA", ConfigSource::Encoded("H4sIAAAAAAAA".into())),
+        (" H4sIAAAAAAAA ", ConfigSource::Encoded("H4sIAAAAAAAA".into())),
+    ] {
+        let text = changed(&with_volumes(ROOT, ""), &[("/configdrive", &format!("{written:?}"))]);
+        assert_eq!(read(&text).config_drive, Some(source), "{written}");
+    }
+    assert_eq!(read(&changed(EVERYTHING, &[("/configdrive", "null")])).config_drive, None);
+}
+
+#[test]
+fn an_undescribed_config_drive_is_at_the_end_of_the_first_disk() {
+    let other = r#"{"type": "disk", "id": {"type": "name", "value": "sdb"}, "size": "1 GiB", "volumes": []}"#;
+    let text = changed(&with_volumes(ROOT, other), &[("/configdrive", r#""/run/config""#)]);
+    let description = read(&text);
+    let last = description.disks[0].volumes.last().unwrap();
+    assert!(matches!(last.role, Role::ConfigDrive));
+    assert_eq!(last.size, Size::Bytes(64 * MIB));
+    assert_eq!(description.disks[1].volumes.len(), 1);
+}
+
+#[test]
+fn a_partition_with_the_right_label_takes_the_config_drive() {
+    let labelled = r#"{"type": "partition", "size": "32 MiB", "disk_label": "config-2",
+                       "partition_guid": "0fc63daf-8483-4772-8e79-3d69d8477de4"}"#;
+    let plain = with_volumes(&[labelled, ROOT].join(","), "");
+    let volumes = read(&changed(&plain, &[("/configdrive", r#""/run/config""#)])).disks.remove(0).volumes;
+    assert_eq!(volumes.len(), 3);
+    assert!(matches!(volumes[1].role, Role::ConfigDrive));
+    assert_eq!(volumes[1].size, Size::Bytes(32 * MIB));
+    assert!(volumes[1].guid.is_some());
+    // Without a config drive, it is a file system as any other.
+    assert!(matches!(read(&plain).disks[0].volumes[1].role, Role::FileSystem(_)));
+}
