@@ -185,7 +185,8 @@ impl Writer {
                     (DIRECTORY, first, 0)
                 }
             };
-            // Files are found by both of their names, so the short one of one may not be the long one of another.
+            // Files are found by both of their names, so the short name of one may not be the long name of
+            // another.
             let alias = aliases.by_ref().find(|alias| !names.contains(alias));
             let short = padded(&alias.expect("there are more numbers than names"));
             written.extend(long(&name, &short));

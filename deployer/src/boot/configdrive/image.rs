@@ -47,7 +47,8 @@ fn iso(image: &[u8]) -> Option<Volume> {
     Some(Volume { kind: Kind::Iso9660, label, size: blocks * ISO_BLOCK })
 }
 
-/// The label is the one in the root directory: blkid, and so cloud-init, ignores the other one in the boot sector.
+/// The label is the one in the root directory: blkid, and so cloud-init, ignores the other one in the boot
+/// sector.
 fn fat(image: &[u8]) -> Option<Volume> {
     let boot = image.get(..512)?;
     let field = |offset, bytes| number(boot, offset, bytes);

@@ -1,4 +1,5 @@
-//! Where an image comes from: a file, a web server or the description; as it is, in gzip, or in gzip and base64.
+//! Where an image comes from: a file, a web server or the description; as it is, in gzip, or in gzip and
+//! base64.
 
 use std::fs::{self, File};
 use std::io::Read;
@@ -137,7 +138,7 @@ fn fetch(url: &str, clocks: &Clocks) -> Result<Vec<u8>, ConfigDriveError> {
     if response.body().content_length().is_some_and(|length| length > LIMIT) {
         return Err(failed(ureq::Error::BodyExceedsLimit(LIMIT)));
     }
-    response.body_mut().with_config().limit(LIMIT * 100).read_to_vec().map_err(failed)
+    response.body_mut().with_config().limit(LIMIT).read_to_vec().map_err(failed)
 }
 
 /// A URL as others may see it: passwords and signatures of temporary URLs are left out.

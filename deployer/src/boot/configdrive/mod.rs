@@ -1,5 +1,5 @@
-//! The config drive: the small partition from which cloud-init learns on the first boot what the machine is to be.
-//! Whatever can fail for reasons outside the disk fails in [`load()`], before any disk is touched.
+//! The config drive: the small partition from which cloud-init learns on the first boot what the machine is
+//! to be. Whatever can fail for reasons outside the disk fails in [`load()`], before any disk is touched.
 
 mod fat;
 mod image;
@@ -118,15 +118,15 @@ pub enum ConfigDriveError {
 
     /// The server has no such thing, or does not give it away.
     #[error(
-        "cannot fetch the config drive from {url}: the server answered with status {status}; see whether the URL \
-         is right and open to this machine"
+        "cannot fetch the config drive from {url}: the server answered with status {status}; see whether the \
+         URL is right and open to this machine"
     )]
     Status { url: String, status: u16 },
 
     /// More than a config drive may have.
     #[error(
-        "{origin} takes more than {} {stage}, the most for a config drive; take out what the first boot does not \
-         need",
+        "{origin} takes more than {} {stage}, the most for a config drive; take out what the first boot does \
+         not need",
         human(LIMIT)
     )]
     TooLarge {
@@ -167,7 +167,8 @@ pub enum ConfigDriveError {
 
     /// Something that is neither a file nor a directory.
     #[error(
-        "{} is {found}, which a config drive cannot hold; replace it by what it stands for, or take it out",
+        "{} is {found}; a config drive is made of files and directories: put one in its place, or \
+         take it out",
         .path.display()
     )]
     Special { path: PathBuf, found: &'static str },
@@ -188,8 +189,8 @@ pub enum ConfigDriveError {
 
     /// The device does not hold it.
     #[error(
-        "the config drive needs {needed} bytes, but {} has only {size}; make the partition larger, or the config \
-         drive smaller",
+        "the config drive needs {needed} bytes, but {} has only {size}; make the partition larger, or the \
+         config drive smaller",
         .device.display()
     )]
     TooSmall { device: PathBuf, size: u64, needed: u64 },
@@ -200,8 +201,8 @@ pub enum ConfigDriveError {
 
     /// The device does not keep what it is given.
     #[error(
-        "{} gives back something else than the config drive that was written, from byte {offset} on; do not trust \
-         this disk",
+        "{} gives back something else than the config drive that was written, from byte {offset} on; do not \
+         trust this disk",
         .device.display()
     )]
     Differs { device: PathBuf, offset: u64 },

@@ -7,7 +7,8 @@ use std::path::Path;
 
 use super::{ConfigDriveError, LIMIT};
 
-/// Most files and directories: the root directory of FAT 16 has at most 65535 entries, and a name takes up to 21.
+/// Most files and directories: the root directory of FAT 16 has at most 65535 entries, and a name takes up to
+/// 21 of them.
 const MOST_FILES: usize = 2000;
 
 /// A file or directory.

@@ -37,8 +37,8 @@ pub(super) fn write(image: &[u8], device: &Path) -> Result<(), ConfigDriveError>
     let cleared = cleared(needed, size);
     put(&file, image, &cleared).map_err(failed("write to"))?;
     file.sync_all().map_err(failed("complete the writing to"))?;
-    // Else the comparison sees the memory of this machine, not the device. Where this does nothing, as on a file
-    // system in memory, there is no device either.
+    // Else the comparison sees the memory of this machine, not the device. Where this does nothing, as on a
+    // file system in memory, there is no device either.
     let _ = fadvise(&file, 0, None, Advice::DontNeed);
     match compare(&file, image, &cleared).map_err(failed("read back from"))? {
         Some(offset) => Err(ConfigDriveError::Differs { device: device.to_owned(), offset }),
