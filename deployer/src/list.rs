@@ -13,7 +13,7 @@ use rsync_proto::report::{Monitor, Report};
 use crate::cli::List;
 use crate::console::Console;
 use crate::exit::{Exit, Problem};
-use crate::pull::{PATIENCE, client, until_signal};
+use crate::pull::{PATIENCE, client};
 use crate::stats::grouped;
 use crate::stop::Stop;
 
@@ -45,7 +45,7 @@ pub(crate) fn run(list: List) -> Result<Exit, Problem> {
         console: Console::new(None, false, false, true, false),
     });
     let client = client(list.source, Arc::clone(&listing) as Arc<dyn Monitor>)?;
-    let exit = until_signal(&Stop::on_signals(PATIENCE), async {
+    let exit = Stop::on_signals(PATIENCE).or_until(async {
         if modules {
             let lines = client.modules().await?;
             let text: String = lines.iter().flat_map(|line| [line, "\n"]).collect();

@@ -21,7 +21,7 @@ use crate::plan::{FsPlan, Plan};
 use crate::system;
 
 /// Where trees are mounted. Only the empty directory is seen by others.
-const PLACE: &str = "/run/deployer/target";
+pub(crate) const PLACE: &str = "/run/deployer/target";
 /// How long a mount may stay busy, while something looks at it.
 const BUSY: Duration = Duration::from_secs(5);
 
@@ -56,14 +56,6 @@ impl MountedTree {
         for file_system in plan.mounts_of(tree) {
             mounted.add(file_system)?;
         }
-        Ok(mounted)
-    }
-
-    /// Mounts one file system as if it were a tree.
-    pub(crate) fn of_one(file_system: &FsPlan) -> Result<Self, MountError> {
-        let mut mounted = Self::empty()?;
-        mounted.mount_at(&file_system.node, file_system, Path::new("/"))?;
-        mounted.reopen()?;
         Ok(mounted)
     }
 

@@ -43,7 +43,8 @@ fn carry_out(deploy: &Deploy, reporter: &Arc<Reporter>) -> Result<(), DeployErro
     }
     let stop = Stop::on_signals(PATIENCE);
     let driver = deploy.deploy_driver;
-    let mut job = Job::prepare(driver, &description, &deploy.asked, Arc::clone(reporter), stop)?;
+    let lock = deploy.action == Action::Execute;
+    let mut job = Job::prepare(driver, &description, &deploy.asked, lock, Arc::clone(reporter), stop)?;
     if deploy.action == Action::Plan {
         let text = match deploy.json {
             true => serde_json::to_string_pretty(&job.plan).expect("a plan is plain") + "\n",
@@ -69,7 +70,6 @@ fn carry_out(deploy: &Deploy, reporter: &Arc<Reporter>) -> Result<(), DeployErro
 }
 
 fn execute(driver: &dyn DeployDriver, job: &mut Job<'_>, phases: &[Phase]) -> Result<(), DeployError> {
-    job.lock()?;
     if phases.len() > 1 {
         return driver.provisioning(job);
     }

@@ -1,12 +1,11 @@
 //! `deployer pull`: a thin caller of the library.
 
 use std::io::{self, Write};
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use rsync_proto::Client;
 use rsync_proto::report::Monitor;
-use rsync_proto::{Client, Error};
 
 use crate::cli::{Pull, Source};
 use crate::console::Console;
@@ -26,22 +25,6 @@ pub(crate) fn client(source: Source, monitor: Arc<dyn Monitor>) -> Result<Client
     Ok(Client::new(location, pull.options).credentials(credentials).timeouts(pull.timeouts).monitor(monitor))
 }
 
-/// Runs `work` until it is done or a signal comes.
-pub(crate) fn until_signal<T>(stop: &Stop, work: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let runtime = runtime.map_err(|source| Error::Local { action: "start", path: PathBuf::new(), source })?;
-    // The work is dropped when a signal wins, and with it every file that is not complete.
-    let result = runtime.block_on(async {
-        tokio::select! {
-            result = work => result,
-            () = stop.wanted() => Err(Error::Cancelled),
-        }
-    });
-    // A look-up of a name cannot be stopped, and nobody waits for it.
-    runtime.shutdown_background();
-    result
-}
-
 /// Carries out a pull.
 pub(crate) fn run(pull: Pull) -> Result<Exit, Problem> {
     let Pull { source, destination, verbose, quiet, itemize, stats, progress } = pull;
@@ -53,7 +36,7 @@ pub(crate) fn run(pull: Pull) -> Result<Exit, Problem> {
     let console = Arc::new(Console::new(display.bar(), itemize, verbose > 0, times, quiet));
     let client = client(source, Arc::clone(&console) as Arc<dyn Monitor>)?;
     let started = Instant::now();
-    let result = until_signal(&Stop::on_signals(PATIENCE), async {
+    let result = Stop::on_signals(PATIENCE).or_until(async {
         tokio::select! {
             result = client.pull(&destination) => result,
             () = display.follow(client.progress()) => unreachable!("following has no end"),

@@ -15,6 +15,7 @@ use serde_json::{Value, json};
 
 use crate::console::complain;
 use crate::exit::severity_word;
+use crate::mount::PLACE;
 use crate::plan::step::{Phase, Step};
 
 /// Version of the events.
@@ -182,6 +183,8 @@ impl PullMonitor {
     }
 
     fn odd(&self, message: String) {
+        // Files are named as the deployed system sees them.
+        let message = message.replace(PLACE, "");
         self.odd.fetch_add(1, Ordering::Relaxed);
         self.reporter.warn(&message);
         let mut messages = self.messages.lock().expect("no thread panics with the lock");

@@ -1,9 +1,11 @@
 //! Stopping on a signal: work that is under way ends in order, and other programs that were started end with it.
 
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use rsync_proto::Error;
 use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::Notify;
@@ -56,6 +58,26 @@ impl Stop {
         while !self.is_wanted() {
             self.0.told.notified().await;
         }
+    }
+
+    /// Runs `work` until it is done or a signal comes.
+    ///
+    /// # Errors
+    /// Its own, or that it was cancelled.
+    pub(crate) fn or_until<T>(&self, work: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        let runtime =
+            runtime.map_err(|source| Error::Local { action: "start", path: PathBuf::new(), source })?;
+        // The work is dropped when a signal wins, and with it every file that is not complete.
+        let result = runtime.block_on(async {
+            tokio::select! {
+                result = work => result,
+                () = self.wanted() => Err(Error::Cancelled),
+            }
+        });
+        // A look-up of a name cannot be stopped, and nobody waits for it.
+        runtime.shutdown_background();
+        result
     }
 
     /// Says which process group is to end on a signal; nothing when it has ended.

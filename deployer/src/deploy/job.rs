@@ -39,15 +39,17 @@ pub(crate) struct Job<'a> {
     pub(crate) stop: Stop,
     /// The config drive's content, which is fetched before anything is touched.
     pub(crate) config_drive: Option<ConfigDrive>,
-    locks: Vec<DiskLock>,
+    _locks: Vec<DiskLock>,
 }
 
 impl<'a> Job<'a> {
-    /// Makes the plan, and finds out whether all that it needs is there. Changes nothing.
+    /// Makes the plan, and finds out whether all that it needs is there. Changes nothing. With `lock`, others are
+    /// kept away from the disks from before the first look at them for as long as the job lasts.
     pub(crate) fn prepare(
         driver: &dyn DeployDriver,
         description: &'a Description,
         asked: &'a Asked,
+        lock: bool,
         reporter: Arc<Reporter>,
         stop: Stop,
     ) -> Result<Self, DeployError> {
@@ -55,6 +57,13 @@ impl<'a> Job<'a> {
         if !unfit.is_empty() {
             return Err(NoPlan::Refused(plan::Problems(unfit)).into());
         }
+        if !rustix::process::geteuid().is_root() {
+            let message = "only root can look at disks and change them";
+            return Err(
+                NoPlan::Refused(plan::Problems(vec![plan::Problem::new("this user", message)])).into()
+            );
+        }
+        let locks = if lock { locks(description)? } else { Vec::new() };
         let facts = Facts::look(description, &stop).map_err(|problems| match stop.is_wanted() {
             true => DeployError::Stopped,
             false => NoPlan::Refused(problems).into(),
@@ -62,18 +71,10 @@ impl<'a> Job<'a> {
         let mut plan = plan::build(description, &facts, asked.wishes)?;
         plan.steps.retain(|step| asked.phases.contains(&step.phase()) || makes_usable(step));
         let receipt = Receipt::new(&plan);
-        let (config_drive, locks) = (None, Vec::new());
-        let mut job = Self { description, asked, plan, receipt, reporter, stop, config_drive, locks };
+        let config_drive = None;
+        let mut job = Self { description, asked, plan, receipt, reporter, stop, config_drive, _locks: locks };
         preflight::check(driver, &mut job)?;
         Ok(job)
-    }
-
-    /// Keeps others away from the disks, for as long as the deployment lasts.
-    pub(crate) fn lock(&mut self) -> Result<(), DeployError> {
-        for disk in &self.plan.disks {
-            self.locks.push(DiskLock::take(&disk.node)?);
-        }
-        Ok(())
     }
 
     /// Carries out the steps of a phase, each with `work`.
@@ -136,6 +137,26 @@ impl<'a> Job<'a> {
             let source = std::io::Error::other(error.to_string());
             crate::disk::DiskError { action: "find", path: node.to_owned(), source }.into()
         })
+    }
+}
+
+/// Locks the described disks. Those that are not there are told by whoever looks at them.
+fn locks(description: &Description) -> Result<Vec<DiskLock>, DeployError> {
+    let disks = description.disks.iter().filter_map(|disk| BlockDevice::find(&disk.id).ok());
+    let mut nodes: Vec<PathBuf> = disks.map(|disk| disk.node()).collect();
+    nodes.sort();
+    nodes.dedup();
+    let mut problems = Vec::new();
+    let mut locks = Vec::new();
+    for node in nodes {
+        match DiskLock::take(&node) {
+            Ok(lock) => locks.push(lock),
+            Err(error) => problems.push(plan::Problem::new(node.display(), error.to_string())),
+        }
+    }
+    match problems.is_empty() {
+        true => Ok(locks),
+        false => Err(NoPlan::Refused(plan::Problems(problems)).into()),
     }
 }
 

@@ -5,11 +5,12 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use super::{DeployDriver, DeployError, Job};
-use crate::boot::{configdrive, grub};
+use crate::boot::configdrive::{self, ConfigDrive};
+use crate::boot::grub;
 use crate::command::find;
 use crate::disk::tools;
 use crate::machine::Firmware;
-use crate::model::MountPoint;
+use crate::model::{MountPoint, human};
 use crate::plan::need::{self, Need};
 use crate::plan::step::{Phase, Step};
 use crate::plan::{Problem, Problems};
@@ -66,7 +67,10 @@ pub(super) fn check(driver: &dyn DeployDriver, job: &mut Job<'_>) -> Result<(), 
     let writes_drive = job.plan.steps.iter().any(|step| matches!(step, Step::WriteConfigDrive { .. }));
     if let Some(source) = job.description.config_drive.as_ref().filter(|_| writes_drive) {
         match configdrive::load(source) {
-            Ok(drive) => job.config_drive = Some(drive),
+            Ok(drive) => {
+                problems.extend(too_large(job, &drive));
+                job.config_drive = Some(drive);
+            }
             Err(error) => problems.push(Problem::new("the config drive", error.to_string())),
         }
     }
@@ -80,6 +84,19 @@ pub(super) fn check(driver: &dyn DeployDriver, job: &mut Job<'_>) -> Result<(), 
         true => Ok(()),
         false => Err(DeployError::NotReady(Problems(problems))),
     }
+}
+
+/// The config drive, where its partition is smaller.
+fn too_large(job: &Job<'_>, drive: &ConfigDrive) -> Option<Problem> {
+    let node = job.plan.steps.iter().find_map(|step| match step {
+        Step::WriteConfigDrive { node } => Some(node),
+        _ => None,
+    })?;
+    let partition =
+        job.plan.disks.iter().flat_map(|disk| &disk.after).find(|partition| partition.node == *node)?;
+    let (needs, has) = (human(drive.size()), human(partition.length));
+    let message = format!("the config drive ({}) needs {needs}, there are {has}", drive.kind());
+    (drive.size() > partition.length).then(|| Problem::new(node.display(), message))
 }
 
 fn missing_tools(job: &Job<'_>) -> Vec<Problem> {

@@ -20,7 +20,6 @@ use crate::mount::MountedTree;
 use crate::password;
 use crate::plan::need::Tally;
 use crate::progress::Display;
-use crate::pull::until_signal;
 use crate::report::{PullMonitor, Reporter};
 
 /// How often events tell how far a pull is.
@@ -48,7 +47,7 @@ impl DeployDriver for Rsync {
     fn survey(&self, job: &Job<'_>, image: &Image, mounts: &[&MountPoint]) -> Result<Survey, DeployError> {
         let surveyor = Arc::new(Surveyor::new(image, mounts, job.plan.firmware));
         let client = client(job, image)?.monitor(Arc::clone(&surveyor) as Arc<dyn Monitor>);
-        let summary = until_signal(&job.stop, client.list()).map_err(|source| failed(image, source))?;
+        let summary = job.stop.or_until(client.list()).map_err(|source| failed(image, source))?;
         if summary.server_errors != 0 || summary.server_failed {
             let source = Error::Violation("it cannot read all of the image; see its log".to_owned());
             return Err(failed(image, source));
@@ -58,7 +57,7 @@ impl DeployDriver for Rsync {
     }
 
     fn copy_image(&self, job: &mut Job<'_>) -> Result<(), DeployError> {
-        shared::copy_image(job, |job, image, tree| pull(job, image, tree))
+        shared::copy_image(job, pull)
     }
 }
 
@@ -120,7 +119,7 @@ fn pull(job: &mut Job<'_>, image: &Image, tree: &MountedTree) -> Result<(), Depl
     let display = Display::choose(!job.reporter.is_quiet());
     job.reporter.beside(display.bar());
     let started = Instant::now();
-    let result = until_signal(&job.stop, async {
+    let result = job.stop.or_until(async {
         tokio::select! {
             result = client.pull(&destination) => result,
             () = display.follow(client.progress()) => unreachable!("following has no end"),

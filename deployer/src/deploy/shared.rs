@@ -41,7 +41,7 @@ pub(super) fn partitioning(job: &mut Job<'_>) -> Result<(), DeployError> {
             Step::Unmount { path } => {
                 rustix::mount::unmount(path, rustix::mount::UnmountFlags::NOFOLLOW).map_err(|error| {
                     DeployError::Tree { action: "unmount", path: path.clone(), source: error.into() }
-                })?
+                })?;
             }
             Step::SwapOff { node } => drop(Command::new("swapoff").arg(node).run(&job.stop)?),
             Step::Erase { disk, spans } => {

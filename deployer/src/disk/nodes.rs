@@ -20,7 +20,7 @@ const PATIENCE: Duration = Duration::from_secs(3);
 /// How long a disk may stay busy, while others look at it.
 const BUSY: Duration = Duration::from_secs(10);
 
-/// Makes the kernel forget all partitions of a disk.
+/// Makes the kernel forget all partitions of a disk. Fails if anyone uses the disk or one of them.
 pub(crate) fn forget(disk: &BlockDevice) -> Result<(), DiskError> {
     let node = disk.node();
     let file = erase::open(&node)?;
@@ -33,7 +33,15 @@ pub(crate) fn forget(disk: &BlockDevice) -> Result<(), DiskError> {
         })
         .map_err(failed)?;
     }
-    Ok(())
+    drop(file);
+    // The kernel gives a disk to one user only: whoever mounted it since the plan was made is seen here.
+    while_busy(|| open_alone(&node)).map_err(DiskError::new("get hold of", &node))
+}
+
+fn open_alone(node: &Path) -> io::Result<()> {
+    use std::os::unix::fs::OpenOptionsExt;
+    let alone = rustix::fs::OFlags::EXCL.bits() as i32;
+    fs::OpenOptions::new().read(true).write(true).custom_flags(alone).open(node).map(drop)
 }
 
 /// Makes partitions known to the kernel, and waits until their nodes are there.

@@ -257,11 +257,6 @@ impl MountPoint {
         &self.0
     }
 
-    /// Without the slash at its start; empty for the root.
-    pub fn relative(&self) -> &Path {
-        self.0.strip_prefix("/").expect("it begins with a slash")
-    }
-
     /// Directories between it and the root.
     pub fn depth(&self) -> usize {
         self.0.components().count()
@@ -390,8 +385,7 @@ mod tests {
     }
 
     #[test]
-    fn the_root_is_relative_to_itself() {
-        assert_eq!(MountPoint::root().relative(), Path::new(""));
+    fn a_mount_holds_what_lies_in_it() {
         assert!(MountPoint::root().is_root());
         let var = MountPoint::parse("/var").unwrap();
         assert!(var.holds(Path::new("/var/lib")) && !var.holds(Path::new("/variable")));

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use uuid::{Uuid, uuid};
 
 use super::facts::{DiskFacts, Facts};
+use super::need::capacity;
 use super::step::{NewPartition, Span, Step};
 use super::{DiskPlan, FsPlan, NoPlan, OldPartition, Plan, Problem, Problems, VERSION, refuse, verify};
 use crate::machine::Firmware;
@@ -255,7 +256,8 @@ impl<'a> Draft<'a> {
                 self.steps.push(Step::MakeFileSystem { node: node.clone(), kind, label, system });
             }
             let trees = spec.trees.iter().map(|tree| self.description.trees[*tree].name.clone()).collect();
-            self.file_systems.push(FsPlan { node, bytes, made, spec, trees, need: None });
+            let offer = capacity(spec.kind, bytes);
+            self.file_systems.push(FsPlan { node, bytes, made, spec, trees, offer, need: None });
         }
     }
 
@@ -306,6 +308,7 @@ impl<'a> Draft<'a> {
             node: there.device.node(),
             model: there.device.model.clone(),
             bytes: there.device.bytes,
+            content: there.content.kind.clone(),
             laid_out: anew,
             before: before(there),
             after: self.partitions(index),

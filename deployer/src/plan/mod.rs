@@ -19,7 +19,7 @@ use crate::machine::Firmware;
 use crate::machine::blkid::Content;
 use crate::model::FileSystem;
 pub(crate) use build::{Wishes, build, is_efi};
-use need::Need;
+use need::{Capacity, Need};
 use step::{NewPartition, Step};
 
 /// Version of the plan's JSON form.
@@ -44,6 +44,8 @@ pub(crate) struct DiskPlan {
     pub(crate) model: Option<String>,
     /// All of it, in bytes.
     pub(crate) bytes: u64,
+    /// What is on all of it, outside of any partition.
+    pub(crate) content: Option<String>,
     /// Whether its table is written anew.
     pub(crate) laid_out: bool,
     pub(crate) before: Vec<OldPartition>,
@@ -82,6 +84,8 @@ pub(crate) struct FsPlan {
     pub(crate) spec: FileSystem,
     /// Names of the trees that it belongs to.
     pub(crate) trees: Vec<String>,
+    /// What it can hold.
+    pub(crate) offer: Capacity,
     /// What is going to be on it, once the images have been looked at.
     pub(crate) need: Option<Need>,
 }

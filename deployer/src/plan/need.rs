@@ -28,7 +28,7 @@ pub(crate) struct Need {
 }
 
 /// What a file system can hold.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub(crate) struct Capacity {
     /// In bytes.
     pub(crate) bytes: u64,
@@ -146,7 +146,7 @@ pub(crate) fn too_small(plan: &Plan) -> Vec<Problem> {
     plan.file_systems.iter().flat_map(|file_system| shortage(file_system, None)).collect()
 }
 
-/// What a file system lacks. `there` tells what it can hold, where that is known; else it is reckoned.
+/// What a file system lacks. `there` tells what it can hold, where that is known; else it is what was reckoned.
 pub(crate) fn shortage(file_system: &FsPlan, there: Option<Capacity>) -> Option<Problem> {
     let kind = file_system.spec.kind;
     let place = match &file_system.spec.mount {
@@ -158,7 +158,7 @@ pub(crate) fn shortage(file_system: &FsPlan, there: Option<Capacity>) -> Option<
         return Some(Problem::new(place, format!("{} needs at least {least}, there are {has}", kind.name())));
     }
     let need = file_system.need?;
-    let offer = there.unwrap_or_else(|| capacity(kind, file_system.bytes));
+    let offer = there.unwrap_or(file_system.offer);
     if need.bytes + need.bytes / SPARE > offer.bytes {
         let (needed, has) = (human(need.bytes), human(offer.bytes));
         return Some(Problem::new(place, format!("the files need {needed} and some room, there are {has}")));

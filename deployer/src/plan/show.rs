@@ -2,7 +2,6 @@
 
 use std::fmt::Write;
 
-use super::need::capacity;
 use super::{DiskPlan, FsPlan, Plan};
 use crate::model::human;
 
@@ -79,7 +78,7 @@ pub(crate) fn text(plan: &Plan) -> String {
 
 fn row(file_system: &FsPlan) -> [String; 8] {
     let spec = &file_system.spec;
-    let offer = capacity(spec.kind, file_system.bytes);
+    let offer = file_system.offer;
     let (need, holds) = match file_system.need {
         Some(need) => (
             format!("{} in {} entries", human(need.bytes), need.inodes),
@@ -105,6 +104,10 @@ fn row(file_system: &FsPlan) -> [String; 8] {
 fn show_disk(text: &mut String, disk: &DiskPlan, plan: &Plan) {
     let model = disk.model.as_ref().map_or(String::new(), |model| format!(", {model}"));
     let _ = writeln!(text, "\n{}, {}{model}", disk.node.display(), human(disk.bytes));
+    if let Some(content) = &disk.content {
+        let fate = if disk.laid_out { "wiped" } else { "kept" };
+        let _ = writeln!(text, "  all of it: {content}, {fate}");
+    }
     let mut columns = Columns::default();
     let old = |number: u32| disk.before.iter().find(|old| old.number == number);
     let last = disk.before.iter().map(|old| old.number).chain(disk.after.iter().map(|new| new.number)).max();
