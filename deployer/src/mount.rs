@@ -35,8 +35,8 @@ pub(crate) struct MountError {
 }
 
 impl MountError {
-    fn new(action: &'static str, what: impl ToString) -> impl FnOnce(io::Error) -> Self {
-        let what = what.to_string();
+    fn new(action: &'static str, what: impl std::fmt::Display) -> impl FnOnce(io::Error) -> Self {
+        let what = format!("{what}");
         move |source| Self { action, what, source }
     }
 }

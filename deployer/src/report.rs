@@ -182,7 +182,7 @@ impl PullMonitor {
         (self.odd.load(Ordering::Relaxed), messages)
     }
 
-    fn odd(&self, message: String) {
+    fn odd(&self, message: &str) {
         // Files are named as the deployed system sees them.
         let message = message.replace(PLACE, "");
         self.odd.fetch_add(1, Ordering::Relaxed);
@@ -198,9 +198,9 @@ impl Monitor for PullMonitor {
     fn report(&self, report: &Report<'_>) {
         match report {
             Report::Server(Severity::Info, _) => {}
-            Report::Server(severity, text) => self.odd(format!("{}{text}", severity_word(*severity))),
-            Report::Skipped(entry, reason) => self.odd(format!("{reason} \"{}\"", entry.path())),
-            Report::Failed(message) | Report::Warning(message) => self.odd((*message).to_owned()),
+            Report::Server(severity, text) => self.odd(&format!("{}{text}", severity_word(*severity))),
+            Report::Skipped(entry, reason) => self.odd(&format!("{reason} \"{}\"", entry.path())),
+            Report::Failed(message) | Report::Warning(message) => self.odd(message),
             _ => {}
         }
     }

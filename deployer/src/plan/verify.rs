@@ -35,10 +35,10 @@ pub(super) fn differences(draft: &Draft<'_>, compare: bool) -> Vec<Problem> {
                 problems.extend(table(&expected, entries, &node, compare));
             }
             Table::Mbr => {
-                problems.push(Problem::new(node.display(), "expected GPT, found the table of a BIOS"))
+                problems.push(Problem::new(node.display(), "expected GPT, found the table of a BIOS"));
             }
             Table::None => {
-                problems.push(Problem::new(node.display(), "expected GPT, found no partition table"))
+                problems.push(Problem::new(node.display(), "expected GPT, found no partition table"));
             }
         }
         problems.extend(contents(draft, index, there));
