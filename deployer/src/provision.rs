@@ -112,15 +112,19 @@ fn validate(deploy: &Deploy, description: &crate::model::Description) -> Result<
     if !unfit.is_empty() {
         return Err(DeployError::NotReady(crate::plan::Problems(unfit)));
     }
-    let systems = description.systems().count();
     let text = match deploy.json {
         true => "{\"valid\": true}\n".to_owned(),
-        false => format!(
-            "the description is sound: {} disks, {} file systems, {} images, {systems} systems\n",
-            description.disks.len(),
-            description.file_systems().count(),
-            description.images.len(),
-        ),
+        false => {
+            let count =
+                |count: usize, name: &str| format!("{count} {name}{}", if count == 1 { "" } else { "s" });
+            let parts = [
+                count(description.disks.len(), "disk"),
+                count(description.file_systems().count(), "file system"),
+                count(description.images.len(), "image"),
+                count(description.systems().count(), "system"),
+            ];
+            format!("the description is sound: {}\n", parts.join(", "))
+        }
     };
     let _ = io::stdout().lock().write_all(text.as_bytes());
     Ok(())

@@ -184,10 +184,11 @@ impl Installation<'_> {
             (Firmware::Uefi, efi) => {
                 let mut directory = std::ffi::OsString::from("--efi-directory=");
                 directory.push(efi.unwrap_or(Path::new("/boot/efi")));
-                let command = command().arg(directory);
-                let command =
-                    if self.variables { command } else { command.args(["--removable", "--no-nvram"]) };
-                command.run(stop)?;
+                let command = || command().arg(&directory);
+                command().args(["--removable", "--no-nvram"]).run(stop)?;
+                if self.variables {
+                    command().run(stop)?;
+                }
             }
         }
         Ok(())

@@ -63,19 +63,16 @@ const PHASES: [(&str, &[Phase], &str); 5] = [
 
 /// The commands.
 pub(super) fn parsers() -> Vec<Parser> {
-    let mut parsers: Vec<Parser> = PHASES
-        .iter()
-        .map(|(name, _, about)| executing(described(Parser::new(*name).about(*about))))
-        .collect();
-    parsers.push(
-        executing(described(Parser::new("plan").about("Show what `provision` would do, and touch nothing")))
-            .mut_arg("dry-run", |arg| arg.hide(true)),
-    );
-    parsers
-        .push(described(Parser::new("validate").about("Check a description, without a look at any machine")));
-    parsers.push(
-        with_help(Parser::new("schema")).about("Print the JSON Schema of descriptions").arg(data_driver()),
-    );
+    let mut parsers = Vec::new();
+    for (name, phases, about) in PHASES {
+        parsers.push(executing(described(Parser::new(name).about(about)), phases));
+    }
+    let plan = described(Parser::new("plan").about("Show what `provision` would do, and touch nothing"));
+    parsers.push(planning(plan, ALL).arg(flag("json", "Print for programs, as JSON")));
+    let validate = Parser::new("validate").about("Check a description, without a look at any machine");
+    parsers.push(described(validate).arg(flag("json", "Print for programs, as JSON")));
+    let schema = with_help(Parser::new("schema")).about("Print the JSON Schema of descriptions");
+    parsers.push(schema.arg(data_driver()));
     parsers.push(with_help(Parser::new("reboot")).about("Restart the machine").arg(deploy_driver()));
     parsers
 }
@@ -135,22 +132,32 @@ fn described(parser: Parser) -> Parser {
                 .help("The description itself")
                 .conflicts_with("input-data-file"),
         )
-        .arg(flag("json", "Print for programs, as JSON"))
 }
 
 fn flag(name: &'static str, help: &'static str) -> Arg {
     Arg::new(name).long(name).help(help).action(ArgAction::SetTrue)
 }
 
-fn executing(parser: Parser) -> Parser {
-    parser
+/// Options that say what is planned.
+fn planning(parser: Parser, phases: &[Phase]) -> Parser {
+    let force = "Go on although disks are in use: unmount them, stop swapping, let go of arrays and groups";
+    let mut parser = parser.arg(flag("force", force));
+    if phases.contains(&Phase::CopyImage) {
+        let about = "Leave out what makes the machine start from its disks";
+        parser = parser.arg(flag("no-boot-loader", about));
+    }
+    parser.after_help(format!(
+        "Examples:\n  deployer plan --input-data-file provision.json\n  \
+         deployer provision --data-driver ironic --deploy-driver rsync --input-data-file provision.json\n\n\
+         {DEPLOY_TABLE}"
+    ))
+}
+
+/// Options of the commands that carry out phases.
+fn executing(parser: Parser, phases: &[Phase]) -> Parser {
+    let mut parser = planning(parser, phases)
         .arg(flag("dry-run", "Show what would be done, and touch nothing").short('n'))
-        .arg(flag(
-            "force",
-            "Go on although disks are in use: unmount them, stop swapping, let go of arrays and groups",
-        ))
-        .arg(flag("no-boot-loader", "Leave out what makes the machine start from its disks"))
-        .arg(flag("efi-variables", "Write the firmware's variables, besides the place where it looks by itself"))
+        .arg(flag("json", "With --dry-run: print for programs, as JSON").requires("dry-run"))
         .arg(flag("quiet", "Say nothing but what is odd or wrong").short('q'))
         .arg(flag("reboot", "Restart the machine when everything is in place"))
         .arg(
@@ -165,20 +172,20 @@ fn executing(parser: Parser) -> Parser {
                 .value_name("FILE")
                 .help("Write what was laid out and pulled, as JSON; also on failure")
                 .value_parser(value_parser!(PathBuf)),
-        )
-        .arg(
+        );
+    if phases.contains(&Phase::BootLoader) {
+        let about = "Write the firmware's variables, besides the place where it looks by itself";
+        parser = parser.arg(flag("efi-variables", about)).arg(
             Arg::new("boot-entries")
                 .long("boot-entries")
                 .value_name("FILE")
-                .default_value(USUAL_ENTRIES)
-                .help("With several systems: where the list of boot entries goes")
+                .help(format!(
+                    "With several systems: where the list of boot entries goes [default: {USUAL_ENTRIES}]"
+                ))
                 .value_parser(value_parser!(PathBuf)),
-        )
-        .after_help(format!(
-            "Examples:\n  deployer plan --input-data-file provision.json\n  \
-             deployer provision --data-driver ironic --deploy-driver rsync --input-data-file provision.json\n\n\
-             {DEPLOY_TABLE}"
-        ))
+        );
+    }
+    parser
 }
 
 /// The deployment that was typed, if the command is one.

@@ -14,7 +14,7 @@ use crate::command::{Command, find};
 use crate::disk::{erase, nodes, table, tools};
 use crate::inside::{Root, path_of};
 use crate::machine::Firmware;
-use crate::model::{FileSystem, Image};
+use crate::model::{FileSystem, Image, Policy};
 use crate::mount::{Devices, MountedTree};
 use crate::plan::need::shortage;
 use crate::plan::step::{Phase, Step};
@@ -36,6 +36,9 @@ struct Marker<'a> {
 }
 
 pub(super) fn partitioning(job: &mut Job<'_>) -> Result<(), DeployError> {
+    if job.asked.wishes.partition && job.description.policy == Policy::Verify {
+        job.reporter.note("the disks are as described");
+    }
     job.each_step(Phase::Partitioning, |job, step| {
         match step {
             Step::Unmount { path } => {

@@ -165,7 +165,7 @@ pub(crate) fn unknown(error: &clap::Error) -> Problem {
     let option = text(ContextKind::InvalidArg).unwrap_or_default();
     let hint = match text(ContextKind::SuggestedArg) {
         Some(similar) => format!("did you mean {similar}?"),
-        None => "`deployer pull --help` lists those there are".to_owned(),
+        None => "--help lists those there are".to_owned(),
     };
     Problem::usage(format!("there is no option {option} here; {hint}"))
 }

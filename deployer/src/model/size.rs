@@ -82,7 +82,7 @@ pub fn human(bytes: u64) -> String {
     }
     // Whole numbers of the next smaller unit are clearer than fractions, as long as they stay short.
     let smaller = unit >> 10;
-    if power > 1 && bytes.is_multiple_of(smaller) && bytes / smaller < 100_000 {
+    if power > 2 && bytes.is_multiple_of(smaller) && bytes / smaller < 100_000 {
         return format!("{} {}", bytes / smaller, NAMES[power - 1]);
     }
     format!("{:.1} {}", bytes as f64 / unit as f64, NAMES[power])
