@@ -60,6 +60,9 @@ pub(super) fn partitioning(job: &mut Job<'_>) -> Result<(), DeployError> {
                 for command in tools::commands(step) {
                     command.run(&job.stop)?;
                 }
+                if let Some(node) = step.makes_node() {
+                    nodes::appear(&node)?;
+                }
             }
         }
         Ok(())

@@ -99,6 +99,18 @@ pub(crate) fn wait(node: &Path) -> Result<(), DiskError> {
     }
 }
 
+/// Waits until a name leads to a device: of an array or a volume, which a tool or a device manager makes.
+pub(crate) fn appear(node: &Path) -> Result<(), DiskError> {
+    let started = Instant::now();
+    while !fs::metadata(node).is_ok_and(|meta| meta.file_type().is_block_device()) {
+        if started.elapsed() >= BUSY {
+            return Err(DiskError::new("wait for the node", node)(io::ErrorKind::NotFound.into()));
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    Ok(())
+}
+
 /// `259:3` as a device number.
 fn number(text: &str) -> Option<u64> {
     let (major, minor) = text.split_once(':')?;

@@ -5,6 +5,8 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use super::BlockDevice;
+use crate::command::Command;
+use crate::stop::Stop;
 
 /// Something that uses a device.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -88,12 +90,24 @@ fn what_holds(holder: &BlockDevice) -> User {
     }
 }
 
-/// The name of an array: that of its link under `/dev/md`, or the kernel's.
+/// The name of an array: that of its link under `/dev/md`, the one that its members have, or the kernel's.
 fn array_name(array: &BlockDevice) -> String {
     let own = fs::canonicalize(array.node()).ok();
     let links = fs::read_dir("/dev/md").into_iter().flatten().flatten();
     let mut names = links.filter(|link| own.is_some() && fs::canonicalize(link.path()).ok() == own);
-    names.next().map_or_else(|| array.name.clone(), |link| link.file_name().to_string_lossy().into_owned())
+    if let Some(link) = names.next() {
+        return link.file_name().to_string_lossy().into_owned();
+    }
+    let export = Command::new("mdadm").args(["--detail", "--export"]).arg(array.node());
+    let export = export.run(&Stop::default()).unwrap_or_default();
+    name_of_members(&export).unwrap_or_else(|| array.name.clone())
+}
+
+/// `MD_NAME=host:name`.
+fn name_of_members(export: &str) -> Option<String> {
+    let value = export.lines().find_map(|line| line.strip_prefix("MD_NAME="))?;
+    let name = value.rsplit_once(':').map_or(value, |(_, name)| name);
+    (!name.is_empty()).then(|| name.to_owned())
 }
 
 /// The group of a logical volume, from the device mapper's name: `group-volume`, with dashes in names doubled.
@@ -155,6 +169,14 @@ mod tests {
         let line = "/dev/sda2                               partition\t8388604\t\t0\t\t-2";
         assert_eq!(swap_line(line), Some(("/dev/sda2".into(), "/dev/sda2".into())));
         assert_eq!(swap_line("/swapfile  file 100 0 -2"), None);
+    }
+
+    #[test]
+    fn arrays_are_told_by_the_names_that_their_members_have() {
+        let export = "MD_LEVEL=raid1\nMD_DEVICES=2\nMD_NAME=any:root\nMD_UUID=1:2:3:4\n";
+        assert_eq!(name_of_members(export).as_deref(), Some("root"));
+        assert_eq!(name_of_members("MD_NAME=root").as_deref(), Some("root"));
+        assert_eq!(name_of_members(""), None);
     }
 
     #[test]

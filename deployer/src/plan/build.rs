@@ -204,18 +204,24 @@ impl<'a> Draft<'a> {
 
     /// What is there already, made usable.
     fn put_together(&mut self) {
-        let users: Vec<&User> = self.facts.disks.iter().flat_map(|disk| &disk.users).collect();
         for (array, members) in self.description.arrays.iter().zip(&self.mirrors) {
-            let node = array_node(&array.name);
-            let running = |user: &&&User| matches!(user, User::Array { name, .. } if *name == array.name);
-            if !users.iter().any(|user| running(&user)) {
+            if self.running(&array.name).is_none() {
                 let members = members.iter().map(|(node, _)| node.clone()).collect();
-                self.steps.push(Step::AssembleArray { node, members });
+                self.steps.push(Step::AssembleArray { node: array_node(&array.name), members });
             }
         }
         for group in &self.description.groups {
             self.steps.push(Step::ActivateGroup { group: group.name.clone() });
         }
+    }
+
+    /// The node of an array that is running, which may have got another one than it was made with.
+    fn running(&self, array: &str) -> Option<PathBuf> {
+        let mut users = self.facts.disks.iter().flat_map(|disk| &disk.users);
+        users.find_map(|user| match user {
+            User::Array { name, node } if name == array => Some(node.clone()),
+            _ => None,
+        })
     }
 
     fn make_file_systems(&mut self, anew: bool) {
@@ -239,7 +245,9 @@ impl<'a> Draft<'a> {
             let least = members.iter().map(|(_, bytes)| *bytes).min().unwrap_or(0);
             // The superblock and the log of the array.
             let bytes = least.saturating_sub(least / 100 + MIB);
-            found.push((array_node(&array.name), bytes, array.file_system.clone()));
+            let running = if anew { None } else { self.running(&array.name) };
+            let node = running.unwrap_or_else(|| array_node(&array.name));
+            found.push((node, bytes, array.file_system.clone()));
         }
         for (group, extents) in self.description.groups.iter().zip(&self.extents) {
             for (volume, extents) in group.volumes.iter().zip(extents) {

@@ -95,8 +95,11 @@ impl Tally {
 pub(crate) fn capacity(kind: FsKind, bytes: u64) -> Capacity {
     match kind {
         FsKind::Ext2 | FsKind::Ext3 | FsKind::Ext4 => ext(kind, bytes),
-        // Log, allocation groups and what is kept for later.
-        FsKind::Xfs => Capacity { bytes: bytes.saturating_sub((bytes / 50).max(80 * MIB)), inodes: None },
+        FsKind::Xfs => {
+            // The log; trees of free space; what is kept for later.
+            let taken = 72 * MIB + (bytes / 16).min(64 * MIB) + bytes / 128;
+            Capacity { bytes: bytes.saturating_sub(taken), inodes: None }
+        }
         // Metadata is kept twice.
         FsKind::Btrfs => Capacity { bytes: bytes.saturating_sub((bytes / 20).max(64 * MIB)), inodes: None },
         FsKind::Vfat => Capacity { bytes: bytes.saturating_sub(bytes / 100 + MIB), inodes: None },
@@ -113,7 +116,8 @@ fn ext(kind: FsKind, bytes: u64) -> Capacity {
         4_194_304..16_777_216 => 32768,
         _ => 65536,
     };
-    let inodes = bytes / ratio;
+    // Groups take whole blocks of inodes, and the first ones are its own.
+    let inodes = (bytes / ratio - bytes / ratio / 256).saturating_sub(16);
     let journal = match (kind, bytes / MIB) {
         (FsKind::Ext2, _) => 0,
         (_, 0..8) => 0,
@@ -129,6 +133,16 @@ fn ext(kind: FsKind, bytes: u64) -> Capacity {
     // Bitmaps, group descriptors and room for them to grow.
     let rest = bytes / 128 + 2 * MIB;
     Capacity { bytes: bytes.saturating_sub(inodes * INODE + journal + rest), inodes: Some(inodes) }
+}
+
+/// Bytes that each entry takes of the space of files, where inodes are made as they are needed.
+fn per_entry(kind: FsKind) -> u64 {
+    match kind {
+        FsKind::Xfs => 512,
+        // Items of two trees, kept twice.
+        FsKind::Btrfs => 1536,
+        _ => 0,
+    }
 }
 
 /// The least that mkfs takes.
@@ -159,8 +173,9 @@ pub(crate) fn shortage(file_system: &FsPlan, there: Option<Capacity>) -> Option<
     }
     let need = file_system.need?;
     let offer = there.unwrap_or(file_system.offer);
-    if need.bytes + need.bytes / SPARE > offer.bytes {
-        let (needed, has) = (human(need.bytes), human(offer.bytes));
+    let wanted = need.bytes + need.inodes * per_entry(kind);
+    if wanted + wanted / SPARE > offer.bytes {
+        let (needed, has) = (human(wanted), human(offer.bytes));
         return Some(Problem::new(place, format!("the files need {needed} and some room, there are {has}")));
     }
     match offer.inodes {

@@ -136,6 +136,15 @@ impl Step {
         }
     }
 
+    /// The node that is there after it, and was not before.
+    pub(crate) fn makes_node(&self) -> Option<PathBuf> {
+        match self {
+            Step::CreateArray { node, .. } | Step::AssembleArray { node, .. } => Some(node.clone()),
+            Step::CreateLogical { group, name, .. } => Some(PathBuf::from(format!("/dev/{group}/{name}"))),
+            _ => None,
+        }
+    }
+
     /// Whether data that was there is gone after it.
     pub(crate) fn destroys(&self) -> bool {
         matches!(
