@@ -7,13 +7,14 @@ use std::fs;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use serde_json::{Map, Value, json};
 
 use crate::bare::{BareDisk, Mounted};
 use crate::daemon::Daemon;
 use crate::random::Random;
-use crate::run::{Outcome, Program, Running};
+use crate::run::{Invocation, Outcome, Program, Running};
 use crate::scratch::Scratch;
 use crate::snapshot::Snapshot;
 
@@ -114,18 +115,31 @@ impl Desk {
         self.end(self.start("provision", description, options))
     }
 
+    /// The same, with another limit of time.
+    ///
+    /// # Panics
+    /// As [`Desk::provision`].
+    #[must_use]
+    pub fn provision_within(&self, limit: Duration, description: &Value, options: &[&str]) -> Ended {
+        self.end(self.prepare("provision", description, options).limit(limit).start())
+    }
+
     /// Starts a command that carries something out.
     ///
     /// # Panics
     /// If it cannot be started.
     #[must_use]
     pub fn start(&self, command: &str, description: &Value, options: &[&str]) -> Running {
+        self.prepare(command, description, options).start()
+    }
+
+    fn prepare(&self, command: &str, description: &Value, options: &[&str]) -> Invocation {
         for name in ["events", "receipt"] {
             let _ = fs::remove_file(self.join(name));
         }
         let invocation = self.program.invoke(command, options).arg("--input-data-file");
         let invocation = invocation.arg(self.write(description)).arg("--events").arg(self.join("events"));
-        invocation.arg("--receipt").arg(self.join("receipt")).start()
+        invocation.arg("--receipt").arg(self.join("receipt"))
     }
 
     /// Waits for the end of a run.
