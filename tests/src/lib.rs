@@ -10,13 +10,16 @@
 //! 5. [`run`] and [`stats`]: the program under test and the oracle, what they printed and how they ended
 //! 6. [`snapshot`] and [`diff`]: a picture of a tree, entry by entry, and how two of them differ
 //! 7. [`pair`]: the six above put together for the shape that most tests have
+//! 8. [`bare`] and [`deploy`]: whole disks, and deployments onto them
 //!
 //! [`at`], [`acl`] and [`random`] serve these. The tests need root and Linux; without root they fail.
 
 pub mod acl;
 pub mod at;
 pub mod awkward;
+pub mod bare;
 pub mod daemon;
+pub mod deploy;
 pub mod diff;
 pub mod disk;
 pub mod mutate;

@@ -16,7 +16,7 @@ const RELEASE: &str = "bookworm";
 /// A server as it is deployed: with a kernel, interpreters, and what needs capabilities and set-id bits.
 const PACKAGES: &str = "linux-image-amd64,python3,perl,vim,systemd-sysv,dbus,udev,openssh-server,sudo,cron,\
                         iproute2,iputils-ping,libcap2-bin,nftables,chrony,ca-certificates,curl,less,man-db,\
-                        locales,git,lvm2,mdadm,xfsprogs,btrfs-progs,grub-efi-amd64-bin,libllvm15";
+                        locales,git,lvm2,mdadm,xfsprogs,btrfs-progs,grub2-common,grub-pc-bin,grub-efi-amd64-bin,libllvm15";
 /// What a tree has beyond its content; without these, tar keeps modes and times only.
 const KEEP: &[&str] = &["--xattrs", "--xattrs-include=*", "--acls", "--numeric-owner", "--sparse"];
 
@@ -42,7 +42,7 @@ fn archive() -> PathBuf {
     // Tests run in several processes; the first makes the archive and the others wait.
     let lock = File::create(cache.join("lock")).expect("a lock file can be made in the cache");
     flock(&lock, FlockOperation::LockExclusive).expect("the cache can be locked");
-    let archive = cache.join(format!("debian-{RELEASE}-server.tar"));
+    let archive = cache.join(format!("debian-{RELEASE}-server-grub.tar"));
     if !archive.exists() {
         let partial = archive.with_extension("partial");
         make(&partial);

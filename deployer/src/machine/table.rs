@@ -1,14 +1,21 @@
 //! The partition table that is on a disk.
 
 use std::fs::File;
-use std::io::{Read, Seek, SeekFrom};
+use std::io::{self, Read, Seek, SeekFrom};
 use std::path::Path;
 
+use gpt::GptError;
 use gpt::disk::LogicalBlockSize;
-use gpt::{GptConfig, GptError};
+use gpt::header::read_header_from_arbitrary_device;
+use gpt::partition::file_read_partitions;
 use uuid::Uuid;
 
 use super::{BlockDevice, DeviceError};
+
+/// Bytes of an entry of GPT.
+const ENTRY: u32 = 128;
+/// The most entries of a table that is read.
+const MOST_ENTRIES: u32 = 4096;
 
 /// What divides a disk.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,29 +57,64 @@ fn read_from(mut file: File, sector: u64, node: &Path) -> Result<Table, DeviceEr
     let mut head = [0; 512];
     let looked = file.seek(SeekFrom::Start(0)).and_then(|_| file.read_exact(&mut head));
     looked.map_err(DeviceError::look("read", node))?;
-    let config =
-        GptConfig::new().writable(false).logical_block_size(sector_size(sector)).only_valid_headers(false);
-    let disk = match config.open_from_device(file) {
-        Ok(disk) => disk,
-        Err(GptError::Io(source)) if source.raw_os_error().is_some() => {
+    let bytes = file.seek(SeekFrom::End(0)).map_err(DeviceError::look("read", node))?;
+    // Each copy tells where its list is; its head is in the second or in the last sector.
+    let [first, second] = [sector, bytes.saturating_sub(sector)].map(|at| copy(&mut file, at, sector));
+    let (entries, damaged) = match (first, second) {
+        (Ok(first), Ok(second)) => {
+            let damaged = (first != second).then(|| "its two copies differ".to_owned());
+            (first, damaged)
+        }
+        (Ok(first), Err(error)) => (first, Some(format!("its second copy: {error}"))),
+        (Err(error), Ok(second)) => (second, Some(format!("its first copy: {error}"))),
+        (Err(GptError::Io(source)), Err(_)) if source.raw_os_error().is_some() => {
             return Err(DeviceError::look("read the partition table of", node)(source));
         }
-        Err(_)
+        (Err(_), Err(_))
             if head[510..] == [0x55, 0xaa]
                 && head[450] != 0xee
                 && head[446..510].iter().any(|byte| *byte != 0) =>
         {
             return Ok(Table::Mbr);
         }
-        Err(_) => return Ok(Table::None),
+        (Err(_), Err(_)) => return Ok(Table::None),
     };
-    let damaged = match (disk.primary_header(), disk.backup_header()) {
-        (Err(error), _) => Some(format!("its first copy: {error}")),
-        (_, Err(error)) => Some(format!("its second copy: {error}")),
-        _ => None,
-    };
+    Ok(Table::Gpt { entries, damaged })
+}
+
+/// A device, seen from a later place on.
+struct Later<'a> {
+    file: &'a mut File,
+    start: u64,
+}
+
+impl Read for Later<'_> {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        self.file.read(into)
+    }
+}
+
+impl Seek for Later<'_> {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        match to {
+            SeekFrom::Start(at) => self.file.seek(SeekFrom::Start(self.start.saturating_add(at))),
+            other => self.file.seek(other),
+        }
+    }
+}
+
+/// Reads one copy of GPT, whose head is at `at`.
+fn copy(file: &mut File, at: u64, sector: u64) -> Result<Vec<Entry>, GptError> {
+    let size = sector_size(sector);
+    // The library looks in the second sector only.
+    let start = at.checked_sub(sector).ok_or_else(|| io::Error::from(io::ErrorKind::UnexpectedEof))?;
+    let header = read_header_from_arbitrary_device(&mut Later { file, start }, size)?;
+    if header.part_size != ENTRY || header.num_parts > MOST_ENTRIES {
+        return Err(io::Error::other("its list has an unusual form").into());
+    }
+    let partitions = file_read_partitions(file, &header, size)?;
     let entry = |(number, partition): (&u32, &gpt::partition::Partition)| {
-        let sectors = (partition.last_lba + 1).saturating_sub(partition.first_lba);
+        let sectors = partition.last_lba.saturating_add(1).saturating_sub(partition.first_lba);
         Entry {
             number: *number,
             start: partition.first_lba.saturating_mul(sector),
@@ -82,6 +124,6 @@ fn read_from(mut file: File, sector: u64, node: &Path) -> Result<Table, DeviceEr
             name: partition.name.clone(),
         }
     };
-    let used = disk.partitions().iter().filter(|(_, partition)| partition.is_used());
-    Ok(Table::Gpt { entries: used.map(entry).collect(), damaged })
+    let used = partitions.iter().filter(|(_, partition)| partition.is_used());
+    Ok(used.map(entry).collect())
 }

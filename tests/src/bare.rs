@@ -1,0 +1,325 @@
+//! A bare disk for one test: a loop device over a sparse file in memory, with whatever partitions the program
+//! under test gives it.
+//!
+//! Not for a single file system: see [`crate::disk`].
+
+use std::collections::BTreeMap;
+use std::fs::{self, File, OpenOptions};
+use std::io;
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use rustix::fs::{FlockOperation, flock};
+use rustix::mount::{MountFlags, UnmountFlags, mount, unmount};
+use xxhash_rust::xxh3::Xxh3;
+
+use crate::scratch::Scratch;
+
+/// Bytes that are looked at in one piece.
+const PAGE: usize = 4096;
+
+/// A disk that lasts as long as this value.
+#[derive(Debug)]
+pub struct BareDisk {
+    device: PathBuf,
+    mebibytes: u64,
+    /// Holds the backing file, and is dropped after the device has let go of it.
+    scratch: Scratch,
+}
+
+impl BareDisk {
+    /// An empty disk. The backing file is sparse: memory is used for what is written.
+    ///
+    /// # Panics
+    /// Without root, and without a free loop device.
+    #[must_use]
+    pub fn new(mebibytes: u64) -> Self {
+        let scratch = Scratch::new();
+        let image = scratch.join("image");
+        let file = File::create(&image).expect("a backing file can be made in memory");
+        file.set_len(mebibytes << 20).expect("a backing file can be sparse");
+        let device = output(Command::new("losetup").args(["--find", "--show", "--partscan"]).arg(&image));
+        Self { device: device.into(), mebibytes, scratch }
+    }
+
+    /// Its node.
+    #[must_use]
+    pub fn node(&self) -> &Path {
+        &self.device
+    }
+
+    /// Its name as descriptions have it.
+    ///
+    /// # Panics
+    /// Never: nodes have names.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        self.device.file_name().and_then(|name| name.to_str()).expect("loop devices have plain names")
+    }
+
+    /// Its size.
+    #[must_use]
+    pub fn mebibytes(&self) -> u64 {
+        self.mebibytes
+    }
+
+    /// The node of a partition.
+    #[must_use]
+    pub fn partition(&self, number: u32) -> PathBuf {
+        format!("{}p{number}", self.device.display()).into()
+    }
+
+    /// The partitions that the kernel knows.
+    ///
+    /// # Panics
+    /// If the kernel does not know the disk.
+    #[must_use]
+    pub fn known_partitions(&self) -> usize {
+        let names = fs::read_dir(format!("/sys/block/{}", self.name())).expect("the kernel knows the disk");
+        let own = |name: &fs::DirEntry| name.path().join("partition").exists();
+        names.flatten().filter(own).count()
+    }
+
+    /// A sum over everything on it, places included.
+    ///
+    /// # Panics
+    /// If it cannot be read.
+    #[must_use]
+    pub fn sum(&self) -> u128 {
+        self.flush();
+        let file = File::open(self.scratch.join("image")).expect("the backing file is there");
+        let end = self.mebibytes << 20;
+        let mut hasher = Xxh3::new();
+        let mut page = vec![0; PAGE];
+        let mut at = 0;
+        // Holes are not read: what is not there is zero.
+        while let Ok(data) = rustix::fs::seek(&file, rustix::fs::SeekFrom::Data(at)) {
+            let hole = rustix::fs::seek(&file, rustix::fs::SeekFrom::Hole(data)).unwrap_or(end);
+            at = data;
+            while at < hole {
+                file.read_exact_at(&mut page, at).expect("the backing file can be read");
+                if page.iter().any(|byte| *byte != 0) {
+                    hasher.update(&at.to_le_bytes());
+                    hasher.update(&page);
+                }
+                at += PAGE as u64;
+            }
+        }
+        hasher.digest128()
+    }
+
+    /// The first bytes on it.
+    ///
+    /// # Panics
+    /// If it cannot be read.
+    #[must_use]
+    pub fn head(&self, length: usize) -> Vec<u8> {
+        self.bytes(0, length)
+    }
+
+    /// Bytes of it.
+    ///
+    /// # Panics
+    /// If it cannot be read.
+    #[must_use]
+    pub fn bytes(&self, at: u64, length: usize) -> Vec<u8> {
+        self.flush();
+        let mut bytes = vec![0; length];
+        let file = File::open(self.scratch.join("image")).expect("the backing file is there");
+        file.read_exact_at(&mut bytes, at).expect("the backing file can be read");
+        bytes
+    }
+
+    /// Overwrites bytes of it, past all partitions.
+    ///
+    /// # Panics
+    /// If it cannot be written.
+    pub fn overwrite(&self, at: u64, bytes: &[u8]) {
+        let file = OpenOptions::new().write(true).open(&self.device).expect("the disk can be opened");
+        file.write_all_at(bytes, at).and_then(|()| file.sync_all()).expect("the disk can be written");
+    }
+
+    fn flush(&self) {
+        let file = File::open(&self.device).expect("the disk can be opened");
+        file.sync_all().expect("the disk can be written back");
+    }
+
+    /// Runs a program with the disk as its last argument. Returns what it printed.
+    ///
+    /// # Panics
+    /// If it fails.
+    pub fn with(&self, program: &str, arguments: &[&str]) -> String {
+        output(Command::new(program).args(arguments).arg(&self.device))
+    }
+
+    /// Hands `input` to a program that has the disk as its last argument.
+    ///
+    /// # Panics
+    /// If it fails.
+    pub fn feed(&self, program: &str, arguments: &[&str], input: &str) {
+        let file = self.scratch.join("input");
+        fs::write(&file, input).expect("memory is large enough");
+        let input = File::open(&file).expect("a new file can be opened");
+        output(Command::new(program).args(arguments).arg(&self.device).stdin(input));
+    }
+
+    /// Tells the kernel of a partition, since not every kernel reads tables.
+    ///
+    /// # Panics
+    /// If the kernel does not take it.
+    pub fn announce(&self, number: u32, start: u64, length: u64) {
+        let mut command = Command::new("addpart");
+        command.arg(&self.device);
+        output(command.args([u64::from(number), start / 512, length / 512].map(|it| it.to_string())));
+    }
+
+    /// Keeps others away from it, as long as the value lasts.
+    ///
+    /// # Panics
+    /// If somebody else does.
+    #[must_use]
+    pub fn lock(&self) -> OwnedFd {
+        let file = File::open(&self.device).expect("the disk can be opened");
+        flock(&file, FlockOperation::NonBlockingLockExclusive).expect("nobody else locks the disk");
+        file.into()
+    }
+
+    /// What `blkid` finds on a partition.
+    ///
+    /// # Panics
+    /// If it finds nothing.
+    #[must_use]
+    pub fn content(&self, number: u32) -> BTreeMap<String, String> {
+        let node = self.partition(number);
+        let text = output(Command::new("blkid").args(["--probe", "--output", "export"]).arg(node));
+        let pair = |line: &str| line.split_once('=').map(|(key, value)| (key.to_owned(), value.to_owned()));
+        text.lines().filter_map(pair).collect()
+    }
+
+    /// The UUID of what is on a partition.
+    ///
+    /// # Panics
+    /// If there is none.
+    #[must_use]
+    pub fn uuid(&self, number: u32) -> String {
+        self.content(number).remove("UUID").expect("what is on a partition has a UUID")
+    }
+
+    /// Mounts a partition read-only, alone.
+    ///
+    /// # Panics
+    /// If it cannot be mounted.
+    #[must_use]
+    pub fn mount(&self, number: u32) -> Mounted {
+        Mounted::new(&[(self, number, "/")])
+    }
+}
+
+impl Drop for BareDisk {
+    fn drop(&mut self) {
+        let _ = Command::new("losetup").arg("--detach").arg(&self.device).status();
+    }
+}
+
+/// Partitions mounted together, as long as this value lasts.
+#[derive(Debug)]
+pub struct Mounted {
+    scratch: Scratch,
+    /// In the order of mounting.
+    points: Vec<PathBuf>,
+}
+
+impl Mounted {
+    /// Mounts partitions read-only, each at its place; those nearer to the root come first.
+    ///
+    /// # Panics
+    /// If one cannot be mounted.
+    #[must_use]
+    pub fn new(parts: &[(&BareDisk, u32, &str)]) -> Self {
+        Self::with_flags(parts, MountFlags::RDONLY)
+    }
+
+    /// The same, writable.
+    ///
+    /// # Panics
+    /// If one cannot be mounted.
+    #[must_use]
+    pub fn writable(parts: &[(&BareDisk, u32, &str)]) -> Self {
+        Self::with_flags(parts, MountFlags::empty())
+    }
+
+    fn with_flags(parts: &[(&BareDisk, u32, &str)], flags: MountFlags) -> Self {
+        let scratch = Scratch::with_size(64);
+        let root = scratch.directory("root");
+        let mut mounted = Self { scratch, points: Vec::new() };
+        for (disk, number, place) in parts {
+            let node = disk.partition(*number);
+            let kind = disk.content(*number).remove("TYPE").expect("a file system has a type");
+            let point = root.join(place.trim_start_matches('/'));
+            mount(&node, &point, kind.as_str(), flags, None)
+                .unwrap_or_else(|error| panic!("{} cannot be mounted: {error}", node.display()));
+            mounted.points.push(point);
+        }
+        mounted
+    }
+
+    /// Where the first of them is mounted.
+    #[must_use]
+    pub fn root(&self) -> PathBuf {
+        self.scratch.join("root")
+    }
+
+    /// A path in the tree; nothing is made.
+    #[must_use]
+    pub fn join(&self, path: &str) -> PathBuf {
+        self.root().join(path.trim_start_matches('/'))
+    }
+
+    /// The text of a file in the tree.
+    ///
+    /// # Panics
+    /// If it cannot be read.
+    #[must_use]
+    pub fn text(&self, path: &str) -> String {
+        let read = fs::read(self.join(path)).map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
+        read.unwrap_or_else(|error: io::Error| panic!("{path} cannot be read: {error}"))
+    }
+
+    /// Names in a directory of the tree, in order.
+    ///
+    /// # Panics
+    /// If it cannot be read.
+    #[must_use]
+    pub fn names(&self, path: &str) -> Vec<String> {
+        let entries = fs::read_dir(self.join(path)).unwrap_or_else(|error| panic!("{path}: {error}"));
+        let mut names: Vec<String> =
+            entries.flatten().map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
+        names.sort();
+        names
+    }
+}
+
+impl Drop for Mounted {
+    fn drop(&mut self) {
+        for point in self.points.iter().rev() {
+            // Not detached: the disk is looked at next, and everything has to be on it.
+            let closed = unmount(point, UnmountFlags::NOFOLLOW);
+            if closed.is_err() {
+                let _ = unmount(point, UnmountFlags::DETACH | UnmountFlags::NOFOLLOW);
+            }
+        }
+    }
+}
+
+/// Runs a program. Returns what it printed, without the end of the last line.
+///
+/// # Panics
+/// If it fails.
+pub fn output(command: &mut Command) -> String {
+    let output = command.output().unwrap_or_else(|error| panic!("{command:?} cannot be started: {error}"));
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{command:?} was expected to succeed: {}: {said}", output.status);
+    String::from_utf8_lossy(&output.stdout).trim().to_owned()
+}
