@@ -25,7 +25,9 @@ pub enum Refused {
     Authentication,
     /// The server wants user and password, and there are none.
     Credentials,
-    /// The server said `@ERROR` during the handshake: no such module, no access, too many connections.
+    /// As many are connected as the server takes: worth another try.
+    Busy,
+    /// The server said `@ERROR` during the handshake: no such module, no access.
     Startup,
     /// The server ended a running transfer with this exit code.
     Transfer(i32),
@@ -152,6 +154,7 @@ fn refusal(kind: Refused, message: &str) -> String {
             )
         }
         Refused::Credentials => format!("the server wants a user and a password: {message}"),
+        Refused::Busy => format!("the server is busy: {message}"),
         Refused::Startup => format!("the server refused: {message}"),
         Refused::Transfer(code) if message.is_empty() => format!("the server gave up with exit code {code}"),
         Refused::Transfer(code) => format!("the server gave up with exit code {code}: {message}"),

@@ -46,6 +46,12 @@ impl Location {
         let Ok(("", location)) = source(url) else {
             return refuse("it does not name a daemon");
         };
+        if location.user.as_ref().is_some_and(|user| user.contains(':')) {
+            // Not even the message shows it.
+            let message = "a URL cannot hold a password, because others see it: leave it out, and give it by \
+                           --password-file or RSYNC_PASSWORD";
+            return Err(Error::Misuse(message.to_owned()));
+        }
         if url.contains(['\0', '\n', '\r']) {
             return refuse("it contains a line break or a NUL");
         }
@@ -139,6 +145,14 @@ mod tests {
         assert_eq!(parts("h::"), full(None, "h", None, "", ""));
         assert_eq!(parts("rsync://h"), full(None, "h", None, "", ""));
         assert_eq!(parts("rsync://h/m//p a"), full(None, "h", None, "m", "p a"));
+    }
+
+    #[test]
+    fn passwords_are_refused_and_not_shown() {
+        for url in ["rsync://bob:secret@h/m", "bob:secret@h::m", "rsync:bob:secret@h::m"] {
+            let Err(Error::Misuse(message)) = Location::parse(url) else { panic!("{url}") };
+            assert!(message.contains("--password-file") && !message.contains("secret"), "{message}");
+        }
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! JSON as it was written: objects keep the order of their keys and keys that stand there twice, which a map
 //! would hide.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use serde::Deserialize;
@@ -38,14 +39,25 @@ impl fmt::Display for Json {
             Json::Null => f.write_str("null"),
             Json::Bool(value) => write!(f, "{value}"),
             Json::Number(value) => write!(f, "the number {value}"),
-            Json::Text(text) if text.chars().count() > LONGEST => {
+            Json::Text(text) => {
+                let text = without_password(text);
                 let start: String = text.chars().take(LONGEST).collect();
-                write!(f, "{start:?}…")
+                write!(f, "{start:?}{}", if start.len() < text.len() { "…" } else { "" })
             }
-            Json::Text(text) => write!(f, "{text:?}"),
             Json::List(items) => write!(f, "a list of {}", items.len()),
             Json::Object(_) => f.write_str("an object"),
         }
+    }
+}
+
+/// A URL without the password that it should not have had.
+fn without_password(text: &str) -> Cow<'_, str> {
+    let user = text.find("://").map_or(0, |scheme| scheme + 3);
+    let colon =
+        text[user..].find('@').and_then(|at| Some((user + text[user..user + at].find(':')?, user + at)));
+    match colon {
+        Some((colon, at)) => format!("{}:…{}", &text[..colon], &text[at..]).into(),
+        None => text.into(),
     }
 }
 
@@ -120,6 +132,18 @@ mod tests {
         let keys: Vec<&str> = entries.iter().map(|(key, _)| key.as_str()).collect();
         assert_eq!(keys, ["b", "a", "b"]);
         assert_eq!(entries[1].1, Json::List(vec![Json::Null, Json::Text("x".into())]));
+    }
+
+    #[test]
+    fn passwords_are_not_shown() {
+        for (text, shown) in [
+            ("rsync://bob:secret@h/m", "\"rsync://bob:…@h/m\""),
+            ("bob:secret@h::m", "\"bob:…@h::m\""),
+            ("rsync://h:99/a@b", "\"rsync://h:…@b\""),
+            ("rsync://bob@h:99/m", "\"rsync://bob@h:99/m\""),
+        ] {
+            assert_eq!(Json::Text(text.into()).to_string(), shown);
+        }
     }
 
     #[test]

@@ -9,13 +9,13 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use rsync_proto::report::{Monitor, Progress, Report};
-use rsync_proto::{Client, Error};
+use rsync_proto::{Client, Error, Location};
 
 use super::preflight::{Bootable, Survey};
 use super::receipt::ImageReceipt;
 use super::{DeployDriver, DeployError, Job, shared};
 use crate::machine::Firmware;
-use crate::model::{Image, MountPoint, image_location};
+use crate::model::{Image, MountPoint};
 use crate::mount::MountedTree;
 use crate::password;
 use crate::plan::need::Tally;
@@ -38,9 +38,9 @@ impl DeployDriver for Rsync {
     }
 
     fn takes(&self, image: &Image) -> Result<(), String> {
-        match image_location(&image.url) {
+        match Location::parse(&image.url) {
             Ok(_) => Ok(()),
-            Err(error) => Err(format!("the rsync driver cannot pull it: {error}")),
+            Err(error) => Err(format!("the rsync driver cannot copy it: {error}")),
         }
     }
 
@@ -70,7 +70,7 @@ fn failed(image: &Image, source: Error) -> DeployError {
 
 fn client(job: &Job<'_>, image: &Image) -> Result<Client, DeployError> {
     let flags = &job.description.pull;
-    let mut location = image_location(&image.url).map_err(|source| failed(image, source))?;
+    let mut location = Location::parse(&image.url).map_err(|source| failed(image, source))?;
     location.port = location.port.or(flags.port);
     let credentials = password::credentials(&location, flags.password_file.as_deref())
         .map_err(|problem| DeployError::Password { url: image.url.clone(), message: problem.message })?;
@@ -111,9 +111,8 @@ impl Monitor for Surveyor {
     }
 }
 
-fn pull(job: &mut Job<'_>, image: &Image, tree: &MountedTree) -> Result<(), DeployError> {
-    let name = &job.description.trees[image.tree].name;
-    let destination = shared::directory(tree, image.target.as_path())?;
+fn pull(job: &mut Job<'_>, image: &Image, tree: &str, mounted: &MountedTree) -> Result<(), DeployError> {
+    let destination = shared::directory(mounted, image.target.as_path())?;
     let monitor = Arc::new(PullMonitor::new(Arc::clone(&job.reporter)));
     let client = client(job, image)?.monitor(Arc::clone(&monitor) as Arc<dyn Monitor>);
     let display = Display::choose(!job.reporter.is_quiet());
@@ -130,7 +129,7 @@ fn pull(job: &mut Job<'_>, image: &Image, tree: &MountedTree) -> Result<(), Depl
     display.clear();
     let summary = result.map_err(|source| failed(image, source))?;
     let seconds = started.elapsed().as_secs_f64();
-    let mut receipt = ImageReceipt::new(name, &image.url, image.target.as_path(), seconds, &summary);
+    let mut receipt = ImageReceipt::new(tree, &image.url, image.target.as_path(), seconds, &summary);
     (receipt.odd, receipt.messages) = monitor.messages();
     let failed = receipt.failed;
     job.receipt.image(receipt);

@@ -81,20 +81,20 @@ pub(super) fn config_drive(job: &mut Job<'_>) -> Result<(), DeployError> {
 /// Mounts one tree after the other; `pull` brings an image into it.
 pub(super) fn copy_image(
     job: &mut Job<'_>,
-    pull: impl Fn(&mut Job<'_>, &Image, &MountedTree) -> Result<(), DeployError>,
+    pull: impl Fn(&mut Job<'_>, &Image, &str, &MountedTree) -> Result<(), DeployError>,
 ) -> Result<(), DeployError> {
     let mut mounted: Option<(usize, MountedTree)> = None;
     let last = !job.plan.steps.iter().any(|step| step.phase() == Phase::BootLoader);
     job.each_step(Phase::CopyImage, |job, step| {
         match step {
             Step::Disarm { disk } => erase::boot_code(disk)?,
-            Step::Pull { tree, url, target } => {
-                let tree = enter(job, tree, &mut mounted)?;
+            Step::Pull { tree: name, url, target } => {
+                let tree = enter(job, name, &mut mounted)?;
                 let (_, root) = mounted.as_ref().expect("it was mounted");
                 let images = job.description.images_of(tree);
                 let image =
                     images.into_iter().find(|image| image.url == *url && image.target.as_path() == target);
-                pull(job, image.expect("steps name images of the description"), root)?;
+                pull(job, image.expect("steps name images of the description"), name, root)?;
             }
             Step::Fstab { tree } => {
                 let tree = enter(job, tree, &mut mounted)?;
@@ -211,7 +211,9 @@ fn several_systems(job: &Job<'_>, node: &Path, disks: &[PathBuf]) -> Result<(), 
         }
         mounted.close()?;
     }
-    let boots = |tree: usize| job.description.images.iter().any(|image| image.tree == tree && image.boot);
+    let boots = |tree: usize| {
+        job.description.images_of(tree).iter().any(|image| image.boot && image.target.is_root())
+    };
     let default = entries.iter().position(|(tree, _)| boots(*tree)).unwrap_or(0);
     let menu =
         job.plan.file_systems.iter().find(|plan| plan.node == node).expect("steps name nodes of the plan");

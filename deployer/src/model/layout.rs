@@ -50,10 +50,10 @@ pub enum LayoutError {
         there: u64,
     },
     /// Nothing remains.
-    #[error("nothing is left for the volume that takes what remains")]
+    #[error("nothing is left for the volume with the size \"remaining\"")]
     NothingRemains,
     /// Several want what remains.
-    #[error("only one volume can take what remains, found {0}")]
+    #[error("\"remaining\" may stand there once, found it {0} times")]
     Several(usize),
     /// The disk is smaller than the description says.
     #[error("the description wants to use {} of it, it has {}", human(*wanted), human(*there))]

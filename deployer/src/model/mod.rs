@@ -7,7 +7,7 @@ mod size;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use rsync_proto::{Location, Options, Timeouts};
+use rsync_proto::{Options, Timeouts};
 use uuid::Uuid;
 
 pub use size::{MIB, Size, human};
@@ -282,17 +282,19 @@ impl fmt::Display for MountPoint {
 /// A tree of files that is deployed: an operating system, or a part that trees share.
 #[derive(Debug, Clone)]
 pub struct Tree {
-    /// The name of its images.
+    /// The name of the image that makes it.
     pub name: String,
-    /// Whether it is an operating system: it has a root of its own.
+    /// Whether it is an operating system: an image goes to its root.
     pub has_root: bool,
 }
 
 /// An image: where from and where to.
 #[derive(Debug, Clone)]
 pub struct Image {
-    /// The tree that it is pulled into.
-    pub tree: usize,
+    /// Its name in the description.
+    pub name: String,
+    /// The trees that it is pulled into: one, or several that share it.
+    pub trees: Vec<usize>,
     /// Whether its tree is the one that boots when nobody chooses.
     pub boot: bool,
     /// Its name, for the list of boot entries.
@@ -346,7 +348,8 @@ impl Description {
 
     /// The images of a tree, those that go nearer to the root first.
     pub fn images_of(&self, tree: usize) -> Vec<&Image> {
-        let mut images: Vec<&Image> = self.images.iter().filter(|image| image.tree == tree).collect();
+        let mut images: Vec<&Image> =
+            self.images.iter().filter(|image| image.trees.contains(&tree)).collect();
         images.sort_by_key(|image| image.target.depth());
         images
     }
@@ -359,14 +362,6 @@ impl Description {
     /// Whether several operating systems share the machine, and a common boot loader.
     pub fn has_boot_menu(&self) -> bool {
         self.systems().count() > 1
-    }
-}
-
-/// Where a pull comes from, from how images name it: `rsync:HOST::module/path` besides what a pull takes.
-pub fn image_location(url: &str) -> rsync_proto::Result<Location> {
-    match url.strip_prefix("rsync:") {
-        Some(rest) if !rest.starts_with("//") => Location::parse(rest),
-        _ => Location::parse(url),
     }
 }
 
@@ -389,18 +384,5 @@ mod tests {
         assert!(MountPoint::root().is_root());
         let var = MountPoint::parse("/var").unwrap();
         assert!(var.holds(Path::new("/var/lib")) && !var.holds(Path::new("/variable")));
-    }
-
-    #[test]
-    fn images_are_named_in_three_ways() {
-        for url in [
-            "rsync:10.0.0.10::images/debian/",
-            "10.0.0.10::images/debian/",
-            "rsync://10.0.0.10/images/debian/",
-        ] {
-            let location = image_location(url).unwrap();
-            assert_eq!((location.host.as_str(), location.module.as_str()), ("10.0.0.10", "images"), "{url}");
-        }
-        assert!(image_location("http://host/image").is_err());
     }
 }

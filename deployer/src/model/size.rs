@@ -34,6 +34,9 @@ const UNITS: [(&str, u64, u32); 16] = [
 ];
 
 impl Size {
+    /// What is wrong with a size of zero.
+    pub const NOTHING: &str = "it must be more than 0";
+
     /// Takes `10 GiB`, `500MB`, `4096` (MiB), `40%` and `remaining`.
     ///
     /// # Errors
@@ -65,7 +68,7 @@ impl Size {
         let number: Option<u128> = number.parse().ok();
         let bytes = number.zip(multiplier).and_then(|(number, unit)| number.checked_mul(unit));
         match bytes.and_then(|bytes| i64::try_from(bytes).ok()) {
-            Some(0) => Err("it is nothing".to_owned()),
+            Some(0) => Err(Self::NOTHING.to_owned()),
             Some(bytes) => Ok(Size::Bytes(bytes.unsigned_abs())),
             None => Err("no disk is that large".to_owned()),
         }

@@ -219,6 +219,8 @@ impl Handshake {
         let message = printable(message.strip_prefix(b":").unwrap_or(message).trim_ascii());
         let kind = if message.starts_with("auth failed") || self.authenticated && message.contains("auth") {
             Refused::Authentication
+        } else if message.starts_with("max connections") {
+            Refused::Busy
         } else {
             Refused::Startup
         };

@@ -1,26 +1,15 @@
-//! What several places of a description say together: names that lead somewhere, sizes that fit, mounts that do
-//! not collide. Adds the parts that nobody names.
+//! From what is written to the model: names become what they lead to. Remembers what could not be read, so that
+//! nothing is missed that may have been there.
 
 use std::collections::HashSet;
 
-use super::written::{self, Top};
+use super::trees;
+use super::unnamed::{self, CONFIG_LABEL};
+use super::written::{self, Mount, Top};
 use crate::data::shape::Log;
-use crate::model::layout::{self, Physical};
 use crate::model::{
-    Array, Description, Disk, FileSystem, FsKind, Group, Image, LogicalVolume, MIB, MountPoint, Role, Size,
-    Tree, Volume,
+    Array, Description, Disk, FileSystem, FsKind, Group, Image, LogicalVolume, MIB, Role, Size, Tree, Volume,
 };
-
-/// At the head of every disk, for the boot loader of a BIOS.
-const BIOS_GRUB: u64 = 24 * MIB;
-/// On the first disk, for the common boot loader.
-const BOOT_MENU: u64 = 100 * MIB;
-/// At the end of the first disk, for the config drive.
-const CONFIG_DRIVE: u64 = 64 * MIB;
-/// What the label of a config drive has to be.
-const CONFIG_LABEL: &str = "config-2";
-/// Entries of a partition table.
-const MOST_PARTITIONS: usize = 128;
 
 pub(super) fn check(written: written::Description, log: &Log) -> Option<Description> {
     let mut checker = Checker {
@@ -34,6 +23,8 @@ pub(super) fn check(written: written::Description, log: &Log) -> Option<Descript
         members: Vec::new(),
         all_clear: Vec::new(),
         unsure: HashSet::new(),
+        unsure_disks: HashSet::new(),
+        has_config_drive: written.config_drive.is_some(),
     };
     let images = checker.images(written.images);
     let (mut disks, mut groups) = (Vec::new(), Vec::new());
@@ -55,7 +46,8 @@ pub(super) fn check(written: written::Description, log: &Log) -> Option<Descript
     }
     let names: Vec<Option<String>> = groups.iter().map(|group| group.id.clone()).collect();
     checker.all_groups &= names.iter().all(Option::is_some);
-    let disks: Vec<Disk> = disks.into_iter().map(|disk| checker.disk(disk, &names)).collect();
+    let disks: Vec<Disk> =
+        disks.into_iter().enumerate().map(|(index, disk)| checker.disk(index, disk, &names)).collect();
     let groups: Vec<Group> = groups.into_iter().map(|group| checker.group(group)).collect();
     checker.name_arrays();
     let trees = checker.trees();
@@ -71,35 +63,39 @@ pub(super) fn check(written: written::Description, log: &Log) -> Option<Descript
         config_drive: written.config_drive,
     };
     checker.mirrors(&description);
+    trees::settle(&mut description);
     checker.mounts(&mut description);
     checker.twice(&description);
-    unnamed_parts(&mut description);
+    unnamed::add(&mut description);
     checker.layouts(&description);
     Some(description)
 }
 
-struct Checker<'a> {
-    log: &'a Log,
+pub(super) struct Checker<'a> {
+    pub(super) log: &'a Log,
     /// Names of the trees.
     names: Vec<String>,
     // What could not be read may have been what is missed elsewhere. Only when all of a kind is known is it a
     // mistake that something is not there.
     /// Whether the names of all images are known.
-    all_named: bool,
+    pub(super) all_named: bool,
     /// Whether the names of all groups are known.
-    all_groups: bool,
+    pub(super) all_groups: bool,
     /// Whether all volumes are known.
-    all_volumes: bool,
+    pub(super) all_volumes: bool,
     /// Whether of all file systems it is known where they are mounted, and for which images.
-    all_placed: bool,
+    pub(super) all_placed: bool,
     /// Those without a name have an empty one until all are known.
     arrays: Vec<Array>,
     /// Members of each array: paths of their volumes.
-    members: Vec<Vec<String>>,
+    pub(super) members: Vec<Vec<String>>,
     /// Whether all that the members of each array say about its file system could be read.
     all_clear: Vec<bool>,
     /// Groups of which nobody can say how large they are.
-    unsure: HashSet<usize>,
+    pub(super) unsure: HashSet<usize>,
+    /// Disks of which nobody can say how large their volumes are.
+    pub(super) unsure_disks: HashSet<usize>,
+    has_config_drive: bool,
 }
 
 impl Checker<'_> {
@@ -114,12 +110,13 @@ impl Checker<'_> {
                 continue;
             };
             let tree = self.names.iter().position(|known| *known == name).unwrap_or_else(|| {
-                self.names.push(name);
+                self.names.push(name.clone());
                 self.names.len() - 1
             });
             let (Some(url), Some(target)) = (image.url, image.target) else { continue };
             let written::Image { boot, image_name, image_uuid, path, .. } = image;
-            images.push(Image { tree, boot, image_name, image_uuid, url, target, path });
+            let trees = vec![tree];
+            images.push(Image { name, trees, boot, image_name, image_uuid, url, target, path });
         }
         images
     }
@@ -155,12 +152,24 @@ impl Checker<'_> {
                 trees
             }
         };
-        let mut mount = written.mount;
-        if written.kind == FsKind::Swap
-            && let Some(mount) = mount.take()
-        {
-            let message = format!("swap is not mounted; expected no mount or \"none\", found \"{mount}\"");
-            self.log.complain(&format!("{path}.mount"), message);
+        let complain = |message: String| self.log.complain(&format!("{path}.mount"), message);
+        let mount = match written.mount {
+            Mount::At(mount) if written.kind == FsKind::Swap => {
+                complain(format!("swap is not mounted; expected no mount or \"none\", found \"{mount}\""));
+                None
+            }
+            Mount::At(mount) => Some(mount),
+            Mount::Swap if written.kind != FsKind::Swap && written.kind_known => {
+                let kind = written.kind.name();
+                complain(format!("expected an absolute path or \"none\" for {kind}, found \"swap\""));
+                None
+            }
+            Mount::Swap | Mount::None => None,
+        };
+        if self.has_config_drive && written.label.as_deref() == Some(CONFIG_LABEL) && mount.is_some() {
+            complain(format!(
+                "the label {CONFIG_LABEL:?} makes it the config drive, which is not mounted; expected no mount or \"none\""
+            ));
         }
         FileSystem {
             kind: written.kind,
@@ -173,7 +182,7 @@ impl Checker<'_> {
         }
     }
 
-    fn disk(&mut self, written: written::Disk, groups: &[Option<String>]) -> Disk {
+    fn disk(&mut self, index: usize, written: written::Disk, groups: &[Option<String>]) -> Disk {
         let mut volumes = Vec::new();
         let mut sizes_known = written.size.is_some();
         let mut filled = Vec::new();
@@ -230,6 +239,7 @@ impl Checker<'_> {
         let id = written.id.unwrap_or(crate::model::DiskId::Name(String::new()));
         if !sizes_known {
             self.unsure.extend(filled);
+            self.unsure_disks.insert(index);
         }
         // Without a size there is nothing to compare with.
         Disk { id, size: written.size.unwrap_or(u64::MAX / 4), volumes, path: written.path }
@@ -259,9 +269,12 @@ impl Checker<'_> {
         let first = &self.members[index][0];
         self.all_clear[index] &= clear;
         if self.arrays[index].file_system != file_system && self.all_clear[index] {
+            let keys = differing(&self.arrays[index].file_system, &file_system).join(", ");
             self.log.complain(
                 path,
-                format!("says something else about the file system than {first}, the first member"),
+                format!(
+                    "expected the same {keys} as in {first}, the first member of the array; found another"
+                ),
             );
         }
         if let Some(name) = name
@@ -309,181 +322,17 @@ impl Checker<'_> {
         }
         Group { name: written.id.unwrap_or_default(), volumes, path: written.path }
     }
-
-    fn mirrors(&self, description: &Description) {
-        if !(self.all_volumes && self.all_placed) {
-            return;
-        }
-        for (array, members) in description.arrays.iter().zip(&self.members) {
-            if members.len() < 2 {
-                let needs = "a mirror needs two members; no other \"raid\" volume";
-                let message = match &array.file_system.mount {
-                    Some(mount) => format!("{needs} has the mount \"{mount}\""),
-                    None => format!("{needs} is swap"),
-                };
-                self.log.complain(&members[0], message);
-            }
-        }
-    }
-
-    /// Mounts of each tree, and where its images go.
-    fn mounts(&self, description: &mut Description) {
-        let mut seen: HashSet<(usize, MountPoint)> = HashSet::new();
-        for (file_system, path) in with_paths(description, &self.members) {
-            let Some(mount) = &file_system.mount else { continue };
-            for tree in &file_system.trees {
-                if !seen.insert((*tree, mount.clone())) {
-                    let name = self.names.get(*tree).map_or("", String::as_str);
-                    let message =
-                        format!("\"{mount}\" is the mount of another file system of the image {name:?}");
-                    self.log.complain(&format!("{path}.mount"), message);
-                }
-            }
-        }
-        for (index, tree) in description.trees.iter_mut().enumerate() {
-            tree.has_root = seen.contains(&(index, MountPoint::root()));
-        }
-        for image in &description.images {
-            let holds = |(tree, mount): &(usize, MountPoint)| {
-                *tree == image.tree && mount.holds(image.target.as_path())
-            };
-            if self.all_volumes && self.all_placed && !seen.iter().any(holds) {
-                let name = &self.names[image.tree];
-                let message = format!(
-                    "no file system of the image {name:?} is mounted at or above \"{}\"",
-                    image.target
-                );
-                self.log.complain(&format!("{}.target", image.path), message);
-            }
-        }
-        let chosen: HashSet<usize> =
-            description.images.iter().filter(|image| image.boot).map(|image| image.tree).collect();
-        if chosen.len() > 1 {
-            self.log.warn("$.images", "several are to boot when nobody chooses; the first of them does");
-        }
-    }
-
-    /// Names and GUIDs that may stand there only once.
-    fn twice(&self, description: &Description) {
-        for (index, disk) in description.disks.iter().enumerate() {
-            if description.disks[..index].iter().any(|other| other.id == disk.id) && disk.id.to_string() != ""
-            {
-                self.log.complain(&format!("{}.id", disk.path), format!("{} is described twice", disk.id));
-            }
-        }
-        let mut guids = HashSet::new();
-        for volume in description.disks.iter().flat_map(|disk| &disk.volumes) {
-            if let Some(guid) = volume.guid
-                && !guids.insert(guid)
-            {
-                self.log
-                    .complain(&format!("{}.partition_guid", volume.path), "is the GUID of another partition");
-            }
-        }
-        for (index, group) in description.groups.iter().enumerate() {
-            if description.groups[..index].iter().any(|other| other.name == group.name)
-                && !group.name.is_empty()
-            {
-                self.log
-                    .complain(&format!("{}.id", group.path), format!("{:?} is described twice", group.name));
-            }
-        }
-    }
-
-    /// Sizes, as far as they can be seen without the disks.
-    fn layouts(&mut self, description: &Description) {
-        let mut members: Vec<Vec<Physical>> = vec![Vec::new(); description.groups.len()];
-        for disk in &description.disks {
-            let path = format!("{}.volumes", disk.path);
-            let partitions =
-                disk.volumes.iter().filter(|volume| !matches!(volume.role, Role::Reserved)).count();
-            if partitions > MOST_PARTITIONS {
-                let message = format!(
-                    "expected at most {MOST_PARTITIONS} partitions, with those that nobody names; found {partitions}"
-                );
-                self.log.complain(&path, message);
-            }
-            match layout::disk(disk, None) {
-                Ok(segments) => {
-                    for segment in segments {
-                        if let Role::Physical { group, reserved } = disk.volumes[segment.volume].role {
-                            members[group].push(Physical { length: segment.length, reserved });
-                        }
-                    }
-                }
-                Err(error) => {
-                    self.log.complain(&path, error.to_string());
-                    self.unsure.extend(disk.volumes.iter().filter_map(|volume| match volume.role {
-                        Role::Physical { group, .. } => Some(group),
-                        _ => None,
-                    }));
-                }
-            }
-        }
-        if !self.all_volumes {
-            return;
-        }
-        for (index, (group, members)) in description.groups.iter().zip(&members).enumerate() {
-            // Of several with one name, the first has the volumes.
-            let again = description.groups[..index].iter().any(|other| other.name == group.name);
-            if again || group.name.is_empty() || self.unsure.contains(&index) {
-                continue;
-            }
-            if members.is_empty() {
-                let message = format!("the volume group {:?} has no physical volume (\"pv\")", group.name);
-                self.log.complain(&group.path, message);
-            } else if let Err(error) = layout::group(group, members) {
-                self.log.complain(&format!("{}.volumes", group.path), error.to_string());
-            }
-        }
-    }
 }
 
-/// Every file system with the path of what says so.
-fn with_paths<'a>(
-    description: &'a Description,
-    members: &'a [Vec<String>],
-) -> impl Iterator<Item = (&'a FileSystem, &'a str)> {
-    let partitions =
-        description.disks.iter().flat_map(|disk| &disk.volumes).filter_map(|volume| match &volume.role {
-            Role::FileSystem(file_system) => Some((file_system, volume.path.as_str())),
-            _ => None,
-        });
-    let arrays =
-        description.arrays.iter().zip(members).map(|(array, paths)| (&array.file_system, paths[0].as_str()));
-    let logical = description.groups.iter().flat_map(|group| &group.volumes);
-    partitions.chain(arrays).chain(logical.map(|volume| (&volume.file_system, volume.path.as_str())))
-}
-
-/// Adds what is taken without being named.
-fn unnamed_parts(description: &mut Description) {
-    let fixed = |bytes, role, path: &str| Volume {
-        size: Size::Bytes(bytes),
-        role,
-        guid: None,
-        path: path.to_owned(),
-    };
-    let labelled = |volume: &Volume| match &volume.role {
-        Role::FileSystem(file_system) => file_system.label.as_deref() == Some(CONFIG_LABEL),
-        _ => false,
-    };
-    if description.config_drive.is_some() {
-        let described =
-            description.disks.iter_mut().flat_map(|disk| &mut disk.volumes).find(|volume| labelled(volume));
-        match described {
-            Some(volume) => volume.role = Role::ConfigDrive,
-            None => {
-                if let Some(disk) = description.disks.first_mut() {
-                    disk.volumes.push(fixed(CONFIG_DRIVE, Role::ConfigDrive, &disk.path));
-                }
-            }
-        }
-    }
-    let menu = description.has_boot_menu();
-    for (index, disk) in description.disks.iter_mut().enumerate() {
-        if menu && index == 0 {
-            disk.volumes.insert(0, fixed(BOOT_MENU, Role::BootMenu, &disk.path));
-        }
-        disk.volumes.insert(0, fixed(BIOS_GRUB, Role::BiosGrub, &disk.path));
-    }
+/// Keys in which two file systems differ.
+fn differing(one: &FileSystem, other: &FileSystem) -> Vec<&'static str> {
+    let keys = [
+        ("file_system", one.kind != other.kind),
+        ("disk_label", one.label != other.label),
+        ("keep_data", one.keep_data != other.keep_data),
+        ("fstab_enabled", one.fstab_enabled != other.fstab_enabled),
+        ("fstab_options", one.fstab_options != other.fstab_options),
+        ("images", one.trees != other.trees),
+    ];
+    keys.into_iter().filter(|(_, differs)| *differs).map(|(key, _)| key).collect()
 }

@@ -1,12 +1,16 @@
-//! The `ironic` data driver: `provision.json`, as OpenStack's bare metal service hands it out.
+//! The `ironic` data driver: `provision.json`, as Ironic's bareon drivers hand it to the deploy agent.
 
 mod check;
+mod text;
+mod together;
+mod trees;
+mod unnamed;
 mod written;
 
 use serde_json::{Value, json};
 
 use super::json::Json;
-use super::shape::{Log, Node, Shape};
+use super::shape::{Log, Node, Said, Shape};
 use super::{Complaint, DataDriver, Reading};
 
 /// Reads `provision.json`.
@@ -18,7 +22,7 @@ impl DataDriver for Ironic {
     }
 
     fn about(&self) -> &'static str {
-        "provision.json of OpenStack's bare metal service"
+        "provision.json, as the bareon agent reads it"
     }
 
     fn read(&self, text: &str) -> Result<Reading, Vec<Complaint>> {
@@ -29,10 +33,12 @@ impl DataDriver for Ironic {
         let written = written::DESCRIPTION.read(Node { path: "$", value: &value, log: &log });
         // What spans several places can be looked at even where single places are wrong.
         let description = written.and_then(|written| check::check(written, &log));
-        let (complaints, warnings) = log.into_parts();
+        let Said { complaints, warnings, unknown } = log.into_said();
         match description {
-            Some(description) if complaints.is_empty() => Ok(Reading { description, warnings }),
-            _ => Err(complaints),
+            Some(description) if complaints.is_empty() => {
+                Ok(Reading { description, warnings: [warnings, unknown].concat() })
+            }
+            _ => Err([complaints, unknown].concat()),
         }
     }
 

@@ -38,7 +38,7 @@ fn refusals_say_what_the_server_said() {
     let bare = refusal(&module, &[GREETING, "@ERROR"]);
     assert_eq!(bare, (Refused::Startup, String::new()));
     let listing = refusal(&Client::new("h::"), &[GREETING, "@ERROR: max connections"]);
-    assert_eq!(listing, (Refused::Startup, "max connections".to_owned()));
+    assert_eq!(listing, (Refused::Busy, "max connections".to_owned()));
     let user = Client::with_password("h::m");
     let failed = refusal(&user, &[GREETING, AUTHREQD, "@ERROR: auth failed on module m"]);
     assert_eq!(failed, (Refused::Authentication, "auth failed on module m".to_owned()));

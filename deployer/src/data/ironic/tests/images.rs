@@ -1,5 +1,4 @@
-//! Images: where they come from, which trees they go into, which file systems belong to those; the policy, the
-//! options of a pull, and the config drive.
+//! Images and where they come from; the policy, the options of a pull, and the config drive.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -8,57 +7,6 @@ use super::*;
 use crate::model::{ConfigSource, MIB, Policy, Role, Size};
 
 const ROOT: &str = r#"{"type": "partition", "mount": "/", "size": "5 GiB"}"#;
-
-/// The mounts of each tree, by its name.
-fn mounts(description: &Description) -> Vec<(String, Vec<String>)> {
-    let of = |tree: usize| {
-        let its = description.file_systems().filter(|file_system| file_system.trees.contains(&tree));
-        its.filter_map(|file_system| file_system.mount.as_ref().map(ToString::to_string)).collect()
-    };
-    description.trees.iter().enumerate().map(|(index, tree)| (tree.name.clone(), of(index))).collect()
-}
-
-#[test]
-fn a_file_system_belongs_to_the_images_that_it_names() {
-    let description = read(EVERYTHING);
-    let own = |name: &str, mounts: &[&str]| {
-        (name.to_owned(), mounts.iter().map(|mount| (*mount).to_owned()).collect::<Vec<_>>())
-    };
-    assert_eq!(
-        mounts(&description),
-        [
-            own("a", &["/boot", "/", "/usr/share/utils", "/srv", "/home"]),
-            own("b", &["/", "/usr/share/utils", "/var", "/home"]),
-            own("utils", &["/usr/share/utils"]),
-        ]
-    );
-}
-
-#[test]
-fn a_tree_without_a_root_is_no_system() {
-    let description = read(EVERYTHING);
-    assert_eq!(description.systems().collect::<Vec<_>>(), [0, 1]);
-    assert!(description.has_boot_menu());
-    let one = changed(EVERYTHING, &[("/partitions/0/volumes/2/mount", r#""/opt""#), ("/images/1", "")]);
-    let description = read(&one);
-    assert_eq!(description.systems().collect::<Vec<_>>(), [0]);
-    assert!(!description.has_boot_menu());
-}
-
-#[test]
-fn images_of_the_same_name_share_a_tree() {
-    let description = read(EVERYTHING);
-    assert_eq!(description.trees.len(), 3);
-    let images = description.images_of(1);
-    let targets: Vec<String> = images.iter().map(|image| image.target.to_string()).collect();
-    assert_eq!(targets, ["/", "/var"]);
-    // The one that goes nearer to the root comes first, however they are listed.
-    let upside_down =
-        changed(EVERYTHING, &[("/images/1/target", r#""/var""#), ("/images/2/target", r#""/""#)]);
-    let description = read(&upside_down);
-    assert_eq!(description.images_of(1)[0].target.to_string(), "/");
-    assert_eq!(description.images_of(1)[0].path, "$.images[2]");
-}
 
 #[test]
 fn what_an_image_says_for_the_boot_entries_is_kept() {
@@ -95,6 +43,9 @@ fn urls_are_taken_in_every_spelling() {
         "rsync://user@10.0.0.10:8730/images/debian",
         "rsync://[fe80::1]/images/",
         "[fe80::1]::images/",
+        "http://10.0.0.10/debian.img.gz",
+        "https://images.example/debian.img",
+        "file:///run/images/debian.img",
     ] {
         let text = changed(EXAMPLE, &[("/images/0/image_pull_url", &format!("{url:?}"))]);
         assert_eq!(read(&text).images[0].url, url);

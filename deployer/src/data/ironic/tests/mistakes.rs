@@ -13,6 +13,29 @@ fn path(pointer: &str) -> String {
 }
 
 #[test]
+fn a_slip_in_a_key_is_seen_where_the_key_is_missed() {
+    let text = EXAMPLE.replace("\"partitions\":", "\"partitons\":");
+    wrong(
+        &text,
+        &[
+            ("$", "expected the key \"partitions\", found none"),
+            ("$.partitons", "there is no such key; did you mean \"partitions\"?"),
+        ],
+        &text,
+    );
+    // What may have any further keys tells those that nobody knows, once something is wrong.
+    let text = EXAMPLE.replace("\"images\":", "\"pictures\":");
+    wrong(
+        &text,
+        &[
+            ("$", "expected the key \"images\", found none"),
+            ("$.pictures", "there is no such key; it has no effect"),
+        ],
+        &text,
+    );
+}
+
+#[test]
 fn what_is_no_object_is_no_description() {
     for (text, part) in [
         ("", "not JSON: EOF"),
@@ -36,15 +59,16 @@ fn what_is_no_object_is_no_description() {
 
 #[test]
 fn a_wrong_value_is_named_at_its_place() {
-    let url = "expected rsync:HOST::module/path, HOST::module/path or rsync://[user@]HOST[:port]/module/path";
-    let device = "expected a name, found";
+    let url = "expected rsync:HOST::module/path, HOST::module/path, rsync://[user@]HOST[:port]/module/path, \
+               http(s)://HOST/path or file:///path, found";
+    let device = "expected the name of a";
     for (pointer, json, part) in [
         (
             "/partitions_policy",
             r#""keep""#,
             r#"expected one of "verify", "clean", "nailgun_legacy", found "keep""#,
         ),
-        ("/images", "[]", "expected at least 1, found an empty list"),
+        ("/images", "[]", "expected a list of at least 1 item, found an empty list"),
         ("/images/0", r#""debian""#, r#"expected an object, found "debian""#),
         ("/images/0/name", r#""""#, "expected the name of an image, found \"\": it is empty"),
         ("/images/0/name", r#""a\nb""#, "control characters are not allowed"),
@@ -54,8 +78,14 @@ fn a_wrong_value_is_named_at_its_place() {
         ("/images/0/image_pull_url", r#""debian""#, url),
         ("/images/0/image_pull_url", r#""/srv/tree""#, url),
         ("/images/0/image_pull_url", r#""host:path""#, url),
-        ("/images/0/image_pull_url", r#""http://host/image""#, url),
-        ("/images/0/image_pull_url", r#""10.0.0.10::m/a\nb""#, url),
+        ("/images/0/image_pull_url", r#""ftp://host/image""#, url),
+        ("/images/0/image_pull_url", r#""http://""#, url),
+        (
+            "/images/0/image_pull_url",
+            r#""rsync://bob:secret@h/m""#,
+            "found \"rsync://bob:…@h/m\": a URL cannot hold a password",
+        ),
+        ("/images/0/image_pull_url", r#""10.0.0.10::m/a\nb""#, "control characters are not allowed"),
         ("/images/0/image_pull_url", r#""10.0.0.10::""#, "it names no module"),
         ("/images/0/image_pull_url", r#""rsync://10.0.0.10""#, "it names no module"),
         ("/images/0/image_pull_url", r#""rsync://10.0.0.10:99999/m""#, url),
@@ -78,19 +108,23 @@ fn a_wrong_value_is_named_at_its_place() {
         (
             "/configdrive",
             r#""""#,
-            "expected a directory, a URL, or an image in gzip and base64, found \"\": it is empty",
+            "expected a directory, a URL, or an image in gzip and base64, found a string of 0 bytes: it is empty",
         ),
         ("/configdrive", r#""run/config""#, "expected a directory, a URL, or an image in gzip and base64"),
         ("/configdrive", "{}", "found an object"),
-        ("/partitions", "[]", "expected at least 1, found an empty list"),
+        ("/partitions", "[]", "expected a list of at least 1 item, found an empty list"),
         ("/partitions/0/type", r#""disc""#, r#"expected one of "disk", "vg", found "disc""#),
         ("/partitions/0/id", r#""sda""#, r#"expected an object, found "sda""#),
         ("/partitions/0/id/type", r#""uuid""#, r#"expected one of "name", "path", "scsi", found "uuid""#),
-        ("/partitions/0/id/value", "7", "expected a string, found the number 7"),
+        (
+            "/partitions/0/id/value",
+            "7",
+            "expected the kernel's name of a disk, as \"sda\", found the number 7",
+        ),
         ("/partitions/0/id/value", r#""""#, "expected the kernel's name of a disk, as \"sda\", found \"\""),
         ("/partitions/0/id/value", r#""../sda""#, "expected the kernel's name of a disk"),
-        ("/partitions/0/size", r#""40%""#, "expected a size without shares"),
-        ("/partitions/0/size", r#""remaining""#, "a disk has no share of anything"),
+        ("/partitions/0/size", r#""40%""#, "expected a size in bytes"),
+        ("/partitions/0/size", r#""remaining""#, "it must say how much"),
         ("/partitions/0/size", "10000", "found the number 10000"),
         ("/partitions/0/volumes", "{}", "expected a list, found an object"),
         (
@@ -100,7 +134,7 @@ fn a_wrong_value_is_named_at_its_place() {
         ),
         ("/partitions/0/volumes/0/size", r#""5 XB""#, "there is no unit \"XB\""),
         ("/partitions/0/volumes/0/size", r#""1.5 GiB""#, "only whole numbers; use a smaller unit"),
-        ("/partitions/0/volumes/0/size", r#""0""#, "it is nothing"),
+        ("/partitions/0/volumes/0/size", r#""0""#, "it must be more than 0"),
         ("/partitions/0/volumes/0/size", r#""9 YiB""#, "no disk is that large"),
         ("/partitions/0/volumes/0/size", r#""120%""#, "a share is from 1% to 100%"),
         (
@@ -117,7 +151,7 @@ fn a_wrong_value_is_named_at_its_place() {
         (
             "/partitions/0/volumes/0/file_system",
             r#""ntfs""#,
-            "expected ext2, ext3, ext4, xfs, btrfs, vfat or swap, found \"ntfs\"",
+            "expected one of \"ext2\", \"ext3\", \"ext4\", \"xfs\", \"btrfs\", \"vfat\", \"swap\"",
         ),
         (
             "/partitions/0/volumes/0/disk_label",
@@ -134,7 +168,7 @@ fn a_wrong_value_is_named_at_its_place() {
         ("/partitions/0/volumes/0/fstab_options", r#""""#, "\"defaults\" is the usual value"),
         ("/partitions/0/volumes/0/keep_data", r#""no""#, "expected true or false, found \"no\""),
         ("/partitions/0/volumes/0/images", r#""debian""#, "expected a list, found \"debian\""),
-        ("/partitions/0/volumes/0/images", "[]", "expected at least 1, found an empty list"),
+        ("/partitions/0/volumes/0/images", "[]", "expected a list of at least 1 item, found an empty list"),
         ("/partitions/0/volumes/2/vg", r#""a/b""#, "only letters, digits and _ . + - are allowed"),
         ("/partitions/0/volumes/2/vg", r#""-a""#, "it may not begin with a dash"),
         (
@@ -161,7 +195,7 @@ fn a_wrong_value_is_named_at_its_place() {
 fn addresses_of_disks_are_checked_by_their_kind() {
     for (kind, value, part) in [
         ("name", "a//b", "expected the kernel's name of a disk"),
-        ("path", "", "expected a path under /dev, as \"disk/by-path/…\", found \"\""),
+        ("path", "", "expected a path under /dev, as \"disk/by-path/…\", or an absolute path, found \"\""),
         ("scsi", "6:1:0", "expected host:channel:target:unit, as \"6:1:0:0\", found \"6:1:0\""),
         ("scsi", "6:1:0:x", "expected host:channel:target:unit"),
         ("scsi", "6:1:0:+1", "expected host:channel:target:unit"),
@@ -212,7 +246,7 @@ fn an_unknown_key_is_named_with_the_one_that_may_be_meant() {
     }
     for (pointer, others) in [
         ("/images/0/uuid", "expected one of name, boot, image_name, image_uuid, image_pull_url, target"),
-        ("/partitions/0/label", "expected one of type, id, size, volumes, name, extra"),
+        ("/partitions/0/label", "expected one of type, id, size, volumes"),
         ("/partitions/0/volumes/0/vg", "expected one of type, size, mount, file_system"),
         ("/partitions/0/volumes/2/mount", "expected one of type, size, vg, lvm_meta_size, keep_data"),
         ("/partitions/1/size", "expected one of type, id, volumes"),

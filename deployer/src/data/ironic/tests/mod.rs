@@ -4,6 +4,7 @@ mod images;
 mod mistakes;
 mod schema;
 mod together;
+mod trees;
 mod volumes;
 
 use super::*;

@@ -13,7 +13,7 @@ pub(super) fn places_wrong(description: &str) -> Vec<String> {
     let log = Log::default();
     let value = Json::parse(description).unwrap();
     written::DESCRIPTION.read(Node { path: "$", value: &value, log: &log });
-    log.into_parts().0.iter().map(ToString::to_string).collect()
+    log.into_said().complaints.iter().map(ToString::to_string).collect()
 }
 
 /// Pointers to everything below `value`.
@@ -106,8 +106,9 @@ fn strings_that_the_driver_takes_match_their_patterns() {
     let volume = "/partitions/0/volumes/0";
     for (key, texts) in [
         ("size", &["10 GiB", "500MB", "4096", "40%", "40 %", "remaining", " 7 MiB "][..]),
-        ("mount", &["/", "none", "swap", "", "/srv/data/"]),
-        ("file_system", &["ext4", "EXT4", "swap", "fat32"]),
+        ("mount", &["/", "//", "none", "NONE", "", "/srv/data/", "/srv//.data", "/...", "/a/..b/c.d", "/ä"]),
+        ("disk_label", &["", "a label", "ä"]),
+        ("file_system", &["ext4", "swap", "fat32"]),
         ("fstab_options", &["defaults", "noatime,ro", "context=\"x:y\""]),
         (
             "partition_guid",
@@ -121,6 +122,28 @@ fn strings_that_the_driver_takes_match_their_patterns() {
     ] {
         for text in texts {
             let text = changed(EXAMPLE, &[(&format!("{volume}/{key}"), &json!(text).to_string())]);
+            agree(&validator, &serde_json::from_str(&text).unwrap(), &text);
+            assert!(validator.is_valid(&serde_json::from_str(&text).unwrap()), "{text}");
+        }
+    }
+}
+
+#[test]
+fn further_strings_that_the_driver_takes_match_their_patterns() {
+    let validator = validator();
+    for (pointer, texts) in [
+        (
+            "/images/0/image_pull_url",
+            &["h::m", "rsync:u@[::1]::m/p", "RSYNC://h:8/m", "http://h", "file:///a"][..],
+        ),
+        ("/images/0/name", &["a b", "ä"]),
+        ("/images/0/target", &["/", "/usr/share/utils/"]),
+        ("/partitions/0/id/value", &["sda", "/dev/sda", "cciss/c0d0", ".a", "..b/c"]),
+        ("/configdrive", &["/a", " H4sIAAAA ", "https://h/x"]),
+        ("/deploy_data/kernel_params", &["", "quiet console=ttyS0"]),
+    ] {
+        for text in texts {
+            let text = changed(EXAMPLE, &[(pointer, &json!(text).to_string())]);
             agree(&validator, &serde_json::from_str(&text).unwrap(), &text);
             assert!(validator.is_valid(&serde_json::from_str(&text).unwrap()), "{text}");
         }
@@ -148,8 +171,29 @@ fn strings_that_do_not_match_are_refused_by_the_driver_too() {
         ("/partitions/1/volumes/0/name", ""),
         ("/partitions_policy", "keep"),
         ("/images/0/target", "usr"),
+        ("/images/0/target", "/a/../b"),
+        ("/images/0/target", "/a b"),
+        ("/images/0/name", ""),
+        ("/images/0/image_pull_url", "nonsense"),
+        ("/images/0/image_pull_url", "10.0.0.10::"),
+        ("/images/0/image_pull_url", "ftp://h/m"),
+        ("/images/0/image_name", "a\u{7}"),
+        ("/partitions/0/size", "0"),
+        ("/partitions/0/volumes/0/size", "0"),
+        ("/partitions/0/volumes/0/size", "0%"),
+        ("/partitions/0/volumes/0/size", "101%"),
+        ("/partitions/0/volumes/0/mount", "root"),
+        ("/partitions/0/volumes/0/mount", "/a/./b"),
+        ("/partitions/0/volumes/0/mount", "/.."),
+        ("/partitions/0/volumes/0/file_system", "zfs"),
+        ("/partitions/0/volumes/0/partition_guid", "{0fc63daf-8483-4772-8e79-3d69d8477de4"),
+        ("/partitions/0/volumes/0/disk_label", "a\u{7}"),
+        ("/partitions/0/volumes/2/vg", ".."),
+        ("/partitions/0/id/value", "../sda"),
+        ("/partitions/0/id/value", ""),
+        ("/partitions/1/volumes/0/name", "."),
     ] {
-        let text = changed(EXAMPLE, &[(pointer, &format!("{text:?}"))]);
+        let text = changed(EXAMPLE, &[(pointer, &json!(text).to_string())]);
         let description: Value = serde_json::from_str(&text).unwrap();
         assert!(!validator.is_valid(&description), "{text}");
         agree(&validator, &description, &text);

@@ -178,7 +178,6 @@ fn every_kind_of_file_system_has_its_name() {
         ("xfs", FsKind::Xfs),
         ("btrfs", FsKind::Btrfs),
         ("vfat", FsKind::Vfat),
-        ("EXT4", FsKind::Ext4),
     ] {
         assert_eq!(root_with("file_system", &format!("{name:?}")).kind, kind);
     }
@@ -354,6 +353,8 @@ fn keys_of_older_descriptions_are_said_to_have_no_effect() {
             ("/partitions/1/label", r#""x""#),
             ("/partitions/1/min_size", "5"),
             ("/partitions/0/volumes/2/keep_data", "true"),
+            ("/partitions/0/free_space", r#""10000""#),
+            ("/images/0/url", r#""centos""#),
             ("/driver", "7"),
         ],
     );
@@ -362,8 +363,10 @@ fn keys_of_older_descriptions_are_said_to_have_no_effect() {
     assert_eq!(
         lines,
         [
-            "$.driver: has no effect",
+            "$.driver: there is no such key; it has no effect",
+            "$.images[0].url: has no effect",
             "$.partitions[0].extra: has no effect",
+            "$.partitions[0].free_space: has no effect",
             "$.partitions[0].name: has no effect",
             "$.partitions[0].volumes[0].name: has no effect",
             "$.partitions[0].volumes[2].keep_data: has no effect",
