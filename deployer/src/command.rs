@@ -25,12 +25,13 @@ const SHOWN_LINES: usize = 12;
 pub(crate) struct Command {
     program: OsString,
     arguments: Vec<OsString>,
+    environment: Vec<(&'static str, OsString)>,
     root: Option<PathBuf>,
 }
 
 impl Command {
     pub(crate) fn new(program: impl Into<OsString>) -> Self {
-        Self { program: program.into(), arguments: Vec::new(), root: None }
+        Self { program: program.into(), arguments: Vec::new(), environment: Vec::new(), root: None }
     }
 
     pub(crate) fn arg(mut self, argument: impl AsRef<OsStr>) -> Self {
@@ -40,6 +41,12 @@ impl Command {
 
     pub(crate) fn args<A: AsRef<OsStr>>(mut self, arguments: impl IntoIterator<Item = A>) -> Self {
         self.arguments.extend(arguments.into_iter().map(|argument| argument.as_ref().to_owned()));
+        self
+    }
+
+    /// Sets a variable of its environment, which is empty but for what every program needs.
+    pub(crate) fn env(mut self, name: &'static str, value: impl Into<OsString>) -> Self {
+        self.environment.push((name, value.into()));
         self
     }
 
@@ -75,6 +82,12 @@ impl Command {
         }
     }
 
+    /// Runs it for whatever it says, on either way, and however it ends.
+    pub(crate) fn say_anything(&self, stop: &Stop) -> Result<String, CommandError> {
+        let (_, output, complaints) = self.output(stop)?;
+        Ok(output + &complaints)
+    }
+
     fn failed(&self, status: ExitStatus, complaints: &str, output: &str) -> CommandError {
         // Some programs complain on standard output.
         let said = if complaints.trim().is_empty() { output } else { complaints };
@@ -93,8 +106,9 @@ impl Command {
             None => find(&self.program).ok_or_else(|| CommandError::Missing(self.program.clone()))?,
         };
         let mut command = std::process::Command::new(program);
-        command.args(&self.arguments).env("LC_ALL", "C").env_remove("LANGUAGE");
-        command.env("PATH", USUAL_PLACES.join(":"));
+        // What is set here for other reasons, a password or a directory for temporary files, is not for others.
+        command.args(&self.arguments).env_clear().env("LC_ALL", "C").env("HOME", "/");
+        command.env("PATH", USUAL_PLACES.join(":")).envs(self.environment.iter().cloned());
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0);
         system::prepare_child(&mut command, self.root.clone());
         let started = |source| CommandError::Start { command: self.to_string(), source };
@@ -138,10 +152,30 @@ pub(crate) fn find_in(program: &OsStr, root: &Path) -> Option<PathBuf> {
     places.find_map(|place| Some(place.join(program)).filter(|path| path.is_file()))
 }
 
+/// The package of Debian that has a program.
+pub(crate) fn package(program: &str) -> &'static str {
+    match program {
+        "mkfs.ext2" | "mkfs.ext3" | "mkfs.ext4" => "e2fsprogs",
+        "mkfs.xfs" => "xfsprogs",
+        "mkfs.btrfs" => "btrfs-progs",
+        "mkfs.vfat" => "dosfstools",
+        "mdadm" => "mdadm",
+        "pvcreate" | "vgcreate" | "lvcreate" | "vgchange" | "vgmknodes" | "pvs" | "lvs" => "lvm2",
+        "swapoff" => "mount",
+        "modprobe" => "kmod",
+        "grub-install" | "grub-mkconfig" => "grub2-common",
+        _ => "util-linux",
+    }
+}
+
 impl fmt::Display for Command {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(root) = &self.root {
             write!(f, "chroot {} ", root.display())?;
+        }
+        for (index, (name, value)) in self.environment.iter().enumerate() {
+            let env = if index == 0 { "env " } else { "" };
+            write!(f, "{env}{name}={} ", value.to_string_lossy())?;
         }
         f.write_str(&self.program.to_string_lossy())?;
         for argument in &self.arguments {
@@ -160,7 +194,7 @@ impl fmt::Display for Command {
 #[derive(Debug, Error)]
 pub(crate) enum CommandError {
     /// It is not on this machine.
-    #[error("there is no program {} here", .0.display())]
+    #[error("there is no program {} here; Debian has it in the package {}", .0.display(), package(&.0.to_string_lossy()))]
     Missing(OsString),
     /// It could not be started.
     #[error("cannot run `{command}`: {source}")]
@@ -206,7 +240,16 @@ mod tests {
     #[test]
     fn a_missing_program_is_named() {
         let error = Command::new("no-such-program").run(&Stop::default()).unwrap_err();
-        assert_eq!(error.to_string(), "there is no program no-such-program here");
+        assert!(error.to_string().starts_with("there is no program no-such-program here; "));
+    }
+
+    #[test]
+    fn programs_see_nothing_of_our_environment() {
+        let command = Command::new("env").env("MKE2FS_CONFIG", "/a b");
+        let output = command.run(&Stop::default()).unwrap();
+        let mut names: Vec<&str> = output.lines().filter_map(|line| line.split('=').next()).collect();
+        names.sort_unstable();
+        assert_eq!(names, ["HOME", "LC_ALL", "MKE2FS_CONFIG", "PATH"]);
     }
 
     #[test]

@@ -34,6 +34,7 @@ pub(crate) enum Exit {
     Authentication,
     Image,
     BootLoader,
+    Reboot,
     /// The server's own.
     Server(u8),
 }
@@ -71,7 +72,8 @@ Exit codes:
   45  network: no connection, or it broke; worth another try
   46  authentication: wrong password, or none
   47  an image is incomplete, or its server refused or broke the protocol
-  48  the boot loader was not installed";
+  48  the boot loader was not installed
+  49  everything is in place, but the machine did not restart";
 
 impl From<Exit> for ExitCode {
     fn from(exit: Exit) -> Self {
@@ -107,6 +109,7 @@ impl Exit {
             Exit::Authentication => 46,
             Exit::Image => 47,
             Exit::BootLoader => 48,
+            Exit::Reboot => 49,
             Exit::Server(code) => code,
         }
     }

@@ -1,15 +1,19 @@
 //! Files in a tree that is being deployed. Its symlinks were made by others and mean places in that tree, so every
 //! path is resolved with the tree as its root: none leads to the system that does the work.
 
+use std::ffi::OsStr;
 use std::fs::File;
 use std::io::{self, Read, Write};
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Component, Path, PathBuf};
 
 use rustix::fs::{
-    AtFlags, CWD, Mode, OFlags, ResolveFlags, mkdirat, open, openat, openat2, renameat, unlinkat,
+    AtFlags, CWD, FileType, Mode, OFlags, ResolveFlags, XattrFlags, fchmod, fchown, fgetxattr, fsetxattr,
+    fstat, mkdirat, open, openat, openat2, renameat, unlinkat,
 };
 use rustix::io::Errno;
+use rustix::process::{Gid, Uid};
 
 /// The most that is read of one file, in bytes.
 const MOST: u64 = 1 << 20;
@@ -80,16 +84,30 @@ impl Root {
         self.resolve(Path::new(path), OFlags::PATH).is_ok()
     }
 
-    /// The file at `path`; nothing if there is none.
-    pub(crate) fn read(&self, path: &str) -> io::Result<Option<String>> {
-        let file = match self.resolve(Path::new(path), OFlags::RDONLY | OFlags::NONBLOCK) {
-            Ok(file) => File::from(file),
+    /// Whether a symlink stands at `path`.
+    pub(crate) fn is_symlink(&self, path: &Path) -> bool {
+        let handle = self.resolve(path, OFlags::PATH | OFlags::NOFOLLOW);
+        let stat = handle.and_then(fstat);
+        stat.is_ok_and(|stat| FileType::from_raw_mode(stat.st_mode) == FileType::Symlink)
+    }
+
+    /// The regular file at `path`. Whatever else stands there is not even opened: a device would act on it.
+    fn file(&self, path: &Path) -> io::Result<Option<File>> {
+        let handle = match self.resolve(path, OFlags::PATH) {
+            Ok(handle) => handle,
             Err(Errno::NOENT | Errno::NOTDIR) => return Ok(None),
             Err(error) => return Err(error.into()),
         };
-        if !file.metadata()?.is_file() {
+        if FileType::from_raw_mode(fstat(&handle)?.st_mode) != FileType::RegularFile {
             return Err(io::Error::other("it is no regular file"));
         }
+        let link = format!("/proc/self/fd/{}", handle.as_raw_fd());
+        Ok(Some(File::from(open(link, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?)))
+    }
+
+    /// The text of the file at `path`; nothing if there is none.
+    pub(crate) fn read(&self, path: &str) -> io::Result<Option<String>> {
+        let Some(file) = self.file(Path::new(path))? else { return Ok(None) };
         let mut bytes = Vec::new();
         file.take(MOST).read_to_end(&mut bytes)?;
         Ok(Some(String::from_utf8_lossy(&bytes).into_owned()))
@@ -115,17 +133,25 @@ impl Root {
         Ok(names)
     }
 
-    /// Puts a file into its place: whole or not at all. Replaces a symlink that is there.
+    /// Puts a file into its place: whole or not at all. It has owner, permissions and security label of a regular file
+    /// that was there; a symlink that was there is replaced.
     pub(crate) fn write(&self, path: &str, content: &str) -> io::Result<()> {
         let path = Path::new(path);
         let name = path.file_name().ok_or(io::ErrorKind::InvalidInput)?;
         let parent = self.make_directory(path.parent().unwrap_or(Path::new("/")))?;
         let mut temporary = name.to_owned();
         temporary.push(TEMPORARY);
-        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::TRUNC | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let mut file = File::from(openat(&parent, &temporary, flags, Mode::from_raw_mode(0o644))?);
-        let written = file.write_all(content.as_bytes()).and_then(|()| file.sync_all());
-        let placed = written.and_then(|()| Ok(renameat(&parent, &temporary, &parent, name)?));
+        // Whatever the tree has there, it is not written through.
+        match unlinkat(&parent, &temporary, AtFlags::empty()) {
+            Ok(()) | Err(Errno::NOENT) => {}
+            Err(error) => return Err(error.into()),
+        }
+        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let mut file = File::from(openat(&parent, &temporary, flags, Mode::from_raw_mode(0o600))?);
+        let written = file.write_all(content.as_bytes()).and_then(|()| inherit(&parent, name, &file));
+        let placed = written
+            .and_then(|()| file.sync_all())
+            .and_then(|()| Ok(renameat(&parent, &temporary, &parent, name)?));
         if placed.is_err() {
             let _ = unlinkat(&parent, &temporary, AtFlags::empty());
         }
@@ -147,12 +173,33 @@ impl Root {
     }
 }
 
+/// Gives a new file what the regular file has that it replaces.
+fn inherit(directory: &OwnedFd, name: &OsStr, new: &File) -> io::Result<()> {
+    const LABEL: &str = "security.selinux";
+    let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let old = openat(directory, name, flags, Mode::empty()).ok();
+    let stat = old.as_ref().and_then(|old| fstat(old).ok());
+    let regular = |stat: &rustix::fs::Stat| FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile;
+    let (Some(old), Some(stat)) = (old, stat.filter(regular)) else {
+        return Ok(fchmod(new, Mode::from_raw_mode(0o644))?);
+    };
+    fchown(new, Some(Uid::from_raw(stat.st_uid)), Some(Gid::from_raw(stat.st_gid)))?;
+    fchmod(new, Mode::from_raw_mode(stat.st_mode & 0o777))?;
+    let old =
+        open(format!("/proc/self/fd/{}", old.as_raw_fd()), OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?;
+    let mut label = [0; 512];
+    if let Ok(length) = fgetxattr(&old, LABEL, &mut label) {
+        // Not every kernel lets labels be set that it does not know.
+        let _ = fsetxattr(new, LABEL, &label[..length], XattrFlags::empty());
+    }
+    Ok(())
+}
+
 /// Where a handle leads, for calls that take paths only.
 pub(crate) fn path_of(handle: impl AsFd) -> io::Result<PathBuf> {
-    use std::os::fd::AsRawFd;
     let link = format!("/proc/self/fd/{}", handle.as_fd().as_raw_fd());
     let target = rustix::fs::readlinkat(CWD, link, Vec::new())?;
-    Ok(PathBuf::from(std::ffi::OsString::from(target.to_string_lossy().into_owned())))
+    Ok(PathBuf::from(OsStr::from_bytes(target.as_bytes())))
 }
 
 #[cfg(test)]
@@ -204,6 +251,40 @@ mod tests {
         assert_eq!(fs::read_to_string(scratch.0.join("victim")).unwrap(), "stays");
         assert_eq!(fs::read_to_string(scratch.0.join("file")).unwrap(), "new");
         assert_eq!(root.names("/").unwrap(), ["file", "victim"]);
+    }
+
+    #[test]
+    fn what_the_tree_has_in_the_way_is_not_written_through() {
+        let scratch = Scratch::new("way");
+        fs::write(scratch.0.join("victim"), "stays").unwrap();
+        let temporary = scratch.0.join("fstab.deployer-new");
+        let root = Root::open(&scratch.0).unwrap();
+        fs::hard_link(scratch.0.join("victim"), &temporary).unwrap();
+        root.write("/fstab", "new").unwrap();
+        symlink("victim", &temporary).unwrap();
+        root.write("/fstab", "newer").unwrap();
+        // Nobody writes to it, so to open it would take for ever.
+        rustix::fs::mknodat(CWD, &temporary, FileType::Fifo, Mode::from_raw_mode(0o600), 0).unwrap();
+        root.write("/fstab", "newest").unwrap();
+        assert_eq!(fs::read_to_string(scratch.0.join("victim")).unwrap(), "stays");
+        assert_eq!(fs::read_to_string(scratch.0.join("fstab")).unwrap(), "newest");
+        assert_eq!(root.names("/").unwrap(), ["fstab", "victim"]);
+        rustix::fs::mknodat(CWD, scratch.0.join("fifo"), FileType::Fifo, Mode::from_raw_mode(0o600), 0)
+            .unwrap();
+        assert!(root.read("/fifo").is_err());
+    }
+
+    #[test]
+    fn a_file_keeps_its_permissions_and_a_new_one_has_the_usual_ones() {
+        use std::os::unix::fs::PermissionsExt;
+        let scratch = Scratch::new("mode");
+        let mode = |name: &str| fs::metadata(scratch.0.join(name)).unwrap().permissions().mode() & 0o777;
+        fs::write(scratch.0.join("old"), "").unwrap();
+        fs::set_permissions(scratch.0.join("old"), PermissionsExt::from_mode(0o640)).unwrap();
+        let root = Root::open(&scratch.0).unwrap();
+        root.write("/old", "x").unwrap();
+        root.write("/new", "x").unwrap();
+        assert_eq!((mode("old"), mode("new")), (0o640, 0o644));
     }
 
     #[test]

@@ -45,7 +45,7 @@ pub(crate) fn run(list: List) -> Result<Exit, Problem> {
         console: Console::new(None, false, false, true, false),
     });
     let client = client(list.source, Arc::clone(&listing) as Arc<dyn Monitor>)?;
-    let exit = Stop::on_signals(PATIENCE).or_until(async {
+    let exit = Stop::on_signals(PATIENCE, || {}).or_until(async {
         if modules {
             let lines = client.modules().await?;
             let text: String = lines.iter().flat_map(|line| [line, "\n"]).collect();

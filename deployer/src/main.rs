@@ -23,6 +23,7 @@ mod report;
 mod stats;
 mod stop;
 mod system;
+mod terminal;
 
 use std::io::Write;
 use std::process::ExitCode;
@@ -57,10 +58,6 @@ fn run() -> Result<exit::Exit, exit::Problem> {
         cli::Command::Schema(driver) => {
             let text = serde_json::to_string_pretty(&driver.schema()).expect("a schema is plain");
             let _ = writeln!(std::io::stdout().lock(), "{text}");
-            Ok(exit::Exit::Success)
-        }
-        cli::Command::Reboot(driver) => {
-            driver.reboot()?;
             Ok(exit::Exit::Success)
         }
         cli::Command::Shown(exit) => Ok(exit),

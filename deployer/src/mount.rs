@@ -8,9 +8,9 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use rustix::fs::{CWD, FileType, Mode, OFlags, makedev, mknodat, open, statvfs, syncfs};
+use rustix::fs::{CWD, FileType, Mode, OFlags, fstatvfs, makedev, mknodat, open, syncfs};
 use rustix::io::Errno;
-use rustix::mount::{MountFlags, UnmountFlags, mount, unmount};
+use rustix::mount::{FsOpenFlags, MountFlags, UnmountFlags, mount, unmount};
 use thiserror::Error;
 
 use crate::inside::{Root, path_of};
@@ -59,6 +59,16 @@ impl MountedTree {
         Ok(mounted)
     }
 
+    /// Mounts a file system alone, at a directory of a tree that is empty otherwise.
+    pub(crate) fn alone(file_system: &FsPlan, point: &str) -> Result<Self, MountError> {
+        let mut mounted = Self::empty()?;
+        mounted.add_at(file_system, point)?;
+        if point == "/" {
+            mounted.reopen()?;
+        }
+        Ok(mounted)
+    }
+
     /// A place for a tree whose root is in memory, until a file system is mounted on it.
     fn empty() -> Result<Self, MountError> {
         private()?;
@@ -93,8 +103,9 @@ impl MountedTree {
         };
         let directory = self.root.make_directory(point).map_err(failed())?;
         let data = std::ffi::CString::new(options(kind, &file_system.spec.fstab_options)).unwrap_or_default();
-        self.place(&directory, |at| mount(node, at, kind.name(), MountFlags::empty(), data.as_c_str()))
-            .map_err(failed())
+        // Devices of an image are made, but nobody opens them here.
+        let flags = MountFlags::NODEV | MountFlags::NOSUID;
+        self.place(&directory, |at| mount(node, at, kind.name(), flags, data.as_c_str())).map_err(failed())
     }
 
     /// Mounts on a directory that is held open, so that nobody puts another into its place.
@@ -115,17 +126,18 @@ impl MountedTree {
         &self.root
     }
 
-    /// What a mounted file system can hold, with what is on it already.
-    pub(crate) fn capacity(&self, point: &Path) -> io::Result<Capacity> {
-        let path = self.root.path().join(point.strip_prefix("/").unwrap_or(point));
-        let stat = statvfs(&path)?;
-        let inodes = (stat.f_files > 0).then_some(stat.f_files);
-        Ok(Capacity { bytes: stat.f_blocks * stat.f_frsize, inodes })
+    /// What the file system at `point` can hold: one that was just made, further; one that was kept, in all.
+    pub(crate) fn capacity(&self, point: &Path, made: bool) -> io::Result<Capacity> {
+        let stat = fstatvfs(self.root.make_directory(point)?)?;
+        let (blocks, inodes) =
+            if made { (stat.f_bavail, stat.f_ffree) } else { (stat.f_blocks, stat.f_files) };
+        let inodes = (stat.f_files > 0).then_some(inodes);
+        Ok(Capacity { bytes: blocks * stat.f_frsize, inodes })
     }
 
     /// Gives programs of the tree what they expect of a running system: processes, devices, a place for what lasts
-    /// until the next start. They see the described disks only.
-    pub(crate) fn make_livable(&mut self, devices: &Devices) -> Result<(), MountError> {
+    /// until the next start. They see the described disks only, and the firmware's variables only with `variables`.
+    pub(crate) fn make_livable(&mut self, devices: &Devices, variables: bool) -> Result<(), MountError> {
         for (point, kind, data) in [
             ("/proc", "proc", c""),
             ("/sys", "sysfs", c""),
@@ -137,7 +149,7 @@ impl MountedTree {
             let flags = MountFlags::NOSUID | MountFlags::NOEXEC;
             self.place(&directory, |at| mount(kind, at, kind, flags, data)).map_err(failed())?;
         }
-        if Path::new("/sys/firmware/efi/efivars").is_dir() {
+        if variables && Path::new("/sys/firmware/efi/efivars").is_dir() {
             let directory = self.root.make_directory(Path::new("/sys/firmware/efi/efivars"));
             // Without firmware variables a boot loader in the usual place still starts.
             let _ = directory.and_then(|directory| {
@@ -204,6 +216,30 @@ fn private() -> Result<(), MountError> {
     Ok(())
 }
 
+/// Tries, in a thread whose mounts end with it, whether trees can be mounted here at all.
+///
+/// # Errors
+/// They cannot.
+pub(crate) fn rehearse() -> Result<(), MountError> {
+    let rehearsal = || {
+        system::private_mounts().map_err(MountError::new("make", "a mount namespace"))?;
+        let place = Path::new(PLACE);
+        fs::create_dir_all(place).map_err(MountError::new("make", PLACE))?;
+        mount("deployer", place, "tmpfs", MountFlags::empty(), c"size=1m,mode=0755")
+            .map_err(|error| MountError::new("mount a place for the tree on", PLACE)(error.into()))
+    };
+    std::thread::spawn(rehearsal).join().expect("a rehearsal does not panic")
+}
+
+/// Whether the kernel knows a kind of file system, after it has looked for a module; nothing where it does not say.
+pub(crate) fn kernel_knows(kind: FsKind) -> Option<bool> {
+    match rustix::mount::fsopen(kind.name(), FsOpenFlags::FSOPEN_CLOEXEC) {
+        Ok(_) => Some(true),
+        Err(Errno::NODEV) => Some(false),
+        Err(_) => None,
+    }
+}
+
 /// Of the options in fstab, those that say how files are stored. The others are for the running system.
 fn options(kind: FsKind, fstab: &str) -> String {
     let stores = |option: &&str| kind == FsKind::Btrfs && option.starts_with("compress");
@@ -244,11 +280,7 @@ impl Devices {
     }
 
     fn add(&mut self, device: &BlockDevice) {
-        let number = device.attribute("dev").and_then(|dev| {
-            let (major, minor) = dev.split_once(':')?;
-            Some(makedev(major.parse().ok()?, minor.parse().ok()?))
-        });
-        let Some(number) = number else { return };
+        let Some(number) = device.number() else { return };
         if self.nodes.iter().any(|(name, _)| *name == device.name) {
             return;
         }

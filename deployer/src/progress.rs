@@ -8,6 +8,8 @@ use std::time::{Duration, Instant};
 use indicatif::{HumanBytes, HumanDuration, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use rsync_proto::report::Progress;
 
+use crate::terminal;
+
 /// How often a bar moves.
 const BAR_TICK: Duration = Duration::from_millis(200);
 /// How often a plain line is written.
@@ -26,7 +28,7 @@ impl Display {
         if !wanted {
             return Display::Nothing;
         }
-        if !io::stderr().is_terminal() {
+        if !io::stderr().is_terminal() || terminal::is_plain() {
             return Display::Lines;
         }
         let bar = ProgressBar::with_draw_target(Some(0), ProgressDrawTarget::stderr());
@@ -43,8 +45,8 @@ impl Display {
         }
     }
 
-    /// Shows how far `progress` is, again and again, until it is dropped.
-    pub(crate) async fn follow(&self, progress: Arc<Progress>) {
+    /// Shows how far `progress` is, again and again, until it is dropped. Plain lines go to `print`.
+    pub(crate) async fn follow(&self, progress: Arc<Progress>, print: impl Fn(&str)) {
         let started = Instant::now();
         loop {
             match self {
@@ -54,7 +56,7 @@ impl Display {
                 }
                 Display::Lines => {
                     tokio::time::sleep(LINE_TICK).await;
-                    let _ = writeln!(io::stderr().lock(), "{}", line(&progress, started.elapsed()));
+                    print(&line(&progress, started.elapsed()));
                 }
                 Display::Nothing => std::future::pending().await,
             }
@@ -67,6 +69,11 @@ impl Display {
             bar.finish_and_clear();
         }
     }
+}
+
+/// Prints a line to standard error.
+pub(crate) fn to_stderr(line: &str) {
+    let _ = writeln!(io::stderr().lock(), "{line}");
 }
 
 fn get(counter: &AtomicU64) -> u64 {

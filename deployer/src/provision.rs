@@ -2,14 +2,18 @@
 
 use std::fs;
 use std::io::{self, Read, Write};
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde_json::json;
+
 use crate::cli::deploy::{Action, Deploy, Input};
 use crate::data::Reading;
-use crate::deploy::{DeployDriver, DeployError, Job};
+use crate::deploy::{DeployDriver, DeployError, Job, Receipt};
 use crate::exit::{Exit, Problem};
+use crate::model::{Description, Policy};
 use crate::plan::show;
 use crate::plan::step::Phase;
 use crate::report::Reporter;
@@ -25,26 +29,88 @@ pub(crate) fn run(deploy: &Deploy) -> Result<Exit, Problem> {
     let reporter = Reporter::new(deploy.quiet, deploy.events.as_deref())
         .map_err(|error| Problem::usage(format!("cannot write events: {error}")))?;
     let reporter = Arc::new(reporter);
-    let result = carry_out(deploy, &reporter);
-    match &result {
-        Ok(()) => reporter.result(0, None),
-        Err(error) => reporter.result(error.exit().code(), Some(&error.to_string())),
+    let mut receipt = Receipt::new();
+    if let Some(path) = &deploy.receipt {
+        receipt.begin(path).map_err(|error| {
+            let message = format!("cannot write the receipt to {}: {error}", path.display());
+            reporter.result(Exit::Usage.code(), Some(&message));
+            Problem::usage(message)
+        })?;
     }
-    result.map(|()| Exit::Success).map_err(Problem::from)
+    let mut changed = None;
+    let result = carry_out(deploy, &reporter, &mut receipt, &mut changed);
+    let (exit, message) = match &result {
+        Ok(()) => (Exit::Success, None),
+        Err(error) => (error.exit(), Some(format!("{error}{}", what_next(changed, error)))),
+    };
+    if let Some(path) = &deploy.receipt
+        && let Err(error) = receipt.write(path, exit.code(), message.as_deref())
+    {
+        reporter.warn(&format!("cannot write the receipt to {}: {error}", path.display()));
+    }
+    // After a restart nobody writes anything.
+    reporter.result(exit.code(), message.as_deref());
+    if deploy.json
+        && let Err(error) = &result
+    {
+        tell(error, exit);
+    }
+    if let Some(message) = message {
+        return Err(Problem { message, exit });
+    }
+    if deploy.reboot {
+        deploy.deploy_driver.reboot()?;
+    }
+    Ok(exit)
 }
 
-fn carry_out(deploy: &Deploy, reporter: &Arc<Reporter>) -> Result<(), DeployError> {
+/// What to do after a failure, where something was changed before it.
+fn what_next(changed: Option<Policy>, error: &DeployError) -> String {
+    let again = match changed {
+        None => return String::new(),
+        Some(Policy::Clean) => "begins anew",
+        Some(Policy::Verify | Policy::NailgunLegacy) => "goes on",
+    };
+    let mend = if error.exit() == Exit::Stopped { "" } else { "when that is mended, " };
+    format!("\nthe disks were changed and the deployment is not complete; {mend}the same command {again}")
+}
+
+/// Whoever asked for JSON reads standard output, also for what is wrong.
+fn tell(error: &DeployError, exit: Exit) {
+    let problems: Vec<_> = error
+        .problems()
+        .into_iter()
+        .map(|(place, message)| json!({"place": place, "message": message}))
+        .collect();
+    let told = json!({"valid": false, "exit": exit.code(), "error": error.to_string(), "problems": problems});
+    let _ = writeln!(io::stdout().lock(), "{told:#}");
+}
+
+/// `changed` becomes the policy once something has been changed.
+fn carry_out(
+    deploy: &Deploy,
+    reporter: &Arc<Reporter>,
+    receipt: &mut Receipt,
+    changed: &mut Option<Policy>,
+) -> Result<(), DeployError> {
+    if deploy.action == Action::Reboot {
+        return before_reboot(deploy);
+    }
     let Reading { description, warnings } = read(deploy)?;
-    for warning in warnings {
+    for warning in &warnings {
         reporter.warn(&warning.to_string());
     }
     if deploy.action == Action::Validate {
         return validate(deploy, &description);
     }
-    let stop = Stop::on_signals(PATIENCE);
+    let last_words = Arc::clone(reporter);
+    let stop = Stop::on_signals(PATIENCE, move || {
+        last_words.result(Exit::Stopped.code(), Some("stopped by a signal, with work that does not end"));
+    });
     let driver = deploy.deploy_driver;
     let lock = deploy.action == Action::Execute;
-    let mut job = Job::prepare(driver, &description, &deploy.asked, lock, Arc::clone(reporter), stop)?;
+    let reporter = Arc::clone(reporter);
+    let mut job = Job::prepare(driver, &description, &deploy.asked, lock, reporter, receipt, stop)?;
     if deploy.action == Action::Plan {
         let text = match deploy.json {
             true => serde_json::to_string_pretty(&job.plan).expect("a plan is plain") + "\n",
@@ -53,27 +119,18 @@ fn carry_out(deploy: &Deploy, reporter: &Arc<Reporter>) -> Result<(), DeployErro
         let _ = io::stdout().lock().write_all(text.as_bytes());
         return Ok(());
     }
-    let result = execute(driver, &mut job, &deploy.asked.phases);
-    if let Some(path) = &deploy.receipt {
-        let (exit, message) = match &result {
-            Ok(()) => (0, None),
-            Err(error) => (error.exit().code(), Some(error.to_string())),
-        };
-        if let Err(error) = job.receipt.write(path, exit, message.as_deref()) {
-            reporter.warn(&format!("cannot write the receipt to {}: {error}", path.display()));
-        }
-    }
+    let result = execute(driver, &mut job, deploy.asked.wishes.phases);
+    *changed = job.changed.then_some(description.policy);
     result?;
-    reporter.note(&job.receipt.summary());
-    drop(job);
-    if deploy.reboot { driver.reboot() } else { Ok(()) }
+    job.reporter.note(&job.receipt.summary());
+    Ok(())
 }
 
 fn execute(driver: &dyn DeployDriver, job: &mut Job<'_>, phases: &[Phase]) -> Result<(), DeployError> {
     if phases.len() > 1 {
         return driver.provisioning(job);
     }
-    // Disks that are laid out are made usable by a step of that phase.
+    // Disks that are laid out are made usable by steps of that phase.
     driver.partitioning(job)?;
     match phases {
         [Phase::ConfigDrive] => driver.config_drive(job),
@@ -83,19 +140,42 @@ fn execute(driver: &dyn DeployDriver, job: &mut Job<'_>, phases: &[Phase]) -> Re
     }
 }
 
+/// A description that was named is looked at as in every other phase; the usual one need not be there any more.
+fn before_reboot(deploy: &Deploy) -> Result<(), DeployError> {
+    if !matches!(deploy.input, Input::Usual(_)) {
+        read(deploy)?;
+    }
+    if deploy.dry_run {
+        let _ = writeln!(io::stdout().lock(), "the machine would be restarted");
+    }
+    Ok(())
+}
+
 fn read(deploy: &Deploy) -> Result<Reading, DeployError> {
     let unreadable = |place: &str| {
         let place = place.to_owned();
         move |source| DeployError::Unreadable { place, source }
+    };
+    let from_file = |path: &Path, trusted: bool| {
+        let file = fs::File::open(path)?;
+        let owner = file.metadata()?;
+        // Everybody may put a file into the usual place, and root would do what it says.
+        if trusted && (owner.uid() != 0 || owner.mode() & 0o022 != 0) {
+            return Err(io::Error::other(
+                "it is not root's alone; name it with --input-data-file if it is meant",
+            ));
+        }
+        read_all(file)
     };
     let text = match &deploy.input {
         Input::Text(text) => text.clone(),
         Input::File(path) if path == Path::new("-") => {
             read_all(io::stdin().lock()).map_err(unreadable("standard input"))?
         }
-        Input::File(path) => {
-            let file = fs::File::open(path).map_err(unreadable(&path.display().to_string()))?;
-            read_all(file).map_err(unreadable(&path.display().to_string()))?
+        Input::File(path) => from_file(path, false).map_err(unreadable(&path.display().to_string()))?,
+        Input::Usual(path) => {
+            let place = format!("{} (no other is named by --input-data-file)", path.display());
+            from_file(path, true).map_err(unreadable(&place))?
         }
     };
     deploy.data_driver.read(&text).map_err(DeployError::Description)
@@ -103,11 +183,14 @@ fn read(deploy: &Deploy) -> Result<Reading, DeployError> {
 
 fn read_all(from: impl Read) -> io::Result<String> {
     let mut text = String::new();
-    from.take(LARGEST).read_to_string(&mut text)?;
-    Ok(text)
+    from.take(LARGEST + 1).read_to_string(&mut text)?;
+    match text.len() as u64 > LARGEST {
+        true => Err(io::Error::other(format!("it is larger than {}", crate::model::human(LARGEST)))),
+        false => Ok(text),
+    }
 }
 
-fn validate(deploy: &Deploy, description: &crate::model::Description) -> Result<(), DeployError> {
+fn validate(deploy: &Deploy, description: &Description) -> Result<(), DeployError> {
     let unfit = crate::deploy::unfit(deploy.deploy_driver, description);
     if !unfit.is_empty() {
         return Err(DeployError::NotReady(crate::plan::Problems(unfit)));

@@ -11,7 +11,7 @@ use crate::cli::{Pull, Source};
 use crate::console::Console;
 use crate::exit::{Exit, Problem};
 use crate::password;
-use crate::progress::Display;
+use crate::progress::{Display, to_stderr};
 use crate::stats;
 use crate::stop::Stop;
 
@@ -36,10 +36,10 @@ pub(crate) fn run(pull: Pull) -> Result<Exit, Problem> {
     let console = Arc::new(Console::new(display.bar(), itemize, verbose > 0, times, quiet));
     let client = client(source, Arc::clone(&console) as Arc<dyn Monitor>)?;
     let started = Instant::now();
-    let result = Stop::on_signals(PATIENCE).or_until(async {
+    let result = Stop::on_signals(PATIENCE, || {}).or_until(async {
         tokio::select! {
             result = client.pull(&destination) => result,
-            () = display.follow(client.progress()) => unreachable!("following has no end"),
+            () = display.follow(client.progress(), to_stderr) => unreachable!("following has no end"),
         }
     });
     display.clear();

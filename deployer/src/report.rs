@@ -17,9 +17,12 @@ use crate::console::complain;
 use crate::exit::severity_word;
 use crate::mount::PLACE;
 use crate::plan::step::{Phase, Step};
+use crate::{system, terminal};
 
 /// Version of the events.
 const VERSION: u32 = 1;
+/// Steps that take longer than so many seconds are told how long they took.
+const WORTH_TELLING: f64 = 1.0;
 
 /// Where everything is told.
 pub(crate) struct Reporter {
@@ -37,8 +40,9 @@ impl Reporter {
     /// One that writes events to `events`, a file or `fd:N`.
     pub(crate) fn new(quiet: bool, events: Option<&str>) -> io::Result<Self> {
         let events = events.map(open_events).transpose()?.map(Mutex::new);
-        let kernel_log =
-            in_ramdisk().then(|| OpenOptions::new().write(true).open("/dev/kmsg").ok()).flatten();
+        // On the kernel's own console each line would be seen twice.
+        let wanted = in_ramdisk() && !terminal::is_console();
+        let kernel_log = wanted.then(|| OpenOptions::new().write(true).open("/dev/kmsg").ok()).flatten();
         let reporter = Self {
             started: Instant::now(),
             quiet,
@@ -74,6 +78,9 @@ impl Reporter {
 
     /// A step has ended.
     pub(crate) fn done(&self, number: usize, seconds: f64) {
+        if seconds >= WORTH_TELLING {
+            self.line(&format!("    took {seconds:.1} s"));
+        }
         self.event("done", json!({"number": number, "seconds": seconds}));
     }
 
@@ -104,7 +111,8 @@ impl Reporter {
         self.event("result", json!({"success": error.is_none(), "exit": exit, "error": error}));
     }
 
-    fn line(&self, line: &str) {
+    /// A line for people.
+    pub(crate) fn line(&self, line: &str) {
         self.kernel_log(line);
         if !self.quiet {
             self.past_the_bar(|| {
@@ -142,8 +150,8 @@ impl Reporter {
 }
 
 fn open_events(to: &str) -> io::Result<File> {
-    match to.strip_prefix("fd:").map(str::parse::<u32>) {
-        Some(Ok(number)) => OpenOptions::new().write(true).open(format!("/proc/self/fd/{number}")),
+    match to.strip_prefix("fd:").map(str::parse::<i32>) {
+        Some(Ok(number)) => Ok(system::inherited(number)?.into()),
         Some(Err(_)) => Err(io::Error::new(io::ErrorKind::InvalidInput, "expected fd:N with a number")),
         None => OpenOptions::new().create(true).append(true).mode(0o644).open(to),
     }

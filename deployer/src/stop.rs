@@ -25,14 +25,15 @@ struct Inner {
 impl Stop {
     /// Listens for signals, in a thread of its own: the one that does the work may be waiting for a disk. What is
     /// under way ends within moments, unless it is stuck in a disk or an output that does not move; after
-    /// `patience` the process ends without it.
-    pub(crate) fn on_signals(patience: Duration) -> Self {
+    /// `patience` the process says its `last_words` and ends without it.
+    pub(crate) fn on_signals(patience: Duration, last_words: impl FnOnce() + Send + 'static) -> Self {
         let stop = Self::default();
         let own = stop.clone();
         std::thread::spawn(move || {
             if wait_for_signal() {
                 own.now();
                 std::thread::sleep(patience);
+                last_words();
                 std::process::exit(20);
             }
         });

@@ -4,7 +4,7 @@
 
 use std::ffi::c_void;
 use std::io;
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::Command;
@@ -73,10 +73,25 @@ pub(crate) fn private_mounts() -> io::Result<()> {
     Ok(rustix::mount::mount_change("/", flags)?)
 }
 
+/// A file descriptor that this process was given, as another one that is its own.
+pub(crate) fn inherited(number: i32) -> io::Result<OwnedFd> {
+    if number < 0 {
+        return Err(rustix::io::Errno::BADF.into());
+    }
+    // SAFETY: it is borrowed for this call only, which finds out whether it is open.
+    let given = unsafe { BorrowedFd::borrow_raw(number) };
+    Ok(rustix::io::fcntl_dupfd_cloexec(given, 3)?)
+}
+
 /// What becomes of a child before its program starts: it ends with this process, and sees `root` as its root.
 pub(crate) fn prepare_child(command: &mut Command, root: Option<PathBuf>) {
+    let parent = rustix::process::getpid();
     let prepare = move || {
         rustix::process::set_parent_process_death_signal(Some(Signal::KILL))?;
+        // It may have ended just before, of which nobody tells.
+        if rustix::process::getppid() != Some(parent) {
+            return Err(rustix::io::Errno::SRCH.into());
+        }
         if let Some(root) = &root {
             rustix::process::chroot(root)?;
             rustix::process::chdir("/")?;

@@ -29,6 +29,9 @@ pub enum Refused {
     Busy,
     /// The server said `@ERROR` during the handshake: no such module, no access.
     Startup,
+    /// The server closed the connection early in the handshake, without a word: it may turn this client away, or be
+    /// about to end itself.
+    Silent,
     /// The server ended a running transfer with this exit code.
     Transfer(i32),
 }
@@ -155,7 +158,7 @@ fn refusal(kind: Refused, message: &str) -> String {
         }
         Refused::Credentials => format!("the server wants a user and a password: {message}"),
         Refused::Busy => format!("the server is busy: {message}"),
-        Refused::Startup => format!("the server refused: {message}"),
+        Refused::Startup | Refused::Silent => format!("the server refused: {message}"),
         Refused::Transfer(code) if message.is_empty() => format!("the server gave up with exit code {code}"),
         Refused::Transfer(code) => format!("the server gave up with exit code {code}: {message}"),
     }

@@ -1,30 +1,24 @@
 //! GRUB 2: through the image's own tools, else through those of this machine.
 
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::io;
 use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
 use super::menu::{self, Entry};
+use super::settings;
 use crate::command::{Command, CommandError, find};
-use crate::inside::Root;
+use crate::inside::{Root, path_of};
 use crate::machine::Firmware;
 use crate::stop::Stop;
 
-/// What the firmware of this kind of machine loads, and where it looks for it on a disk.
+/// GRUB's files for UEFI on this kind of machine, and the package that has them.
 #[cfg(target_arch = "x86_64")]
-const EFI: (&str, &str) = ("x86_64-efi", "BOOTX64.EFI");
+const EFI: (&str, &str) = ("x86_64-efi", "grub-efi-amd64-bin");
 #[cfg(target_arch = "aarch64")]
-const EFI: (&str, &str) = ("arm64-efi", "BOOTAA64.EFI");
+const EFI: (&str, &str) = ("arm64-efi", "grub-efi-arm64-bin");
 const BIOS: &str = "i386-pc";
-/// Settings of ours in the tree, where the image's tools read a directory of them.
-const DROP_IN: &str = "/etc/default/grub.d/zz-deployer.cfg";
-/// Settings of the image.
-const SETTINGS: &str = "/etc/default/grub";
-/// What our lines in a file of the image stand between.
-const BEGIN: &str = "# deployer: begin";
-const END: &str = "# deployer: end";
 
 /// A boot loader was not installed.
 #[derive(Debug, Error)]
@@ -60,7 +54,7 @@ pub(crate) struct Installation<'a> {
 pub(crate) fn target(firmware: Firmware) -> (&'static str, &'static str) {
     match firmware {
         Firmware::Bios => (BIOS, "grub-pc-bin"),
-        Firmware::Uefi => (EFI.0, "grub-efi-amd64-bin"),
+        Firmware::Uefi => EFI,
     }
 }
 
@@ -79,7 +73,7 @@ pub(crate) fn modules(target: &str) -> [String; 2] {
     [format!("/usr/lib/grub/{target}"), format!("/usr/share/grub/{target}")]
 }
 
-fn tool(root: &Root, program: &str) -> Option<String> {
+pub(super) fn tool(root: &Root, program: &str) -> Option<String> {
     places(program).into_iter().find(|path| root.has(path))
 }
 
@@ -97,7 +91,8 @@ pub(crate) fn machine_has_tools(target: &str) -> bool {
 }
 
 impl Installation<'_> {
-    /// Installs the boot loader of one system, whose tree is mounted and livable.
+    /// Installs the boot loader of one system, whose tree is mounted and livable. What it reads is complete before
+    /// anything starts it.
     pub(crate) fn system(
         &self,
         root: &Root,
@@ -107,82 +102,85 @@ impl Installation<'_> {
     ) -> Result<(), GrubError> {
         let (target, package) = target(self.firmware);
         if has_tools(root, target) {
-            return self.by_image(root, parameters, target, stop);
+            let tools = Tools::of_tree(root).expect("it was looked for");
+            settings::write(root, parameters)?;
+            make(root, &tools.directory(Path::new("/boot")))?;
+            tools.configure(root, &tools.configuration(Path::new("/boot")), stop)?;
+            return self.install(Path::new("/boot"), self.efi.map(Path::new), &tools, target, stop);
         }
-        if !machine_has_tools(target) {
-            return Err(GrubError::NoTools { target, package });
-        }
+        let tools = Tools::of_machine().filter(|_| machine_has_tools(target));
+        let tools = tools.ok_or(GrubError::NoTools { target, package })?;
         if entries.is_empty() {
             return Err(GrubError::NoKernel);
         }
-        let boot = root.path().join("boot");
-        let efi = self.efi.map(|efi| root.path().join(efi.trim_start_matches('/')));
-        self.install(&boot, efi.as_deref(), None, target, stop)?;
-        let path = "/boot/grub/grub.cfg";
-        root.write(path, &menu::configuration(entries, 0)).map_err(GrubError::file("write", path))
+        self.with_configuration(root, Path::new("/boot"), &menu::configuration(entries, 0), &tools, stop)
     }
 
-    /// Installs a boot loader of its own in a directory of the tree at `root`, with the tools of the tree `tools`,
-    /// which is the same one, or with those of this machine.
+    /// Installs a boot loader of its own, with this configuration, in a directory of the tree at `root`, with the tools
+    /// of that tree or with those of this machine.
     pub(crate) fn common(
         &self,
-        tools: Option<&Root>,
+        by_tree: bool,
         root: &Root,
         directory: &Path,
+        configuration: &str,
         stop: &Stop,
     ) -> Result<(), GrubError> {
         let (target, package) = target(self.firmware);
-        let efi = self.efi.map(Path::new);
-        if let Some(tools) = tools {
-            return self.install(directory, efi, Some(tools), target, stop);
-        }
-        if !machine_has_tools(target) {
-            return Err(GrubError::NoTools { target, package });
-        }
-        let outside = |path: &Path| root.path().join(path.strip_prefix("/").unwrap_or(path));
-        self.install(&outside(directory), efi.map(outside).as_deref(), None, target, stop)
+        let tools = match by_tree {
+            true => Tools::of_tree(root),
+            false => Tools::of_machine().filter(|_| machine_has_tools(target)),
+        };
+        let tools = tools.ok_or(GrubError::NoTools { target, package })?;
+        self.with_configuration(root, directory, configuration, &tools, stop)
     }
 
-    fn by_image(&self, root: &Root, parameters: &str, target: &str, stop: &Stop) -> Result<(), GrubError> {
-        settings(root, parameters)?;
-        let efi = self.efi.map(Path::new);
-        self.install(Path::new("/boot"), efi, Some(root), target, stop)?;
-        let make = tool(root, "grub-mkconfig").expect("it was looked for");
-        let directory = if root.has("/boot/grub2") && !root.has("/boot/grub") { "grub2" } else { "grub" };
-        let output = format!("/boot/{directory}/grub.cfg");
-        Command::new(make).args(["-o", &output]).in_root(root.path()).run(stop)?;
-        Ok(())
+    fn with_configuration(
+        &self,
+        root: &Root,
+        boot: &Path,
+        configuration: &str,
+        tools: &Tools,
+        stop: &Stop,
+    ) -> Result<(), GrubError> {
+        let (target, _) = target(self.firmware);
+        let directory = tools.directory(boot);
+        // The tools of this machine would follow it to another place of this machine.
+        if root.is_symlink(&directory) {
+            let source = io::Error::other("it is a symlink, and a directory is needed");
+            return Err(GrubError::file("use", &directory.to_string_lossy())(source));
+        }
+        let path = tools.configuration(boot).to_string_lossy().into_owned();
+        root.write(&path, configuration).map_err(GrubError::file("write", &path))?;
+        match tools.root {
+            Some(_) => self.install(boot, self.efi.map(Path::new), tools, target, stop),
+            None => {
+                let boot = outside(root, boot)?;
+                let efi = self.efi.map(|efi| outside(root, Path::new(efi))).transpose()?;
+                self.install(&boot, efi.as_deref(), tools, target, stop)
+            }
+        }
     }
 
     fn install(
         &self,
         boot: &Path,
         efi: Option<&Path>,
-        tools: Option<&Root>,
+        tools: &Tools,
         target: &str,
         stop: &Stop,
     ) -> Result<(), GrubError> {
-        let command = || match tools {
-            Some(root) => {
-                Command::new(tool(root, "grub-install").expect("it was looked for")).in_root(root.path())
-            }
-            None => Command::new(if find(OsStr::new("grub-install")).is_some() {
-                "grub-install"
-            } else {
-                "grub2-install"
-            }),
-        };
-        let mut boot_directory = std::ffi::OsString::from("--boot-directory=");
+        let mut boot_directory = OsString::from("--boot-directory=");
         boot_directory.push(boot);
-        let command = || command().arg(format!("--target={target}")).arg(&boot_directory);
-        match (self.firmware, efi) {
-            (Firmware::Bios, _) => {
+        let command = || tools.installer().arg(format!("--target={target}")).arg(&boot_directory);
+        match self.firmware {
+            Firmware::Bios => {
                 for disk in self.disks {
                     command().arg(disk).run(stop)?;
                 }
             }
-            (Firmware::Uefi, efi) => {
-                let mut directory = std::ffi::OsString::from("--efi-directory=");
+            Firmware::Uefi => {
+                let mut directory = OsString::from("--efi-directory=");
                 directory.push(efi.unwrap_or(Path::new("/boot/efi")));
                 let command = || command().arg(&directory);
                 command().args(["--removable", "--no-nvram"]).run(stop)?;
@@ -195,74 +193,62 @@ impl Installation<'_> {
     }
 }
 
-/// The kernel's parameters, where they stay when the system updates its own configuration.
-fn settings(root: &Root, parameters: &str) -> Result<(), GrubError> {
-    let make =
-        tool(root, "grub-mkconfig").and_then(|path| root.read(&path).ok().flatten()).unwrap_or_default();
-    let own = text_of(parameters);
-    if make.contains("default/grub.d") {
-        return root.write(DROP_IN, &own).map_err(GrubError::file("write", DROP_IN));
-    }
-    let before = root.read(SETTINGS).map_err(GrubError::file("read", SETTINGS))?.unwrap_or_default();
-    root.write(SETTINGS, &with_block(&before, &own)).map_err(GrubError::file("write", SETTINGS))
+/// GRUB's programs: those of a tree, which see it as their root, or those of this machine.
+struct Tools {
+    root: Option<PathBuf>,
+    installer: OsString,
+    configurator: Option<String>,
+    /// What this distribution calls it: `grub` or `grub2`.
+    name: &'static str,
 }
 
-fn text_of(parameters: &str) -> String {
-    // Single quotes end in a shell only at the next one.
-    let quoted = parameters.replace('\'', "'\\''");
-    let mut text = format!("GRUB_CMDLINE_LINUX='{quoted}'\nGRUB_DISABLE_OS_PROBER=true\n");
-    if let Some(console) = parameters.split_whitespace().find_map(|word| word.strip_prefix("console=ttyS")) {
-        let (unit, rest) = console.split_once(',').unwrap_or((console, ""));
-        let speed: String = rest.chars().take_while(char::is_ascii_digit).collect();
-        let speed = if speed.is_empty() { "115200".to_owned() } else { speed };
-        if unit.chars().all(|letter| letter.is_ascii_digit()) {
-            text.push_str("GRUB_TERMINAL='console serial'\n");
-            text.push_str(&format!("GRUB_SERIAL_COMMAND='serial --unit={unit} --speed={speed}'\n"));
+impl Tools {
+    fn of_tree(root: &Root) -> Option<Self> {
+        let installer = tool(root, "grub-install")?;
+        let name = if installer.contains("grub2-") { "grub2" } else { "grub" };
+        let (path, configurator) = (root.path().to_owned(), tool(root, "grub-mkconfig"));
+        Some(Self { root: Some(path), installer: installer.into(), configurator, name })
+    }
+
+    fn of_machine() -> Option<Self> {
+        let found = |name: &'static str| {
+            let installer = OsString::from(format!("{name}-install"));
+            find(&installer).map(|_| Self { root: None, installer, configurator: None, name })
+        };
+        found("grub").or_else(|| found("grub2"))
+    }
+
+    /// Where it keeps its files.
+    fn directory(&self, boot: &Path) -> PathBuf {
+        boot.join(self.name)
+    }
+
+    fn configuration(&self, boot: &Path) -> PathBuf {
+        self.directory(boot).join("grub.cfg")
+    }
+
+    fn installer(&self) -> Command {
+        let command = Command::new(&self.installer);
+        match &self.root {
+            Some(root) => command.in_root(root),
+            None => command,
         }
     }
-    text
+
+    fn configure(&self, root: &Root, output: &Path, stop: &Stop) -> Result<(), GrubError> {
+        let configurator = self.configurator.as_ref().expect("it was looked for");
+        Command::new(configurator).arg("-o").arg(output).in_root(root.path()).run(stop)?;
+        Ok(())
+    }
 }
 
-/// The text with our lines at its end, and no older ones of ours.
-fn with_block(text: &str, own: &str) -> String {
-    let mut kept = String::new();
-    let mut ours = false;
-    for line in text.lines() {
-        match line {
-            BEGIN => ours = true,
-            END => ours = false,
-            _ if !ours => {
-                kept.push_str(line);
-                kept.push('\n');
-            }
-            _ => {}
-        }
-    }
-    format!("{kept}{BEGIN}\n{own}{END}\n")
+fn make(root: &Root, directory: &Path) -> Result<(), GrubError> {
+    let made = root.make_directory(directory);
+    made.map(drop).map_err(GrubError::file("make", &directory.to_string_lossy()))
 }
 
-/// Takes the loader out of the place where a UEFI firmware looks by itself, until the system is complete.
-pub(crate) fn disarm_efi(root: &Root, efi: &str) -> Result<(), GrubError> {
-    let path = format!("{efi}/EFI/BOOT/{}", EFI.1);
-    root.rename(&path, &format!("{}.incomplete", EFI.1)).map_err(GrubError::file("rename", &path))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn parameters_survive_in_a_shell() {
-        let text = text_of("console=ttyS1,9600n8 it's");
-        assert!(text.contains("GRUB_CMDLINE_LINUX='console=ttyS1,9600n8 it'\\''s'\n"));
-        assert!(text.contains("GRUB_SERIAL_COMMAND='serial --unit=1 --speed=9600'\n"));
-        assert!(!text_of("quiet").contains("SERIAL"));
-    }
-
-    #[test]
-    fn our_lines_are_replaced_not_doubled() {
-        let once = with_block("GRUB_TIMEOUT=5\n", "A=1\n");
-        assert_eq!(once, "GRUB_TIMEOUT=5\n# deployer: begin\nA=1\n# deployer: end\n");
-        assert_eq!(with_block(&once, "A=2\n"), once.replace("A=1", "A=2"));
-    }
+/// Where a directory of a tree is as seen from outside, without symlinks.
+fn outside(root: &Root, path: &Path) -> Result<PathBuf, GrubError> {
+    let handle = root.make_directory(path).and_then(path_of);
+    handle.map_err(GrubError::file("make", &path.to_string_lossy()))
 }

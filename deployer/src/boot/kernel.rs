@@ -17,12 +17,21 @@ pub(crate) fn kernels(root: &Root) -> io::Result<Vec<Kernel>> {
     Ok(among(&root.names("/boot")?))
 }
 
+/// The version of a kernel, by the name of its file. Names that would mean something else in the configuration of a boot
+/// loader are not taken.
+pub(crate) fn version(name: &str) -> Option<&str> {
+    let plain = |letter: char| letter.is_ascii_alphanumeric() || "._+~-".contains(letter);
+    let version = name.strip_prefix("vmlinuz-").or_else(|| name.strip_prefix("vmlinux-"))?;
+    (!version.is_empty() && version.chars().all(plain)).then_some(version)
+}
+
 fn among(names: &[String]) -> Vec<Kernel> {
     let kernel = |name: &String| {
-        let version = name.strip_prefix("vmlinuz-").or_else(|| name.strip_prefix("vmlinux-"))?.to_owned();
+        let version = version(name)?.to_owned();
         let initrds = [
             format!("initrd.img-{version}"),
             format!("initramfs-{version}.img"),
+            format!("initramfs-{version}"),
             format!("initrd-{version}"),
             format!("initrd-{version}.img"),
         ];
@@ -61,6 +70,24 @@ pub(crate) fn parameters(described: &str, command_line: &str) -> String {
     words.collect::<Vec<_>>().join(" ")
 }
 
+/// A serial line.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Serial {
+    pub(crate) unit: String,
+    /// In bits per second.
+    pub(crate) speed: String,
+}
+
+/// The serial line that a kernel with these parameters talks to.
+pub(crate) fn serial(parameters: &str) -> Option<Serial> {
+    let console = parameters.split_whitespace().find_map(|word| word.strip_prefix("console=ttyS"))?;
+    let (unit, rest) = console.split_once(',').unwrap_or((console, ""));
+    let speed: String = rest.chars().take_while(char::is_ascii_digit).collect();
+    let speed = if speed.is_empty() { "115200".to_owned() } else { speed };
+    let digits = !unit.is_empty() && unit.chars().all(|letter| letter.is_ascii_digit());
+    digits.then(|| Serial { unit: unit.to_owned(), speed })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -73,6 +100,8 @@ mod tests {
             "vmlinuz-0-rescue-abc",
             "vmlinuz-6.1.0-10-amd64",
             "vmlinuz-6.1.0-9-amd64",
+            "vmlinuz-7'; insmod x",
+            "vmlinuz-",
         ];
         let kernels = among(&names.map(str::to_owned));
         let versions: Vec<&str> = kernels.iter().map(|kernel| kernel.version.as_str()).collect();

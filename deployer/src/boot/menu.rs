@@ -1,9 +1,12 @@
 //! The configuration of GRUB where the image brings no tools for it, and for the common boot loader of several
 //! systems.
 
+use std::borrow::Cow;
 use std::fmt::Write;
 
 use serde::{Deserialize, Serialize};
+
+use super::kernel::{self, Serial};
 
 /// An entry of the menu: one system.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,12 +30,15 @@ const PATIENCE: u32 = 3;
 pub(crate) fn configuration(entries: &[Entry], default: usize) -> String {
     let mut text = format!("set default={default}\nset timeout={PATIENCE}\n");
     text.push_str("insmod part_gpt\ninsmod ext2\ninsmod xfs\ninsmod btrfs\ninsmod lvm\ninsmod mdraid1x\n");
-    if entries.iter().any(|entry| entry.parameters.contains("console=ttyS")) {
-        text.push_str("serial\nterminal_input console serial\nterminal_output console serial\n");
+    if let Some(Serial { unit, speed }) = entries.iter().find_map(|entry| kernel::serial(&entry.parameters)) {
+        let _ = writeln!(text, "serial --unit={unit} --speed={speed}");
+        text.push_str("terminal_input console serial\nterminal_output console serial\n");
     }
     for entry in entries {
         let Entry { title, boot_uuid, root_uuid, kernel, initrd, parameters } = entry;
-        let _ = writeln!(text, "menuentry '{title}' {{");
+        let parameters: Vec<Cow<'_, str>> = parameters.split_whitespace().map(quoted).collect();
+        let (title, parameters) = (quoted_always(title), parameters.join(" "));
+        let _ = writeln!(text, "menuentry {title} {{");
         let _ = writeln!(text, "    search --no-floppy --fs-uuid --set=root {boot_uuid}");
         let _ = writeln!(text, "    linux {kernel} root=UUID={root_uuid} ro {parameters}");
         if let Some(initrd) = initrd {
@@ -41,6 +47,16 @@ pub(crate) fn configuration(entries: &[Entry], default: usize) -> String {
         text.push_str("}\n");
     }
     text
+}
+
+/// A word as GRUB reads it. Its quoting is a shell's.
+fn quoted(word: &str) -> Cow<'_, str> {
+    let plain = |letter: char| letter.is_ascii_alphanumeric() || "-_=./:,+@%~".contains(letter);
+    if word.chars().all(plain) { word.into() } else { quoted_always(word).into() }
+}
+
+fn quoted_always(text: &str) -> String {
+    format!("'{}'", text.replace('\'', "'\\''"))
 }
 
 /// What is known about the boot entries of a machine, for whoever switches between them.
@@ -84,6 +100,12 @@ mod tests {
         assert_eq!(text.matches("menuentry '").count(), 2);
         assert_eq!(text.matches("    initrd ").count(), 1);
         assert!(text.contains("    linux /boot/vmlinuz-1 root=UUID=r ro console=ttyS0\n"));
-        assert!(text.contains("terminal_output console serial"));
+        assert!(text.contains("serial --unit=0 --speed=115200\nterminal_input console serial\n"));
+        let odd = Entry { parameters: "a=1;b quiet".to_owned(), ..entry("it's", None) };
+        let text = configuration(&[odd], 0);
+        assert!(
+            text.contains("menuentry 'it'\\''s' {") && text.contains("root=UUID=r ro 'a=1;b' quiet\n"),
+            "{text}"
+        );
     }
 }

@@ -7,7 +7,7 @@ use clap::{Arg, ArgAction, ArgMatches, Command as Parser, value_parser};
 
 use crate::data::{self, DataDriver};
 use crate::deploy::{self, Asked, DeployDriver};
-use crate::exit::{DEPLOY_TABLE, Problem};
+use crate::exit::DEPLOY_TABLE;
 use crate::plan::Wishes;
 use crate::plan::step::Phase;
 
@@ -20,6 +20,8 @@ pub(crate) enum Action {
     Plan,
     /// Check the description alone.
     Validate,
+    /// Only restart the machine.
+    Reboot,
 }
 
 /// A deployment, as it was typed.
@@ -33,6 +35,8 @@ pub(crate) struct Deploy {
     pub(crate) quiet: bool,
     pub(crate) events: Option<String>,
     pub(crate) receipt: Option<PathBuf>,
+    /// Show what would be done, and do nothing.
+    pub(crate) dry_run: bool,
     /// Restart the machine when all is well.
     pub(crate) reboot: bool,
 }
@@ -41,6 +45,8 @@ pub(crate) struct Deploy {
 pub(crate) enum Input {
     /// In a file; `-` is standard input.
     File(PathBuf),
+    /// In the usual place, because none is named.
+    Usual(PathBuf),
     /// On the command line.
     Text(String),
 }
@@ -70,11 +76,19 @@ pub(super) fn parsers() -> Vec<Parser> {
     let plan = described(Parser::new("plan").about("Show what `provision` would do, and touch nothing"));
     parsers.push(planning(plan, ALL).arg(flag("json", "Print for programs, as JSON")));
     let validate = Parser::new("validate").about("Check a description, without a look at any machine");
+    let validate = validate.after_help(help("deployer validate --input-data-file provision.json"));
     parsers.push(described(validate).arg(flag("json", "Print for programs, as JSON")));
     let schema = with_help(Parser::new("schema")).about("Print the JSON Schema of descriptions");
-    parsers.push(schema.arg(data_driver()));
-    parsers.push(with_help(Parser::new("reboot")).about("Restart the machine").arg(deploy_driver()));
+    parsers.push(schema.arg(data_driver()).after_help(help("deployer schema >provision.schema.json")));
+    let reboot = described(Parser::new("reboot").about("Restart the machine"))
+        .arg(flag("dry-run", "Do not restart it").short('n'))
+        .after_help(help("deployer reboot"));
+    parsers.push(reboot);
     parsers
+}
+
+fn help(example: &str) -> String {
+    format!("Example:\n  {example}\n\n{DEPLOY_TABLE}")
 }
 
 fn with_help(parser: Parser) -> Parser {
@@ -129,7 +143,7 @@ fn described(parser: Parser) -> Parser {
                 .long("input-data")
                 .alias("input_data")
                 .value_name("JSON")
-                .help("The description itself")
+                .help("The description itself; other users see it in the list of processes")
                 .conflicts_with("input-data-file"),
         )
 }
@@ -140,10 +154,11 @@ fn flag(name: &'static str, help: &'static str) -> Arg {
 
 /// Options that say what is planned.
 fn planning(parser: Parser, phases: &[Phase]) -> Parser {
-    let force = "Go on although disks are in use: unmount them, stop swapping, let go of arrays and groups";
+    let force =
+        "Go on although disks are in use: unmount them, stop swapping, stop arrays, deactivate groups";
     let mut parser = parser.arg(flag("force", force));
     if phases.contains(&Phase::CopyImage) {
-        let about = "Leave out what makes the machine start from its disks";
+        let about = "Do not install a boot loader";
         parser = parser.arg(flag("no-boot-loader", about));
     }
     parser.after_help(format!(
@@ -159,7 +174,7 @@ fn executing(parser: Parser, phases: &[Phase]) -> Parser {
         .arg(flag("dry-run", "Show what would be done, and touch nothing").short('n'))
         .arg(flag("json", "With --dry-run: print for programs, as JSON").requires("dry-run"))
         .arg(flag("quiet", "Say nothing but what is odd or wrong").short('q'))
-        .arg(flag("reboot", "Restart the machine when everything is in place"))
+        .arg(flag("reboot", "Restart the machine when everything is in place").conflicts_with("dry-run"))
         .arg(
             Arg::new("events")
                 .long("events")
@@ -170,11 +185,12 @@ fn executing(parser: Parser, phases: &[Phase]) -> Parser {
             Arg::new("receipt")
                 .long("receipt")
                 .value_name("FILE")
-                .help("Write what was laid out and pulled, as JSON; also on failure")
+                .conflicts_with("dry-run")
+                .help("Write what was laid out and pulled, as JSON, on success and on failure")
                 .value_parser(value_parser!(PathBuf)),
         );
     if phases.contains(&Phase::BootLoader) {
-        let about = "Write the firmware's variables, besides the place where it looks by itself";
+        let about = "On UEFI: add a boot entry to the firmware's variables, besides the place where it looks by itself";
         parser = parser.arg(flag("efi-variables", about)).arg(
             Arg::new("boot-entries")
                 .long("boot-entries")
@@ -188,38 +204,36 @@ fn executing(parser: Parser, phases: &[Phase]) -> Parser {
     parser
 }
 
-/// The deployment that was typed, if the command is one.
-pub(super) fn read(command: &str, matches: &ArgMatches) -> Result<Option<Deploy>, Problem> {
+/// The deployment that was typed.
+pub(super) fn read(command: &str, matches: &ArgMatches) -> Deploy {
     let (action, phases) = match command {
         "plan" => (Action::Plan, ALL),
         "validate" => (Action::Validate, ALL),
-        _ => match PHASES.iter().find(|(name, ..)| *name == command) {
-            Some((_, phases, _)) => (Action::Execute, *phases),
-            None => return Ok(None),
-        },
+        "reboot" => (Action::Reboot, &[][..]),
+        _ => {
+            let found = PHASES.iter().find(|(name, ..)| *name == command);
+            (Action::Execute, found.expect("every other command is one of these").1)
+        }
     };
     let input = match (matches.get_one::<String>("input-data"), matches.get_one::<PathBuf>("input-data-file"))
     {
         (Some(text), _) => Input::Text(text.clone()),
         (None, Some(path)) => Input::File(path.clone()),
-        (None, None) => Input::File(PathBuf::from(USUAL_INPUT)),
+        (None, None) => Input::Usual(PathBuf::from(USUAL_INPUT)),
     };
     // Not every command has every option.
     let has = |name: &str| matches.try_get_one::<bool>(name).ok().flatten().copied().unwrap_or(false);
     let path = |name: &str| matches.try_get_one::<PathBuf>(name).ok().flatten().cloned();
-    let action = if has("dry-run") { Action::Plan } else { action };
-    let wishes = Wishes {
-        force: has("force"),
-        boot_loader: !has("no-boot-loader"),
-        partition: phases.contains(&Phase::Partitioning),
-    };
+    let dry_run = has("dry-run");
+    let action = if dry_run && action == Action::Execute { Action::Plan } else { action };
+    let loads = phases.contains(&Phase::CopyImage) || phases.contains(&Phase::BootLoader);
+    let wishes = Wishes { force: has("force"), boot_loader: loads && !has("no-boot-loader"), phases };
     let asked = Asked {
-        phases: phases.to_vec(),
         wishes,
         efi_variables: has("efi-variables"),
         boot_entries: path("boot-entries").unwrap_or_else(|| USUAL_ENTRIES.into()),
     };
-    Ok(Some(Deploy {
+    Deploy {
         action,
         data_driver: chosen_data_driver(matches),
         deploy_driver: chosen_deploy_driver(matches),
@@ -229,8 +243,9 @@ pub(super) fn read(command: &str, matches: &ArgMatches) -> Result<Option<Deploy>
         quiet: has("quiet"),
         events: matches.try_get_one::<String>("events").ok().flatten().cloned(),
         receipt: path("receipt"),
-        reboot: has("reboot"),
-    }))
+        dry_run,
+        reboot: !dry_run && (has("reboot") || action == Action::Reboot),
+    }
 }
 
 /// The data driver that was typed.
@@ -240,7 +255,7 @@ pub(super) fn chosen_data_driver(matches: &ArgMatches) -> &'static dyn DataDrive
 }
 
 /// The deploy driver that was typed.
-pub(super) fn chosen_deploy_driver(matches: &ArgMatches) -> &'static dyn DeployDriver {
+fn chosen_deploy_driver(matches: &ArgMatches) -> &'static dyn DeployDriver {
     let name = matches.get_one::<String>("deploy-driver").expect("it has a default");
     deploy::driver(name).expect("only names of drivers are taken")
 }

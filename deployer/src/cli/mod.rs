@@ -9,7 +9,6 @@ use clap::{Arg, ArgMatches, Command as Parser, value_parser};
 use rsync_proto::Location;
 
 use crate::data::DataDriver;
-use crate::deploy::DeployDriver;
 use crate::exit::{Exit, Problem, TABLE};
 use crate::flags::{self, unknown};
 use crate::model::PullOptions;
@@ -21,8 +20,6 @@ pub(crate) enum Command {
     Deploy(Box<deploy::Deploy>),
     /// Print the schema of descriptions.
     Schema(&'static dyn DataDriver),
-    /// Restart the machine.
-    Reboot(&'static dyn DeployDriver),
     /// Help or version, which has been shown.
     Shown(Exit),
 }
@@ -65,11 +62,7 @@ pub(crate) fn parse() -> Result<Command, Problem> {
         Some(("pull", matches)) => Ok(Command::Pull(pull(matches)?)),
         Some(("list", matches)) => Ok(Command::List(List { source: source(matches)? })),
         Some(("schema", matches)) => Ok(Command::Schema(deploy::chosen_data_driver(matches))),
-        Some(("reboot", matches)) => Ok(Command::Reboot(deploy::chosen_deploy_driver(matches))),
-        Some((name, matches)) => match deploy::read(name, matches)? {
-            Some(deploy) => Ok(Command::Deploy(Box::new(deploy))),
-            None => unreachable!("every command is read"),
-        },
+        Some((name, matches)) => Ok(Command::Deploy(Box::new(deploy::read(name, matches)))),
         None => unreachable!("a command is required"),
     }
 }

@@ -6,10 +6,12 @@ use std::path::PathBuf;
 use rsync_proto::error::Refused;
 use thiserror::Error;
 
+use crate::boot::configdrive::ConfigDriveError;
 use crate::boot::grub::GrubError;
 use crate::command::CommandError;
 use crate::data::Complaint;
 use crate::disk::DiskError;
+use crate::disk::mkfs::MkfsError;
 use crate::exit::{Exit, Problem};
 use crate::mount::MountError;
 use crate::plan::{NoPlan, Problems};
@@ -30,8 +32,14 @@ pub(crate) enum DeployError {
     #[error("not ready; nothing was changed\n{0}")]
     NotReady(Problems),
     /// An image could not be looked at or pulled.
-    #[error("the image {url}: {source}")]
+    #[error("the image {url}: {source}{}", hint(source))]
     Image { url: String, source: rsync_proto::Error },
+    /// Some of an image is out of its server's reach.
+    #[error("the image {url}: its server cannot read all of it; look at its log{}", indented(.said))]
+    OutOfReach { url: String, said: Vec<String> },
+    /// Several images could not be looked at.
+    #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
+    Images(Vec<DeployError>),
     /// Some of an image did not arrive.
     #[error("the image {url} is incomplete: {failed} entries failed; see the messages above")]
     Incomplete { url: String, failed: u64 },
@@ -39,8 +47,8 @@ pub(crate) enum DeployError {
     #[error("the image {url}: {message}")]
     Password { url: String, message: String },
     /// The config drive.
-    #[error("the config drive: {0}")]
-    ConfigDrive(String),
+    #[error("{0}")]
+    ConfigDrive(#[from] ConfigDriveError),
     /// A file system holds less than it should.
     #[error("there is too little room\n{0}")]
     NoRoom(Problems),
@@ -70,12 +78,41 @@ pub(crate) enum DeployError {
     Stopped,
 }
 
+/// Where the options are that the library speaks of.
+fn hint(error: &rsync_proto::Error) -> &'static str {
+    use rsync_proto::Error;
+    match error {
+        Error::Refused { kind: Refused::Authentication | Refused::Credentials, .. }
+        | Error::Timeout { .. } => "; options stand in image_deploy_flags.rsync_flags of the description",
+        _ => "",
+    }
+}
+
+fn indented(lines: &[String]) -> String {
+    lines.iter().map(|line| format!("\n  {line}")).collect()
+}
+
 fn lines(complaints: &[Complaint]) -> String {
     let lines: Vec<String> = complaints.iter().map(|complaint| format!("  {complaint}")).collect();
     lines.join("\n")
 }
 
 impl DeployError {
+    /// What it consists of: places, and what is wrong there.
+    pub(crate) fn problems(&self) -> Vec<(String, String)> {
+        match self {
+            DeployError::Description(complaints) => {
+                complaints.iter().map(|it| (it.path.clone(), it.message.clone())).collect()
+            }
+            DeployError::NoPlan(NoPlan::Differs(problems) | NoPlan::Refused(problems))
+            | DeployError::NotReady(problems)
+            | DeployError::NoRoom(problems) => {
+                problems.0.iter().map(|it| (it.place.clone(), it.message.clone())).collect()
+            }
+            _ => Vec::new(),
+        }
+    }
+
     /// The exit code.
     pub(crate) fn exit(&self) -> Exit {
         use rsync_proto::Error;
@@ -85,6 +122,7 @@ impl DeployError {
             DeployError::NoPlan(NoPlan::Refused(_)) | DeployError::NotReady(_) => Exit::Refused,
             DeployError::Image { source, .. } => match source {
                 Error::Network { .. } | Error::Timeout { .. } | Error::Gone(_) => Exit::Network,
+                Error::Refused { kind: Refused::Busy | Refused::Silent, .. } => Exit::Network,
                 Error::Refused { kind: Refused::Authentication | Refused::Credentials, .. } => {
                     Exit::Authentication
                 }
@@ -92,7 +130,11 @@ impl DeployError {
                 Error::Cancelled => Exit::Stopped,
                 _ => Exit::Image,
             },
-            DeployError::Incomplete { .. } | DeployError::ConfigDrive(_) => Exit::Image,
+            DeployError::Images(errors) => errors.first().map_or(Exit::Image, DeployError::exit),
+            DeployError::OutOfReach { .. } | DeployError::Incomplete { .. } => Exit::Image,
+            DeployError::ConfigDrive(error) if error.is_worth_a_retry() => Exit::Network,
+            // Only the device is left to fail once it is loaded.
+            DeployError::ConfigDrive(_) => Exit::Disk,
             DeployError::Password { .. } => Exit::Authentication,
             DeployError::Tool(CommandError::Stopped) | DeployError::Stopped => Exit::Stopped,
             DeployError::BootLoader(GrubError::Tool(CommandError::Stopped)) => Exit::Stopped,
@@ -102,8 +144,17 @@ impl DeployError {
             | DeployError::NoRoom(_)
             | DeployError::Mount(_)
             | DeployError::Tree { .. }
-            | DeployError::NoUuid(_)
-            | DeployError::Reboot(_) => Exit::Disk,
+            | DeployError::NoUuid(_) => Exit::Disk,
+            DeployError::Reboot(_) => Exit::Reboot,
+        }
+    }
+}
+
+impl From<MkfsError> for DeployError {
+    fn from(error: MkfsError) -> Self {
+        match error {
+            MkfsError::Tool(error) => error.into(),
+            MkfsError::Disk(error) => error.into(),
         }
     }
 }

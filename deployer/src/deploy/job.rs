@@ -2,12 +2,12 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::receipt::Receipt;
 use super::{DeployDriver, DeployError, preflight};
 use crate::boot::configdrive::ConfigDrive;
-use crate::disk::lock::DiskLock;
+use crate::disk::lock::{self, DiskLock};
 use crate::machine::BlockDevice;
 use crate::machine::blkid;
 use crate::model::Description;
@@ -20,8 +20,6 @@ use crate::stop::Stop;
 /// What was asked for on the command line.
 #[derive(Debug, Clone)]
 pub(crate) struct Asked {
-    /// The phases that are carried out.
-    pub(crate) phases: Vec<Phase>,
     pub(crate) wishes: Wishes,
     /// Write the firmware's variables.
     pub(crate) efi_variables: bool,
@@ -34,7 +32,9 @@ pub(crate) struct Job<'a> {
     pub(crate) description: &'a Description,
     pub(crate) asked: &'a Asked,
     pub(crate) plan: Plan,
-    pub(crate) receipt: Receipt,
+    pub(crate) receipt: &'a mut Receipt,
+    /// Whether anything has been changed.
+    pub(crate) changed: bool,
     pub(crate) reporter: Arc<Reporter>,
     pub(crate) stop: Stop,
     /// The config drive's content, which is fetched before anything is touched.
@@ -43,14 +43,16 @@ pub(crate) struct Job<'a> {
 }
 
 impl<'a> Job<'a> {
-    /// Makes the plan, and finds out whether all that it needs is there. Changes nothing. With `lock`, others are
-    /// kept away from the disks from before the first look at them for as long as the job lasts.
+    /// Makes the plan, and finds out whether all that it needs is there. Changes nothing. Others are kept away from the
+    /// disks from before the first look at them for as long as the job lasts; with `lock`, it is refused where somebody
+    /// else does that.
     pub(crate) fn prepare(
         driver: &dyn DeployDriver,
         description: &'a Description,
         asked: &'a Asked,
         lock: bool,
         reporter: Arc<Reporter>,
+        receipt: &'a mut Receipt,
         stop: Stop,
     ) -> Result<Self, DeployError> {
         let unfit = super::unfit(driver, description);
@@ -63,16 +65,18 @@ impl<'a> Job<'a> {
                 NoPlan::Refused(plan::Problems(vec![plan::Problem::new("this user", message)])).into()
             );
         }
-        let locks = if lock { locks(description)? } else { Vec::new() };
-        let facts = Facts::look(description, &stop).map_err(|problems| match stop.is_wanted() {
+        let locks = locks(description, lock)?;
+        let (locks, locked) = (locks.0, locks.1);
+        let facts = Facts::look(description, locked, &stop).map_err(|problems| match stop.is_wanted() {
             true => DeployError::Stopped,
             false => NoPlan::Refused(problems).into(),
         })?;
-        let mut plan = plan::build(description, &facts, asked.wishes)?;
-        plan.steps.retain(|step| asked.phases.contains(&step.phase()) || makes_usable(step));
-        let receipt = Receipt::new(&plan);
+        let plan = plan::build(description, &facts, asked.wishes)?;
+        receipt.plan(&plan);
         let config_drive = None;
-        let mut job = Self { description, asked, plan, receipt, reporter, stop, config_drive, _locks: locks };
+        let changed = false;
+        let mut job =
+            Self { description, asked, plan, receipt, changed, reporter, stop, config_drive, _locks: locks };
         preflight::check(driver, &mut job)?;
         Ok(job)
     }
@@ -85,23 +89,28 @@ impl<'a> Job<'a> {
     ) -> Result<(), DeployError> {
         let steps = self.plan.steps.clone();
         let started = Instant::now();
-        let mut begun = false;
-        for (index, step) in steps.iter().enumerate().filter(|(_, step)| step.phase() == phase) {
-            if !begun {
-                self.reporter.phase(phase);
-                begun = true;
-            }
+        let own: Vec<(usize, &Step)> =
+            steps.iter().enumerate().filter(|(_, step)| step.phase() == phase).collect();
+        if own.is_empty() {
+            return Ok(());
+        }
+        self.reporter.phase(phase);
+        for (index, step) in own {
             if self.stop.is_wanted() {
                 return Err(DeployError::Stopped);
             }
             self.reporter.step(index + 1, steps.len(), step);
-            let started = Instant::now();
-            work(self, step)?;
-            self.reporter.done(index + 1, started.elapsed().as_secs_f64());
+            self.changed |= step.changes();
+            let begun = Instant::now();
+            if let Err(error) = work(self, step) {
+                self.receipt.failed_step(step);
+                self.receipt.phase(phase, started.elapsed());
+                return Err(error);
+            }
+            self.receipt.step(step);
+            self.reporter.done(index + 1, begun.elapsed().as_secs_f64());
         }
-        if begun {
-            self.receipt.phase(phase, started.elapsed());
-        }
+        self.receipt.phase(phase, started.elapsed());
         Ok(())
     }
 
@@ -117,6 +126,12 @@ impl<'a> Job<'a> {
             plan.spec.mount.as_ref().is_some_and(|point| point.as_path() == Path::new(mount))
         };
         self.plan.mounts_of(tree).into_iter().find(at)
+    }
+
+    /// The file system on a node.
+    pub(crate) fn file_system(&self, node: &Path) -> &FsPlan {
+        let found = self.plan.file_systems.iter().find(|plan| plan.node == node);
+        found.expect("steps name nodes of the plan")
     }
 
     /// The UUID of a file system.
@@ -140,8 +155,11 @@ impl<'a> Job<'a> {
     }
 }
 
-/// Locks the described disks. Those that are not there are told by whoever looks at them.
-fn locks(description: &Description) -> Result<Vec<DiskLock>, DeployError> {
+/// Locks the described disks; says whether all are locked. Those that are not there are told by whoever looks at them.
+///
+/// # Errors
+/// One is locked by somebody else, and it `must` be.
+fn locks(description: &Description, must: bool) -> Result<(Vec<DiskLock>, bool), DeployError> {
     let disks = description.disks.iter().filter_map(|disk| BlockDevice::find(&disk.id).ok());
     let mut nodes: Vec<PathBuf> = disks.map(|disk| disk.node()).collect();
     nodes.sort();
@@ -149,18 +167,14 @@ fn locks(description: &Description) -> Result<Vec<DiskLock>, DeployError> {
     let mut problems = Vec::new();
     let mut locks = Vec::new();
     for node in nodes {
-        match DiskLock::take(&node) {
+        let patience = if must { lock::PATIENCE } else { Duration::ZERO };
+        match DiskLock::take(&node, patience) {
             Ok(lock) => locks.push(lock),
             Err(error) => problems.push(plan::Problem::new(node.display(), error.to_string())),
         }
     }
-    match problems.is_empty() {
-        true => Ok(locks),
+    match problems.is_empty() || !must {
+        true => Ok((locks, problems.is_empty())),
         false => Err(NoPlan::Refused(plan::Problems(problems)).into()),
     }
-}
-
-/// Steps that phases after partitioning need too: they change no data.
-fn makes_usable(step: &Step) -> bool {
-    matches!(step, Step::AssembleArray { .. } | Step::ActivateGroup { .. })
 }

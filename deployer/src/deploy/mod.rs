@@ -1,15 +1,18 @@
 //! Deploy drivers: how a machine is deployed, in five phases. What drivers share is in `shared`; a further driver is
 //! a file here and a line in [`DRIVERS`].
 
+mod bootable;
 mod error;
 mod job;
 mod preflight;
 mod receipt;
 mod rsync;
 mod shared;
+mod support;
 
 pub(crate) use error::DeployError;
 pub(crate) use job::{Asked, Job};
+pub(crate) use receipt::Receipt;
 
 use crate::model::{Description, Image, MountPoint};
 use crate::plan::Problem;

@@ -1,19 +1,15 @@
-//! Before anything is touched: the tools are here, the servers answer, everything fits, and what is going to be
-//! deployed can start.
+//! Before anything is touched: everything is here, the servers answer, everything fits, and what is going to be deployed
+//! can start.
 
-use std::collections::BTreeMap;
-use std::path::Path;
-
-use super::{DeployDriver, DeployError, Job};
-use crate::boot::configdrive::{self, ConfigDrive};
-use crate::boot::grub;
-use crate::command::find;
-use crate::disk::tools;
-use crate::machine::Firmware;
-use crate::model::{MountPoint, human};
+use super::bootable::{self, Bootable};
+use super::shared::directory_of;
+use super::{DeployDriver, DeployError, Job, support};
+use crate::boot::configdrive::{self, ConfigDrive, ConfigDriveError};
+use crate::model::{ConfigSource, MountPoint, human};
 use crate::plan::need::{self, Need};
 use crate::plan::step::{Phase, Step};
 use crate::plan::{Problem, Problems};
+use crate::stop::Stop;
 
 /// What an image is, as far as it can be seen without copying it.
 #[derive(Debug, Default)]
@@ -26,64 +22,59 @@ pub(crate) struct Survey {
     pub(crate) split_links: u64,
 }
 
-/// What a tree has that matters for starting from it.
-#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Bootable {
-    pub(crate) kernel: bool,
-    /// Programs that install a boot loader and write its configuration.
-    pub(crate) installer: bool,
-    pub(crate) configurator: bool,
-    /// The boot loader's files for this machine's firmware.
-    pub(crate) modules: bool,
-}
-
-impl Bootable {
-    /// Takes an entry of the tree into account; an absolute path.
-    pub(crate) fn see(&mut self, path: &Path, firmware: Firmware) {
-        let Some(text) = path.to_str() else { return };
-        let (target, _) = grub::target(firmware);
-        // Where /sbin is a link to /usr/sbin, the programs are listed there.
-        self.kernel |= text.starts_with("/boot/vmlinu") && !text[1..].contains("/boot/vmlinu/");
-        self.installer |= grub::places("grub-install").iter().any(|place| place == text);
-        self.configurator |= grub::places("grub-mkconfig").iter().any(|place| place == text);
-        self.modules |= grub::modules(target).iter().any(|place| place == text);
-    }
-
-    fn add(&mut self, other: Self) {
-        self.kernel |= other.kernel;
-        self.installer |= other.installer;
-        self.configurator |= other.configurator;
-        self.modules |= other.modules;
-    }
-
-    fn has_tools(self) -> bool {
-        self.installer && self.configurator && self.modules
-    }
-}
-
-/// Finds out whether the plan can be carried to its end.
+/// Finds out whether the plan can be carried to its end. Whatever stands against it is told at once.
 pub(super) fn check(driver: &dyn DeployDriver, job: &mut Job<'_>) -> Result<(), DeployError> {
-    let mut problems = missing_tools(job);
+    let mut problems = support::missing_tools(job);
+    problems.extend(support::missing_in_kernel(job));
+    problems.extend(no_place_for_entries(job));
+    let mut errors = Vec::new();
     let writes_drive = job.plan.steps.iter().any(|step| matches!(step, Step::WriteConfigDrive { .. }));
     if let Some(source) = job.description.config_drive.as_ref().filter(|_| writes_drive) {
-        match configdrive::load(source) {
+        match load(source, &job.stop)? {
             Ok(drive) => {
                 problems.extend(too_large(job, &drive));
                 job.config_drive = Some(drive);
             }
+            Err(error) if error.is_worth_a_retry() => errors.push(error.into()),
             Err(error) => problems.push(Problem::new("the config drive", error.to_string())),
         }
     }
-    let bootable =
-        if job.asked.phases.contains(&Phase::CopyImage) { Some(survey(driver, job)?) } else { None };
+    let bootable = match job.asked.wishes.wants(Phase::CopyImage) {
+        true => Some(survey(driver, job, &mut errors)?),
+        false => None,
+    };
+    bootable::reserve_room(job);
     problems.extend(need::too_small(&job.plan));
-    if let Some(bootable) = &bootable {
-        problems.extend(cannot_start(job, bootable));
+    if let Some(bootable) = bootable.filter(|_| errors.is_empty()) {
+        problems.extend(bootable::cannot_start(job, &bootable));
     }
-    match problems.is_empty() {
-        true => Ok(()),
-        false => Err(DeployError::NotReady(Problems(problems))),
+    if problems.is_empty() {
+        return match errors.len() {
+            0 => Ok(()),
+            1 => Err(errors.remove(0)),
+            _ => Err(DeployError::Images(errors)),
+        };
     }
+    problems.extend(errors.iter().map(|error| Problem::new("the servers", error.to_string())));
+    Err(DeployError::NotReady(Problems(problems)))
+}
+
+/// Loads the config drive. A server may be silent for longer than a signal may wait.
+fn load(source: &ConfigSource, stop: &Stop) -> Result<Result<ConfigDrive, ConfigDriveError>, DeployError> {
+    let source = source.clone();
+    let loading = async {
+        let loaded = tokio::task::spawn_blocking(move || configdrive::load(&source)).await;
+        Ok(loaded.expect("loading does not panic"))
+    };
+    stop.or_until(loading).map_err(|_| DeployError::Stopped)
+}
+
+/// The list of boot entries is written at the very end; where it cannot be, that is told now.
+fn no_place_for_entries(job: &Job<'_>) -> Option<Problem> {
+    let listed = job.plan.steps.iter().any(|step| matches!(step, Step::BootMenu { .. }));
+    let directory = directory_of(&job.asked.boot_entries);
+    let message = "there is no such directory for the list of boot entries; make it, or use --boot-entries";
+    (listed && !directory.is_dir()).then(|| Problem::new(directory.display(), message))
 }
 
 /// The config drive, where its partition is smaller.
@@ -99,23 +90,12 @@ fn too_large(job: &Job<'_>, drive: &ConfigDrive) -> Option<Problem> {
     (drive.size() > partition.length).then(|| Problem::new(node.display(), message))
 }
 
-fn missing_tools(job: &Job<'_>) -> Vec<Problem> {
-    let mut missing: BTreeMap<String, &'static str> = BTreeMap::new();
-    for command in job.plan.steps.iter().flat_map(tools::commands) {
-        if find(command.program()).is_none() {
-            let name = command.program().to_string_lossy().into_owned();
-            let package = tools::package(&name);
-            missing.insert(name, package);
-        }
-    }
-    let problem = |(name, package)| {
-        Problem::new(name, format!("this program is missing; the package {package} has it"))
-    };
-    missing.into_iter().map(problem).collect()
-}
-
-/// Looks at all images. Returns what each tree has for starting.
-fn survey(driver: &dyn DeployDriver, job: &mut Job<'_>) -> Result<Vec<Bootable>, DeployError> {
+/// Looks at all images. Returns what each tree has for starting; what went wrong goes to `errors`.
+fn survey(
+    driver: &dyn DeployDriver,
+    job: &mut Job<'_>,
+    errors: &mut Vec<DeployError>,
+) -> Result<Vec<Bootable>, DeployError> {
     let mut bootable = vec![Bootable::default(); job.description.trees.len()];
     for (tree, bootable) in bootable.iter_mut().enumerate() {
         for image in job.description.images_of(tree) {
@@ -124,7 +104,14 @@ fn survey(driver: &dyn DeployDriver, job: &mut Job<'_>) -> Result<Vec<Bootable>,
             }
             let mounts: Vec<MountPoint> =
                 job.plan.mounts_of(tree).iter().filter_map(|plan| plan.spec.mount.clone()).collect();
-            let survey = driver.survey(job, image, &mounts.iter().collect::<Vec<_>>())?;
+            let survey = match driver.survey(job, image, &mounts.iter().collect::<Vec<_>>()) {
+                Ok(survey) => survey,
+                Err(DeployError::Stopped) => return Err(DeployError::Stopped),
+                Err(error) => {
+                    errors.push(error);
+                    continue;
+                }
+            };
             bootable.add(survey.bootable);
             if survey.split_links > 0 {
                 let message = format!(
@@ -146,38 +133,4 @@ fn survey(driver: &dyn DeployDriver, job: &mut Job<'_>) -> Result<Vec<Bootable>,
         }
     }
     Ok(bootable)
-}
-
-fn cannot_start(job: &Job<'_>, bootable: &[Bootable]) -> Vec<Problem> {
-    let (target, package) = grub::target(job.plan.firmware);
-    let machine = grub::machine_has_tools(target);
-    let mut problems = Vec::new();
-    let several = job.description.has_boot_menu();
-    let loaders =
-        job.plan.steps.iter().any(|step| matches!(step, Step::BootLoader { .. } | Step::BootMenu { .. }));
-    if !loaders {
-        return problems;
-    }
-    for system in job.description.systems() {
-        let (tree, has) = (&job.description.trees[system], bootable[system]);
-        if !has.kernel {
-            let message = "the image has no kernel (/boot/vmlinuz-…), so nothing could start; \
-                           --no-boot-loader deploys it nevertheless";
-            problems.push(Problem::new(&tree.name, message));
-        }
-        if !has.has_tools() && !machine && !several {
-            let message = format!(
-                "neither the image nor this machine has GRUB for {target}: install grub2-common and {package} in one \
-                 of them, or use --no-boot-loader"
-            );
-            problems.push(Problem::new(&tree.name, message));
-        }
-    }
-    if several && !machine && !bootable.iter().any(|has| has.has_tools()) {
-        let message = format!(
-            "neither an image nor this machine has GRUB for {target}: install grub2-common and {package}"
-        );
-        problems.push(Problem::new("the common boot loader", message));
-    }
-    problems
 }

@@ -1,29 +1,39 @@
-//! The receipt: what was laid out, what was pulled, how long it took. Written on success and on failure.
+//! The receipt: what was laid out, what was pulled, how long it took. It is there from the first moment on, so that
+//! none of an earlier run is taken for this one's, and is whole again at the end, on success and on failure.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use rsync_proto::report::Summary;
+use rsync_proto::report::{Progress, Summary};
 use serde::Serialize;
 
-use crate::plan::Plan;
-use crate::plan::step::Phase;
+use crate::plan::step::{NewPartition, Phase, Step};
+use crate::plan::{DiskPlan, FsPlan, Plan};
 
 /// Version of the receipt.
 const VERSION: u32 = 1;
+/// What it says until the end.
+const NOT_ENDED: &str = "the deployment is under way, or was killed";
 
 /// What came of a deployment.
 #[derive(Debug, Serialize)]
 pub(crate) struct Receipt {
     version: u32,
     deployer: &'static str,
-    policy: &'static str,
+    /// Release of the kernel that did the work.
+    kernel: String,
+    /// Nothing as long as there is no plan; so it is with the lists.
+    policy: Option<&'static str>,
     disks: Vec<DiskReceipt>,
+    arrays: Vec<PathBuf>,
+    groups: Vec<String>,
     file_systems: Vec<FsReceipt>,
     phases: Vec<PhaseReceipt>,
     images: Vec<ImageReceipt>,
+    /// The step that did not come to its end.
+    failed_step: Option<String>,
     #[serde(skip)]
     started: Instant,
 }
@@ -32,8 +42,9 @@ pub(crate) struct Receipt {
 struct DiskReceipt {
     node: PathBuf,
     bytes: u64,
+    /// Whether its table has been written.
     laid_out: bool,
-    partitions: Vec<crate::plan::step::NewPartition>,
+    partitions: Vec<NewPartition>,
 }
 
 #[derive(Debug, Serialize)]
@@ -42,7 +53,10 @@ struct FsReceipt {
     file_system: &'static str,
     mount: Option<String>,
     bytes: u64,
+    /// Whether it has been made.
     made: bool,
+    /// As far as it was needed.
+    uuid: Option<String>,
 }
 
 #[derive(Debug, Serialize)]
@@ -58,6 +72,8 @@ pub(crate) struct ImageReceipt {
     pub(crate) url: String,
     pub(crate) target: PathBuf,
     pub(crate) seconds: f64,
+    /// Whether all of it is there.
+    pub(crate) complete: bool,
     /// Entries of the image.
     pub(crate) entries: u64,
     /// Entries that were not there before.
@@ -73,19 +89,21 @@ pub(crate) struct ImageReceipt {
     /// Bytes over the network.
     pub(crate) received: u64,
     pub(crate) sent: u64,
-    /// Entries that failed, messages about what is odd, and the first of them.
+    /// Entries that failed, the number of warnings, and the first of them.
     pub(crate) failed: u64,
-    pub(crate) odd: u64,
+    pub(crate) warnings: u64,
     pub(crate) messages: Vec<String>,
 }
 
 impl ImageReceipt {
+    /// Of an image that was pulled to its end.
     pub(crate) fn new(tree: &str, url: &str, target: &Path, seconds: f64, summary: &Summary) -> Self {
         Self {
             tree: tree.to_owned(),
             url: url.to_owned(),
             target: target.to_owned(),
             seconds,
+            complete: summary.is_complete(),
             entries: summary.listed.total(),
             created: summary.created.total(),
             transferred: summary.transferred,
@@ -96,37 +114,93 @@ impl ImageReceipt {
             received: summary.bytes_received,
             sent: summary.bytes_sent,
             failed: summary.failed + summary.not_sent,
-            odd: 0,
+            warnings: 0,
             messages: Vec::new(),
         }
+    }
+
+    /// Of an image whose pull broke off. What was not counted is zero.
+    pub(crate) fn broken_off(
+        tree: &str,
+        url: &str,
+        target: &Path,
+        seconds: f64,
+        progress: &Progress,
+    ) -> Self {
+        let get = |counter: &std::sync::atomic::AtomicU64| counter.load(std::sync::atomic::Ordering::Relaxed);
+        let mut receipt = Self::new(tree, url, target, seconds, &Summary::default());
+        receipt.complete = false;
+        (receipt.entries, receipt.total_bytes) = (get(&progress.entries_listed), get(&progress.bytes_listed));
+        receipt
     }
 }
 
 impl Receipt {
-    pub(super) fn new(plan: &Plan) -> Self {
-        let disk = |disk: &crate::plan::DiskPlan| DiskReceipt {
+    /// An empty one.
+    pub(crate) fn new() -> Self {
+        Self {
+            version: VERSION,
+            deployer: env!("CARGO_PKG_VERSION"),
+            kernel: rustix::system::uname().release().to_string_lossy().into_owned(),
+            policy: None,
+            disks: Vec::new(),
+            arrays: Vec::new(),
+            groups: Vec::new(),
+            file_systems: Vec::new(),
+            phases: Vec::new(),
+            images: Vec::new(),
+            failed_step: None,
+            started: Instant::now(),
+        }
+    }
+
+    /// What is going to be done; that it has been done is said step by step.
+    pub(super) fn plan(&mut self, plan: &Plan) {
+        self.policy = Some(plan.policy);
+        let disk = |disk: &DiskPlan| DiskReceipt {
             node: disk.node.clone(),
             bytes: disk.bytes,
-            laid_out: disk.laid_out,
+            laid_out: false,
             partitions: disk.after.clone(),
         };
-        let file_system = |plan: &crate::plan::FsPlan| FsReceipt {
+        let file_system = |plan: &FsPlan| FsReceipt {
             node: plan.node.clone(),
             file_system: plan.spec.kind.name(),
             mount: plan.spec.mount.as_ref().map(ToString::to_string),
             bytes: plan.bytes,
-            made: plan.made,
+            made: false,
+            uuid: None,
         };
-        Self {
-            version: VERSION,
-            deployer: env!("CARGO_PKG_VERSION"),
-            policy: plan.policy,
-            disks: plan.disks.iter().map(disk).collect(),
-            file_systems: plan.file_systems.iter().map(file_system).collect(),
-            phases: Vec::new(),
-            images: Vec::new(),
-            started: Instant::now(),
+        self.disks = plan.disks.iter().map(disk).collect();
+        self.file_systems = plan.file_systems.iter().map(file_system).collect();
+    }
+
+    /// A step that came to its end.
+    pub(super) fn step(&mut self, step: &Step) {
+        match step {
+            Step::WriteTable { disk, .. } => {
+                let here = self.disks.iter_mut().filter(|receipt| receipt.node == *disk);
+                here.for_each(|receipt| receipt.laid_out = true);
+            }
+            Step::MakeFileSystem { node, .. } => {
+                let here = self.file_systems.iter_mut().filter(|receipt| receipt.node == *node);
+                here.for_each(|receipt| receipt.made = true);
+            }
+            Step::CreateArray { node, .. } => self.arrays.push(node.clone()),
+            Step::CreateGroup { group, .. } => self.groups.push(group.clone()),
+            _ => {}
         }
+    }
+
+    /// The step that did not come to its end.
+    pub(super) fn failed_step(&mut self, step: &Step) {
+        self.failed_step = Some(step.to_string());
+    }
+
+    /// The UUID of a file system.
+    pub(super) fn uuid(&mut self, node: &Path, uuid: &str) {
+        let here = self.file_systems.iter_mut().filter(|receipt| receipt.node == node);
+        here.for_each(|receipt| receipt.uuid = Some(uuid.to_owned()));
     }
 
     pub(super) fn phase(&mut self, phase: Phase, took: Duration) {
@@ -137,14 +211,23 @@ impl Receipt {
         self.images.push(image);
     }
 
+    /// Writes it before there is anything to say.
+    pub(crate) fn begin(&self, path: &Path) -> io::Result<()> {
+        self.put(path, None, Some(NOT_ENDED))
+    }
+
     /// Writes it, with how it ended.
     pub(crate) fn write(&self, path: &Path, exit: u8, error: Option<&str>) -> io::Result<()> {
+        self.put(path, Some(exit), error)
+    }
+
+    fn put(&self, path: &Path, exit: Option<u8>, error: Option<&str>) -> io::Result<()> {
         #[derive(Serialize)]
         struct Ended<'a> {
             #[serde(flatten)]
             receipt: &'a Receipt,
             success: bool,
-            exit: u8,
+            exit: Option<u8>,
             error: Option<&'a str>,
             seconds: f64,
         }
@@ -152,8 +235,14 @@ impl Receipt {
         let ended = Ended { receipt: self, success: error.is_none(), exit, error, seconds };
         let mut text = serde_json::to_vec_pretty(&ended)?;
         text.push(b'\n');
-        let mut file = File::create(path)?;
-        file.write_all(&text)
+        // A pipe or a device takes it as it comes.
+        if fs::metadata(path).is_ok_and(|meta| !meta.is_file()) {
+            return File::options().write(true).open(path)?.write_all(&text);
+        }
+        let mut beside = path.as_os_str().to_owned();
+        beside.push(".new");
+        let written = File::create(&beside).and_then(|mut file| file.write_all(&text));
+        written.and_then(|()| fs::rename(&beside, path))
     }
 
     /// The receipt for people, in a few lines.

@@ -9,9 +9,11 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use rsync_proto::report::{Monitor, Progress, Report};
+use rsync_proto::session::Severity;
 use rsync_proto::{Client, Error, Location};
 
-use super::preflight::{Bootable, Survey};
+use super::bootable::Bootable;
+use super::preflight::Survey;
 use super::receipt::ImageReceipt;
 use super::{DeployDriver, DeployError, Job, shared};
 use crate::machine::Firmware;
@@ -24,6 +26,9 @@ use crate::report::{PullMonitor, Reporter};
 
 /// How often events tell how far a pull is.
 const EVENT_TICK: Duration = Duration::from_secs(1);
+
+/// Complaints of a server that are shown.
+const SHOWN: usize = 10;
 
 /// Pulls trees of files.
 pub(super) struct Rsync;
@@ -48,12 +53,13 @@ impl DeployDriver for Rsync {
         let surveyor = Arc::new(Surveyor::new(image, mounts, job.plan.firmware));
         let client = client(job, image)?.monitor(Arc::clone(&surveyor) as Arc<dyn Monitor>);
         let summary = job.stop.or_until(client.list()).map_err(|source| failed(image, source))?;
-        if summary.server_errors != 0 || summary.server_failed {
-            let source = Error::Violation("it cannot read all of the image; see its log".to_owned());
-            return Err(failed(image, source));
-        }
         drop(client);
-        Ok(Arc::into_inner(surveyor).expect("the client is gone").finish())
+        let surveyor = Arc::into_inner(surveyor).expect("the client is gone");
+        if summary.server_errors != 0 || summary.server_failed {
+            let said = surveyor.said.into_inner().expect("no thread panics with the lock");
+            return Err(DeployError::OutOfReach { url: image.url.clone(), said });
+        }
+        Ok(surveyor.finish())
     }
 
     fn copy_image(&self, job: &mut Job<'_>) -> Result<(), DeployError> {
@@ -82,13 +88,16 @@ struct Surveyor {
     firmware: Firmware,
     target: MountPoint,
     seen: Mutex<(Tally, Bootable)>,
+    /// What the server complains about, the first of it.
+    said: Mutex<Vec<String>>,
 }
 
 impl Surveyor {
     fn new(image: &Image, mounts: &[&MountPoint], firmware: Firmware) -> Self {
         let mounts = mounts.iter().map(|mount| (*mount).clone()).collect();
         let tally = Tally::new(mounts, image.target.clone());
-        Self { firmware, target: image.target.clone(), seen: Mutex::new((tally, Bootable::default())) }
+        let seen = Mutex::new((tally, Bootable::default()));
+        Self { firmware, target: image.target.clone(), seen, said: Mutex::default() }
     }
 
     fn finish(self) -> Survey {
@@ -100,13 +109,22 @@ impl Surveyor {
 
 impl Monitor for Surveyor {
     fn report(&self, report: &Report<'_>) {
-        if let Report::Listed(entry) = report {
-            let mut seen = self.seen.lock().expect("no thread panics with the lock");
-            let (tally, bootable) = &mut *seen;
-            tally.add(*entry);
-            let path = entry.path();
-            let path = self.target.as_path().join(Path::new(OsStr::from_bytes(path.as_bytes())));
-            bootable.see(&path, self.firmware);
+        match report {
+            Report::Listed(entry) => {
+                let mut seen = self.seen.lock().expect("no thread panics with the lock");
+                let (tally, bootable) = &mut *seen;
+                tally.add(*entry);
+                let path = entry.path();
+                let path = self.target.as_path().join(Path::new(OsStr::from_bytes(path.as_bytes())));
+                bootable.see(&path, self.firmware);
+            }
+            Report::Server(Severity::Error | Severity::Partial, text) => {
+                let mut said = self.said.lock().expect("no thread panics with the lock");
+                if said.len() < SHOWN {
+                    said.push((*text).to_string());
+                }
+            }
+            _ => {}
         }
     }
 }
@@ -121,21 +139,26 @@ fn pull(job: &mut Job<'_>, image: &Image, tree: &str, mounted: &MountedTree) -> 
     let result = job.stop.or_until(async {
         tokio::select! {
             result = client.pull(&destination) => result,
-            () = display.follow(client.progress()) => unreachable!("following has no end"),
+            () = display.follow(client.progress(), |line| job.reporter.line(line)) => {
+                unreachable!("following has no end")
+            }
             () = tell(&job.reporter, client.progress()) => unreachable!("telling has no end"),
         }
     });
     job.reporter.beside(None);
     display.clear();
-    let summary = result.map_err(|source| failed(image, source))?;
     let seconds = started.elapsed().as_secs_f64();
-    let mut receipt = ImageReceipt::new(tree, &image.url, image.target.as_path(), seconds, &summary);
-    (receipt.odd, receipt.messages) = monitor.messages();
-    let failed = receipt.failed;
+    let target = image.target.as_path();
+    let mut receipt = match &result {
+        Ok(summary) => ImageReceipt::new(tree, &image.url, target, seconds, summary),
+        Err(_) => ImageReceipt::broken_off(tree, &image.url, target, seconds, &client.progress()),
+    };
+    (receipt.warnings, receipt.messages) = monitor.messages();
+    let failed_entries = receipt.failed;
     job.receipt.image(receipt);
-    match summary.is_complete() {
+    match result.map_err(|source| failed(image, source))?.is_complete() {
         true => Ok(()),
-        false => Err(DeployError::Incomplete { url: image.url.clone(), failed }),
+        false => Err(DeployError::Incomplete { url: image.url.clone(), failed: failed_entries }),
     }
 }
 

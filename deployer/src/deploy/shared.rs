@@ -8,20 +8,22 @@ use serde::Serialize;
 use super::{DeployError, Job};
 use crate::boot::fstab::{self, Line};
 use crate::boot::grub::{self, Installation};
-use crate::boot::kernel;
 use crate::boot::menu::{self, BootElement, BootEntries, Entry};
-use crate::command::{Command, find};
-use crate::disk::{erase, nodes, table, tools};
+use crate::boot::{disarm, kernel};
+use crate::command::Command;
+use crate::disk::{erase, mkfs, nodes, table, tools};
 use crate::inside::{Root, path_of};
-use crate::machine::Firmware;
-use crate::model::{FileSystem, Image, Policy};
+use crate::machine::{Firmware, blkid};
+use crate::model::{FsKind, Image, Policy};
 use crate::mount::{Devices, MountedTree};
 use crate::plan::need::shortage;
 use crate::plan::step::{Phase, Step};
-use crate::plan::{FsPlan, Problems, is_efi};
+use crate::plan::{FsPlan, NoPlan, Problem, Problems, is_efi};
 
 /// In the root of each system: what a deployment reached.
 const MARKER: &str = "/.deployer-state.json";
+/// Where an EFI system partition is seen while its boot loaders are put aside.
+const EFI: &str = "/efi";
 /// Where the common boot loader's file system is seen while it is installed.
 const MENU: &str = "/run/boot-menu";
 
@@ -36,7 +38,7 @@ struct Marker<'a> {
 }
 
 pub(super) fn partitioning(job: &mut Job<'_>) -> Result<(), DeployError> {
-    if job.asked.wishes.partition && job.description.policy == Policy::Verify {
+    if job.asked.wishes.wants(Phase::Partitioning) && job.description.policy == Policy::Verify {
         job.reporter.note("the disks are as described");
     }
     job.each_step(Phase::Partitioning, |job, step| {
@@ -46,15 +48,32 @@ pub(super) fn partitioning(job: &mut Job<'_>) -> Result<(), DeployError> {
                     DeployError::Tree { action: "unmount", path: path.clone(), source: error.into() }
                 })?;
             }
-            Step::SwapOff { node } => drop(Command::new("swapoff").arg(node).run(&job.stop)?),
-            Step::Erase { disk, spans } => {
-                nodes::forget(&job.disk(disk)?)?;
-                erase::spans(disk, spans)?;
+            Step::Announce { disk, partitions } => nodes::announce(&job.disk(disk)?, partitions)?,
+            Step::Check { node, kind } => check(job, node, *kind)?,
+            Step::Disarm { disk } => erase::boot_code(disk)?,
+            Step::DisarmEfi { node } => {
+                let mounted = MountedTree::alone(job.file_system(node), EFI)?;
+                disarm::put_aside(mounted.root(), EFI)?;
+                mounted.close()?;
             }
+            Step::MarkIncomplete { tree } => {
+                let tree = job.tree(tree);
+                let root = job.file_system_at(tree, "/").expect("a system has a root");
+                let mounted = MountedTree::alone(root, "/")?;
+                mark(job, tree, mounted.root(), Phase::Partitioning, false)?;
+                mounted.close()?;
+            }
+            Step::TakeOver { disk } => nodes::take_over(&job.disk(disk)?)?,
+            Step::Erase { disk, spans } => erase::spans(disk, spans)?,
             Step::WriteTable { disk, partitions } => {
                 let disk = job.disk(disk)?;
                 table::write(&disk, partitions)?;
                 nodes::announce(&disk, partitions)?;
+            }
+            Step::MakeFileSystem { node, kind, label } => {
+                mkfs::make(node, *kind, label.as_deref(), &job.stop)?;
+                let uuid = job.uuid(node)?;
+                job.receipt.uuid(node, &uuid);
             }
             _ => {
                 for command in tools::commands(step) {
@@ -69,10 +88,21 @@ pub(super) fn partitioning(job: &mut Job<'_>) -> Result<(), DeployError> {
     })
 }
 
+/// Sees whether what stays is what is described. Until now it could not be looked at.
+fn check(job: &Job<'_>, node: &Path, kind: FsKind) -> Result<(), DeployError> {
+    let found = blkid::probe(node, &job.stop)?.kind;
+    if found.as_deref() == Some(kind.name()) {
+        return Ok(());
+    }
+    let found = found.unwrap_or_else(|| "nothing that is known".to_owned());
+    let message = format!("expected {} on it, found {found}", kind.name());
+    Err(NoPlan::Differs(Problems(vec![Problem::new(node.display(), message)])).into())
+}
+
 pub(super) fn config_drive(job: &mut Job<'_>) -> Result<(), DeployError> {
     job.each_step(Phase::ConfigDrive, |job, step| {
         if let (Step::WriteConfigDrive { node }, Some(drive)) = (step, &job.config_drive) {
-            drive.write_to(node).map_err(|error| DeployError::ConfigDrive(error.to_string()))?;
+            drive.write_to(node)?;
         }
         Ok(())
     })
@@ -84,10 +114,10 @@ pub(super) fn copy_image(
     pull: impl Fn(&mut Job<'_>, &Image, &str, &MountedTree) -> Result<(), DeployError>,
 ) -> Result<(), DeployError> {
     let mut mounted: Option<(usize, MountedTree)> = None;
-    let last = !job.plan.steps.iter().any(|step| step.phase() == Phase::BootLoader);
+    // Not by the steps of this run: the boot loader may be left to a later one.
+    let last = !job.asked.wishes.boot_loader;
     job.each_step(Phase::CopyImage, |job, step| {
         match step {
-            Step::Disarm { disk } => erase::boot_code(disk)?,
             Step::Pull { tree: name, url, target } => {
                 let tree = enter(job, name, &mut mounted)?;
                 let (_, root) = mounted.as_ref().expect("it was mounted");
@@ -131,7 +161,7 @@ fn enter(
     let mut problems = Vec::new();
     for file_system in job.plan.mounts_of(tree) {
         let point = file_system.spec.mount.as_ref().expect("only what has a mount is mounted");
-        let capacity = root.capacity(point.as_path());
+        let capacity = root.capacity(point.as_path(), file_system.made);
         let path = point.as_path().to_owned();
         let capacity = capacity.map_err(|source| DeployError::Tree { action: "look at", path, source })?;
         problems.extend(shortage(file_system, Some(capacity)));
@@ -141,9 +171,6 @@ fn enter(
     }
     if job.description.trees[tree].has_root {
         mark(job, tree, root.root(), Phase::CopyImage, false)?;
-        if let Some(efi) = efi_of(job, tree) {
-            grub::disarm_efi(root.root(), &efi)?;
-        }
     }
     *mounted = Some((tree, root));
     Ok(tree)
@@ -167,15 +194,19 @@ fn write(root: &Root, path: &str, text: &str) -> Result<(), DeployError> {
     root.write(path, text).map_err(|source| DeployError::Tree { action: "write", path: path.into(), source })
 }
 
-fn write_fstab(job: &Job<'_>, tree: usize, root: &Root) -> Result<(), DeployError> {
+fn write_fstab(job: &mut Job<'_>, tree: usize, root: &Root) -> Result<(), DeployError> {
     let belongs = |plan: &&FsPlan| plan.spec.trees.contains(&tree);
     let mut file_systems: Vec<&FsPlan> = job.plan.file_systems.iter().filter(belongs).collect();
     file_systems.sort_by_key(|plan| plan.spec.mount.as_ref().map_or(usize::MAX, |mount| mount.depth()));
-    let mut lines: Vec<(String, &FileSystem)> = Vec::new();
+    let mut found: Vec<(String, &FsPlan)> = Vec::new();
     for plan in file_systems {
-        lines.push((job.uuid(&plan.node)?, &plan.spec));
+        found.push((job.uuid(&plan.node)?, plan));
     }
-    let lines: Vec<Line<'_>> = lines.iter().map(|(uuid, file_system)| Line { uuid, file_system }).collect();
+    let lines: Vec<Line<'_>> =
+        found.iter().map(|(uuid, plan)| Line { uuid, file_system: &plan.spec }).collect();
+    for (uuid, plan) in &found {
+        job.receipt.uuid(&plan.node, uuid);
+    }
     write(root, "/etc/fstab", &fstab::text(&lines))
 }
 
@@ -190,7 +221,7 @@ pub(super) fn boot_loader(job: &mut Job<'_>) -> Result<(), DeployError> {
 fn one_system(job: &Job<'_>, tree: usize, disks: &[PathBuf]) -> Result<(), DeployError> {
     let mut mounted = MountedTree::mount(&job.plan, tree)?;
     let entries: Vec<Entry> = entry(job, tree, mounted.root())?.into_iter().collect();
-    mounted.make_livable(&Devices::of(&job.plan, &job.uuids()?))?;
+    mounted.make_livable(&Devices::of(&job.plan, &job.uuids()?), job.asked.efi_variables)?;
     let efi = efi_of(job, tree);
     installation(job, disks, efi.as_deref()).system(mounted.root(), &parameters(job), &entries, &job.stop)?;
     mark(job, tree, mounted.root(), Phase::BootLoader, true)?;
@@ -220,13 +251,13 @@ fn several_systems(job: &Job<'_>, node: &Path, disks: &[PathBuf]) -> Result<(), 
 
     let tree = tools.unwrap_or(entries[default].0);
     let mut mounted = MountedTree::mount(&job.plan, tree)?;
-    mounted.make_livable(&Devices::of(&job.plan, &job.uuids()?))?;
+    mounted.make_livable(&Devices::of(&job.plan, &job.uuids()?), job.asked.efi_variables)?;
     mounted.add_at(menu, MENU)?;
     let efi = efi_of(job, tree);
     let installation = installation(job, disks, efi.as_deref());
-    installation.common(tools.map(|_| mounted.root()), mounted.root(), Path::new(MENU), &job.stop)?;
     let plain: Vec<Entry> = entries.iter().map(|(_, entry)| entry.clone()).collect();
-    write(mounted.root(), &format!("{MENU}/grub/grub.cfg"), &menu::configuration(&plain, default))?;
+    let configuration = menu::configuration(&plain, default);
+    installation.common(tools.is_some(), mounted.root(), Path::new(MENU), &configuration, &job.stop)?;
     mounted.close()?;
 
     for tree in systems {
@@ -261,9 +292,18 @@ fn list_entries(
     let list = BootEntries { elements, multiboot_partition: Some(menu), current_element: default };
     let text = serde_json::to_string_pretty(&list).expect("a list is plain") + "\n";
     let path = &job.asked.boot_entries;
-    let (directory, name) = (path.parent().unwrap_or(Path::new("/")), path.file_name().unwrap_or_default());
+    let (directory, name) = (directory_of(path), path.file_name().unwrap_or_default());
     let written = Root::open(directory).and_then(|root| root.write(&name.to_string_lossy(), &text));
     written.map_err(|source| DeployError::Tree { action: "write", path: path.clone(), source })
+}
+
+/// The directory that a file is in.
+pub(super) fn directory_of(path: &Path) -> &Path {
+    match path.parent() {
+        Some(parent) if parent.as_os_str().is_empty() => Path::new("."),
+        Some(parent) => parent,
+        None => Path::new("/"),
+    }
 }
 
 fn installation<'a>(job: &Job<'_>, disks: &'a [PathBuf], efi: Option<&'a str>) -> Installation<'a> {
@@ -302,11 +342,13 @@ fn entry(job: &Job<'_>, tree: usize, root: &Root) -> Result<Option<Entry>, Deplo
     }))
 }
 
-/// Restarts the machine: in order where there is something that can, else at once.
+/// Restarts the machine: in order where the first process knows how to, else at once.
 pub(super) fn reboot() -> Result<(), DeployError> {
     rustix::fs::sync();
-    if find("reboot".as_ref()).is_some() && Command::new("reboot").run(&crate::stop::Stop::default()).is_ok()
-    {
+    // In a ramdisk the first process is often a script, which nobody can ask.
+    let asked =
+        ["/run/systemd/system", "/run/initctl", "/dev/initctl"].iter().any(|path| Path::new(path).exists());
+    if asked && Command::new("reboot").run(&crate::stop::Stop::default()).is_ok() {
         return Ok(());
     }
     rustix::system::reboot(rustix::system::RebootCommand::Restart)

@@ -2,6 +2,7 @@
 
 pub(crate) mod erase;
 pub(crate) mod lock;
+pub(crate) mod mkfs;
 pub(crate) mod nodes;
 pub(crate) mod table;
 pub(crate) mod tools;

@@ -7,7 +7,7 @@ use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use rustix::fs::{CWD, FileType, Mode, makedev, mknodat};
+use rustix::fs::{CWD, FileType, Mode, mknodat};
 use rustix::io::Errno;
 
 use super::{DiskError, erase};
@@ -21,7 +21,7 @@ const PATIENCE: Duration = Duration::from_secs(3);
 const BUSY: Duration = Duration::from_secs(10);
 
 /// Makes the kernel forget all partitions of a disk. Fails if anyone uses the disk or one of them.
-pub(crate) fn forget(disk: &BlockDevice) -> Result<(), DiskError> {
+pub(crate) fn take_over(disk: &BlockDevice) -> Result<(), DiskError> {
     let node = disk.node();
     let file = erase::open(&node)?;
     for (number, partition) in disk.partitions() {
@@ -81,7 +81,7 @@ pub(crate) fn wait(node: &Path) -> Result<(), DiskError> {
     let device = BlockDevice::by_sys_name(&name);
     let started = Instant::now();
     loop {
-        let number = device.attribute("dev").and_then(|dev| number(&dev));
+        let number = device.number();
         let found = fs::metadata(node).ok().filter(|meta| meta.file_type().is_block_device());
         match (number, found.map(|meta| meta.rdev())) {
             (Some(number), Some(found)) if number == found => return Ok(()),
@@ -109,10 +109,4 @@ pub(crate) fn appear(node: &Path) -> Result<(), DiskError> {
         std::thread::sleep(Duration::from_millis(20));
     }
     Ok(())
-}
-
-/// `259:3` as a device number.
-fn number(text: &str) -> Option<u64> {
-    let (major, minor) = text.split_once(':')?;
-    Some(makedev(major.parse().ok()?, minor.parse().ok()?))
 }

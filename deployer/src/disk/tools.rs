@@ -1,30 +1,16 @@
 //! What is made by tools: arrays, groups and file systems. The commands are plain values, so that a plan can name
 //! the tools that it needs before it begins.
 
-use std::path::Path;
-
+use super::mkfs;
 use crate::command::Command;
-use crate::model::{FsKind, MIB};
+use crate::model::MIB;
 use crate::plan::step::Step;
-
-/// The package of Debian that has a program.
-pub(crate) fn package(program: &str) -> &'static str {
-    match program {
-        "mkfs.ext2" | "mkfs.ext3" | "mkfs.ext4" => "e2fsprogs",
-        "mkfs.xfs" => "xfsprogs",
-        "mkfs.btrfs" => "btrfs-progs",
-        "mkfs.vfat" => "dosfstools",
-        "mdadm" => "mdadm",
-        "pvcreate" | "vgcreate" | "lvcreate" | "vgchange" | "vgmknodes" | "pvs" | "lvs" => "lvm2",
-        "grub-install" => "grub2-common with grub-pc-bin or grub-efi-amd64-bin",
-        _ => "util-linux",
-    }
-}
 
 /// The commands that carry out a step; none where it needs no tool.
 pub(crate) fn commands(step: &Step) -> Vec<Command> {
     let new = |program: &str| Command::new(program);
     match step {
+        Step::SwapOff { node } => vec![new("swapoff").arg(node)],
         Step::DeactivateGroup { group } => {
             vec![new("vgchange").args(["--activate", "n", "--yes"]).arg(group)]
         }
@@ -65,31 +51,9 @@ pub(crate) fn commands(step: &Step) -> Vec<Command> {
             // Without a device manager nobody else makes the nodes.
             new("vgmknodes").arg(group),
         ],
-        Step::MakeFileSystem { node, kind, label, system } => {
-            vec![make_file_system(node, *kind, label.as_deref(), *system)]
-        }
+        Step::MakeFileSystem { node, kind, label } => vec![mkfs::command(node, *kind, label.as_deref())],
         _ => Vec::new(),
     }
-}
-
-fn make_file_system(node: &Path, kind: FsKind, label: Option<&str>, system: bool) -> Command {
-    let command = match kind {
-        FsKind::Ext2 | FsKind::Ext3 | FsKind::Ext4 => {
-            let command = Command::new(format!("mkfs.{}", kind.name())).args(["-q", "-F"]);
-            // Boot loaders that are still in use cannot read checksums with a seed of their own.
-            if system && kind == FsKind::Ext4 { command.args(["-O", "^metadata_csum_seed"]) } else { command }
-        }
-        FsKind::Xfs => Command::new("mkfs.xfs").args(["-q", "-f"]),
-        FsKind::Btrfs => Command::new("mkfs.btrfs").args(["-q", "-f"]),
-        FsKind::Vfat => Command::new("mkfs.vfat"),
-        FsKind::Swap => Command::new("mkswap").arg("-f"),
-    };
-    let option = if kind == FsKind::Vfat { "-n" } else { "-L" };
-    let command = match label {
-        Some(label) => command.args([option, label]),
-        None => command,
-    };
-    command.arg(node)
 }
 
 #[cfg(test)]
@@ -100,20 +64,6 @@ mod tests {
 
     fn shown(step: &Step) -> Vec<String> {
         commands(step).iter().map(ToString::to_string).collect()
-    }
-
-    #[test]
-    fn file_systems_are_made_with_their_labels() {
-        let make = |kind, label: Option<&str>, system| {
-            let label = label.map(str::to_owned);
-            shown(&Step::MakeFileSystem { node: "/dev/sda2".into(), kind, label, system }).remove(0)
-        };
-        assert_eq!(make(FsKind::Ext4, None, true), "mkfs.ext4 -q -F -O ^metadata_csum_seed /dev/sda2");
-        assert_eq!(make(FsKind::Ext3, Some("a b"), true), "mkfs.ext3 -q -F -L 'a b' /dev/sda2");
-        assert_eq!(make(FsKind::Xfs, None, true), "mkfs.xfs -q -f /dev/sda2");
-        assert_eq!(make(FsKind::Btrfs, Some("x"), false), "mkfs.btrfs -q -f -L x /dev/sda2");
-        assert_eq!(make(FsKind::Vfat, Some("EFI"), false), "mkfs.vfat -n EFI /dev/sda2");
-        assert_eq!(make(FsKind::Swap, Some("swap"), false), "mkswap -f -L swap /dev/sda2");
     }
 
     #[test]
@@ -136,6 +86,7 @@ mod tests {
                     "vgmknodes home",
                 ],
             ),
+            (Step::SwapOff { node: "/dev/sda3".into() }, &["swapoff /dev/sda3"]),
             (Step::ActivateGroup { group: home() }, &["vgchange --activate y --yes home", "vgmknodes home"]),
             (Step::DeactivateGroup { group: home() }, &["vgchange --activate n --yes home"]),
         ] {

@@ -22,15 +22,30 @@ pub(crate) struct Content {
 
 /// Looks at the device itself, past every cache.
 pub(crate) fn probe(device: &Path, stop: &Stop) -> Result<Content, CommandError> {
-    let (code, output) = command(device).run_accepting(stop, &[NOTHING, AMBIGUOUS])?;
+    look(&command().arg(device), stop)
+}
+
+/// Looks at a part of a device; start and length in bytes.
+pub(crate) fn probe_part(
+    device: &Path,
+    start: u64,
+    length: u64,
+    stop: &Stop,
+) -> Result<Content, CommandError> {
+    let place = [format!("--offset={start}"), format!("--size={length}")];
+    look(&command().args(place).arg(device), stop)
+}
+
+fn look(command: &Command, stop: &Stop) -> Result<Content, CommandError> {
+    let (code, output) = command.run_accepting(stop, &[NOTHING, AMBIGUOUS])?;
     Ok(match code {
         AMBIGUOUS => Content { kind: Some("several signatures".to_owned()), ..Content::default() },
         _ => parse(&output),
     })
 }
 
-fn command(device: &Path) -> Command {
-    Command::new("blkid").args(["--probe", "--output", "export"]).arg(device)
+fn command() -> Command {
+    Command::new("blkid").args(["--probe", "--output", "export"])
 }
 
 fn parse(output: &str) -> Content {

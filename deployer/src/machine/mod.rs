@@ -2,6 +2,8 @@
 
 pub(crate) mod blkid;
 pub(crate) mod lvm;
+pub(crate) mod md;
+pub(crate) mod modules;
 pub(crate) mod table;
 pub(crate) mod users;
 
@@ -10,7 +12,8 @@ use std::io;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{major, minor};
+use rustix::fs::{Mode, OFlags, major, makedev, minor};
+use rustix::io::Errno;
 use thiserror::Error;
 
 use crate::model::DiskId;
@@ -59,6 +62,8 @@ pub(crate) enum DeviceError {
     ReadOnly { name: String },
     #[error("{name} has no medium: it has no size")]
     Empty { name: String },
+    #[error("{name} cannot have partitions: the kernel takes none on this kind of device")]
+    Undivided { name: String },
     #[error("cannot {action} {path}: {source}")]
     Look { action: &'static str, path: String, source: io::Error },
 }
@@ -101,6 +106,9 @@ impl BlockDevice {
         if disk.bytes == 0 {
             return Err(DeviceError::Empty { name });
         }
+        if disk.attribute("ext_range").as_deref() == Some("1") {
+            return Err(DeviceError::Undivided { name });
+        }
         Ok(disk)
     }
 
@@ -142,6 +150,20 @@ impl BlockDevice {
         Some(fs::read_to_string(self.sys().join(name)).ok()?.trim().to_owned())
     }
 
+    /// Its device number.
+    pub(crate) fn number(&self) -> Option<u64> {
+        let text = self.attribute("dev")?;
+        let (major, minor) = text.split_once(':')?;
+        Some(makedev(major.parse().ok()?, minor.parse().ok()?))
+    }
+
+    /// Whether the kernel has given it, or a partition of it, to somebody: as it does with what is mounted, in whatever
+    /// namespace, or is part of something larger. To ask is in the way of others for a moment.
+    pub(crate) fn is_taken(&self) -> bool {
+        let alone = OFlags::RDONLY | OFlags::EXCL | OFlags::CLOEXEC;
+        rustix::fs::open(self.node(), alone, Mode::empty()).is_err_and(|error| error == Errno::BUSY)
+    }
+
     /// Its partitions that the kernel knows: their numbers, and they themselves.
     pub(crate) fn partitions(&self) -> Vec<(u32, BlockDevice)> {
         let mut partitions = Vec::new();
@@ -163,11 +185,16 @@ fn from_sys(name: &str) -> String {
     name.replace('!', "/")
 }
 
+/// All that the kernel has.
+fn block_devices() -> impl Iterator<Item = BlockDevice> {
+    let entries = fs::read_dir(SYS_BLOCK).into_iter().flatten().flatten();
+    entries.map(|entry| BlockDevice::by_sys_name(&entry.file_name().to_string_lossy()))
+}
+
 /// Names of the disks of the machine that have a size, for messages.
 fn disks() -> Vec<String> {
     let mut names = Vec::new();
-    for entry in fs::read_dir(SYS_BLOCK).into_iter().flatten().flatten() {
-        let device = BlockDevice::by_sys_name(&entry.file_name().to_string_lossy());
+    for device in block_devices() {
         let hidden = ["ram", "zram", "dm-", "sr", "fd"].iter().any(|prefix| device.name.starts_with(prefix));
         if device.bytes > 0 && !hidden && device.attribute("partition").is_none() {
             names.push(device.name);

@@ -1,12 +1,15 @@
 //! Who uses a disk: file systems that are mounted, swap, arrays and groups that stand on it.
 
+use std::ffi::OsString;
 use std::fs;
+use std::io;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use super::BlockDevice;
-use crate::command::Command;
-use crate::stop::Stop;
+use rustix::fs::makedev;
+
+use super::{BlockDevice, md};
 
 /// Something that uses a device.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,6 +24,8 @@ pub(crate) enum User {
     Array { name: String, node: PathBuf },
     /// Something else stands on it.
     Other(String),
+    /// The kernel gives it to nobody else, and does not say who has it.
+    Unseen,
 }
 
 /// What is mounted and swapped to.
@@ -34,13 +39,53 @@ pub(crate) struct Usage {
 
 impl Usage {
     /// As it is now.
-    pub(crate) fn now() -> Self {
-        let mounts = fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
-        let swaps = fs::read_to_string("/proc/swaps").unwrap_or_default();
-        let with_number = |(source, shown): (PathBuf, PathBuf)| Some((number(&source)?, shown));
-        Self {
-            mounts: mounts.lines().filter_map(mount_line).filter_map(with_number).collect(),
-            swaps: swaps.lines().skip(1).filter_map(swap_line).filter_map(with_number).collect(),
+    ///
+    /// # Errors
+    /// The kernel does not tell; nobody may take that for nothing.
+    pub(crate) fn now() -> io::Result<Self> {
+        let mut usage = Self::default();
+        for line in fs::read("/proc/self/mountinfo")?.split(|byte| *byte == b'\n') {
+            if let Some(MountLine { number, source, at }) = mount_line(line) {
+                // Some kinds of file systems have a number of their own; the source of others has no node.
+                let by_source = device_number(&source);
+                usage
+                    .mounts
+                    .extend(by_source.filter(|by_source| *by_source != number).map(|it| (it, at.clone())));
+                usage.mounts.push((number, at));
+            }
+        }
+        usage.add_siblings();
+        match fs::read("/proc/swaps") {
+            Ok(swaps) => {
+                for node in swaps.split(|byte| *byte == b'\n').skip(1).filter_map(swap_line) {
+                    usage.swaps.extend(device_number(&node).map(|number| (number, node)));
+                }
+            }
+            // A kernel that cannot swap.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(error),
+        }
+        Ok(usage)
+    }
+
+    /// A Btrfs on several devices is mounted by one of them.
+    fn add_siblings(&mut self) {
+        for file_system in fs::read_dir("/sys/fs/btrfs").into_iter().flatten().flatten() {
+            let devices = fs::read_dir(file_system.path().join("devices")).into_iter().flatten().flatten();
+            let numbers: Vec<u64> = devices
+                .filter_map(|device| BlockDevice::by_sys_name(&device.file_name().to_string_lossy()).number())
+                .collect();
+            let at: Vec<PathBuf> = self
+                .mounts
+                .iter()
+                .filter(|(number, _)| numbers.contains(number))
+                .map(|(_, at)| at.clone())
+                .collect();
+            for number in numbers {
+                let fresh = at.iter().filter(|at| !self.mounts.contains(&(number, (*at).clone()))).cloned();
+                let fresh: Vec<(u64, PathBuf)> = fresh.map(|at| (number, at)).collect();
+                self.mounts.extend(fresh);
+            }
         }
     }
 
@@ -55,59 +100,39 @@ impl Usage {
     }
 
     fn collect(&self, device: &BlockDevice, users: &mut Vec<User>) {
-        let mut add = |user| {
-            if !users.contains(&user) {
-                users.push(user);
-            }
-        };
-        if let Some(own) = number(&device.node()) {
-            self.mounts
-                .iter()
-                .filter(|(mounted, _)| *mounted == own)
-                .for_each(|(_, at)| add(User::Mount(at.clone())));
-            self.swaps
-                .iter()
-                .filter(|(swap, _)| *swap == own)
-                .for_each(|(_, node)| add(User::Swap(node.clone())));
+        if let Some(own) = device.number() {
+            // What is mounted twice at one place is unmounted twice.
+            users.extend(
+                self.mounts
+                    .iter()
+                    .filter(|(number, _)| *number == own)
+                    .map(|(_, at)| User::Mount(at.clone())),
+            );
+            users.extend(
+                self.swaps
+                    .iter()
+                    .filter(|(number, _)| *number == own)
+                    .map(|(_, node)| User::Swap(node.clone())),
+            );
         }
         for entry in fs::read_dir(device.sys().join("holders")).into_iter().flatten().flatten() {
             let holder = BlockDevice::by_sys_name(&entry.file_name().to_string_lossy());
-            add(what_holds(&holder));
-            for user in self.of(&holder) {
-                add(user);
-            }
+            let further = [vec![what_holds(&holder)], self.of(&holder)].concat();
+            // An array stands on several partitions of a disk, and a group's volumes do.
+            let fresh: Vec<User> = further.into_iter().filter(|user| !users.contains(user)).collect();
+            users.extend(fresh);
         }
     }
 }
 
 fn what_holds(holder: &BlockDevice) -> User {
-    if holder.attribute("md/level").is_some() {
-        return User::Array { name: array_name(holder), node: holder.node() };
+    if holder.sys().join("md").is_dir() {
+        return User::Array { name: md::name(holder), node: holder.node() };
     }
     match (holder.attribute("dm/uuid"), holder.attribute("dm/name")) {
         (Some(uuid), Some(name)) if uuid.starts_with("LVM-") => User::Group(group_of(&name)),
         (_, name) => User::Other(name.unwrap_or_else(|| holder.name.clone())),
     }
-}
-
-/// The name of an array: that of its link under `/dev/md`, the one that its members have, or the kernel's.
-fn array_name(array: &BlockDevice) -> String {
-    let own = fs::canonicalize(array.node()).ok();
-    let links = fs::read_dir("/dev/md").into_iter().flatten().flatten();
-    let mut names = links.filter(|link| own.is_some() && fs::canonicalize(link.path()).ok() == own);
-    if let Some(link) = names.next() {
-        return link.file_name().to_string_lossy().into_owned();
-    }
-    let export = Command::new("mdadm").args(["--detail", "--export"]).arg(array.node());
-    let export = export.run(&Stop::default()).unwrap_or_default();
-    name_of_members(&export).unwrap_or_else(|| array.name.clone())
-}
-
-/// `MD_NAME=host:name`.
-fn name_of_members(export: &str) -> Option<String> {
-    let value = export.lines().find_map(|line| line.strip_prefix("MD_NAME="))?;
-    let name = value.rsplit_once(':').map_or(value, |(_, name)| name);
-    (!name.is_empty()).then(|| name.to_owned())
 }
 
 /// The group of a logical volume, from the device mapper's name: `group-volume`, with dashes in names doubled.
@@ -116,45 +141,58 @@ fn group_of(name: &str) -> String {
     doubled.split('-').next().unwrap_or_default().replace('\0', "-")
 }
 
-fn number(node: &Path) -> Option<u64> {
+/// The number of the device at a node.
+pub(crate) fn device_number(node: &Path) -> Option<u64> {
     let meta = fs::metadata(node).ok()?;
     (meta.rdev() != 0).then(|| meta.rdev())
 }
 
-/// Source and mount point of a line of `mountinfo`. Some file systems hide the number of their device there, so
-/// it is the source that counts.
-fn mount_line(line: &str) -> Option<(PathBuf, PathBuf)> {
-    let (before, after) = line.split_once(" - ")?;
-    let at = before.split(' ').nth(4)?;
-    let source = after.split(' ').nth(1)?;
-    source.starts_with('/').then(|| (unescape(source), unescape(at)))
+#[derive(Debug, PartialEq, Eq)]
+struct MountLine {
+    number: u64,
+    source: PathBuf,
+    at: PathBuf,
 }
 
-fn swap_line(line: &str) -> Option<(PathBuf, PathBuf)> {
-    let mut words = line.split_whitespace();
+fn mount_line(line: &[u8]) -> Option<MountLine> {
+    let mut words = line.split(|byte| *byte == b' ');
+    let (major, minor) = str::from_utf8(words.nth(2)?).ok()?.split_once(':')?;
+    let number = makedev(major.parse().ok()?, minor.parse().ok()?);
+    let at = unescape(words.nth(1)?);
+    let source = unescape(words.skip_while(|word| *word != b"-").nth(2)?);
+    Some(MountLine { number, source, at })
+}
+
+fn swap_line(line: &[u8]) -> Option<PathBuf> {
+    let mut words = line.split(|byte| byte.is_ascii_whitespace()).filter(|word| !word.is_empty());
     let (node, kind) = (words.next()?, words.next()?);
-    (kind == "partition").then(|| (unescape(node), unescape(node)))
+    (kind == b"partition").then(|| unescape(node))
 }
 
 /// Blanks and the like are written as a backslash with three octal digits.
-fn unescape(text: &str) -> PathBuf {
-    let mut plain = String::new();
+fn unescape(text: &[u8]) -> PathBuf {
+    let mut plain = Vec::new();
     let mut rest = text;
-    while let Some(at) = rest.find('\\') {
-        plain.push_str(&rest[..at]);
-        match rest.get(at + 1..at + 4).and_then(|digits| u8::from_str_radix(digits, 8).ok()) {
+    while let Some((first, others)) = rest.split_first() {
+        let digits = others.get(..3).and_then(|digits| str::from_utf8(digits).ok());
+        match digits.and_then(|digits| u8::from_str_radix(digits, 8).ok()).filter(|_| *first == b'\\') {
             Some(byte) => {
-                plain.push(byte.into());
-                rest = &rest[at + 4..];
+                plain.push(byte);
+                rest = &others[3..];
             }
             None => {
-                plain.push('\\');
-                rest = &rest[at + 1..];
+                plain.push(*first);
+                rest = others;
             }
         }
     }
-    plain.push_str(rest);
-    plain.into()
+    OsString::from_vec(plain).into()
+}
+
+/// Whether two nodes lead to one device.
+pub(crate) fn same_device(one: &Path, other: &Path) -> bool {
+    one.as_os_str().as_bytes() == other.as_os_str().as_bytes()
+        || device_number(one).is_some_and(|number| device_number(other) == Some(number))
 }
 
 #[cfg(test)]
@@ -163,20 +201,22 @@ mod tests {
 
     #[test]
     fn lines_of_the_kernel_are_understood() {
-        let line = "36 35 0:33 / /mnt/a\\040b rw,relatime shared:1 - btrfs /dev/sda3 rw,space_cache";
-        assert_eq!(mount_line(line), Some(("/dev/sda3".into(), "/mnt/a b".into())));
-        assert_eq!(mount_line("22 1 0:20 / /proc rw - proc proc rw"), None);
-        let line = "/dev/sda2                               partition\t8388604\t\t0\t\t-2";
-        assert_eq!(swap_line(line), Some(("/dev/sda2".into(), "/dev/sda2".into())));
-        assert_eq!(swap_line("/swapfile  file 100 0 -2"), None);
+        let line = b"36 35 0:33 / /mnt/a\\040b rw,relatime shared:1 - btrfs /dev/sda3 rw,space_cache";
+        let expected =
+            MountLine { number: makedev(0, 33), source: "/dev/sda3".into(), at: "/mnt/a b".into() };
+        assert_eq!(mount_line(line), Some(expected));
+        let root = mount_line(b"23 1 8:1 / / rw - ext4 /dev/root rw").unwrap();
+        assert_eq!((root.number, root.at), (makedev(8, 1), "/".into()));
+        let line = b"/dev/sda2                               partition\t8388604\t\t0\t\t-2";
+        assert_eq!(swap_line(line), Some("/dev/sda2".into()));
+        assert_eq!(swap_line(b"/swapfile  file 100 0 -2"), None);
+        assert_eq!(mount_line(b""), None);
     }
 
     #[test]
-    fn arrays_are_told_by_the_names_that_their_members_have() {
-        let export = "MD_LEVEL=raid1\nMD_DEVICES=2\nMD_NAME=any:root\nMD_UUID=1:2:3:4\n";
-        assert_eq!(name_of_members(export).as_deref(), Some("root"));
-        assert_eq!(name_of_members("MD_NAME=root").as_deref(), Some("root"));
-        assert_eq!(name_of_members(""), None);
+    fn names_that_are_no_text_are_names() {
+        let line = b"36 35 8:3 / /mnt/\xff\\134 rw - ext4 /dev/sda3 rw";
+        assert_eq!(mount_line(line).unwrap().at.as_os_str().as_bytes(), b"/mnt/\xff\\");
     }
 
     #[test]

@@ -2,10 +2,13 @@
 //! executed. Making a plan changes nothing.
 
 mod build;
+mod draft;
 pub(crate) mod facts;
+mod kinds;
 pub(crate) mod need;
 mod refuse;
 pub(crate) mod show;
+mod spans;
 pub(crate) mod step;
 mod verify;
 
@@ -18,7 +21,8 @@ use thiserror::Error;
 use crate::machine::Firmware;
 use crate::machine::blkid::Content;
 use crate::model::FileSystem;
-pub(crate) use build::{Wishes, build, is_efi};
+pub(crate) use build::{Wishes, build};
+pub(crate) use kinds::is_efi;
 use need::{Capacity, Need};
 use step::{NewPartition, Step};
 

@@ -97,14 +97,21 @@ pub(crate) fn capacity(kind: FsKind, bytes: u64) -> Capacity {
         FsKind::Ext2 | FsKind::Ext3 | FsKind::Ext4 => ext(kind, bytes),
         FsKind::Xfs => {
             // The log; trees of free space; what is kept for later.
-            let taken = 72 * MIB + (bytes / 16).min(64 * MIB) + bytes / 128;
+            let taken = 72 * MIB + (bytes / 16).min(64 * MIB) + bytes / 50;
             Capacity { bytes: bytes.saturating_sub(taken), inodes: None }
         }
-        // Metadata is kept twice.
-        FsKind::Btrfs => Capacity { bytes: bytes.saturating_sub((bytes / 20).max(64 * MIB)), inodes: None },
+        FsKind::Btrfs => {
+            let taken = 17 * MIB + 2 * btrfs_metadata(bytes);
+            Capacity { bytes: bytes.saturating_sub(taken), inodes: None }
+        }
         FsKind::Vfat => Capacity { bytes: bytes.saturating_sub(bytes / 100 + MIB), inodes: None },
         FsKind::Swap => Capacity { bytes: 0, inodes: None },
     }
+}
+
+/// What mkfs.btrfs lays aside for metadata on so many bytes, which is kept twice.
+fn btrfs_metadata(bytes: u64) -> u64 {
+    (bytes / 20).clamp(32 * MIB, 256 * MIB)
 }
 
 /// mke2fs makes an inode for so many bytes, depending on the size, as its usual configuration has it.
@@ -135,12 +142,12 @@ fn ext(kind: FsKind, bytes: u64) -> Capacity {
     Capacity { bytes: bytes.saturating_sub(inodes * INODE + journal + rest), inodes: Some(inodes) }
 }
 
-/// Bytes that each entry takes of the space of files, where inodes are made as they are needed.
-fn per_entry(kind: FsKind) -> u64 {
+/// Bytes that entries take of the space of files, where inodes are made as they are needed.
+fn of_entries(kind: FsKind, entries: u64, bytes: u64) -> u64 {
     match kind {
-        FsKind::Xfs => 512,
-        // Items of two trees, kept twice.
-        FsKind::Btrfs => 1536,
+        FsKind::Xfs => entries * 512,
+        // What does not fit into what is laid aside is laid aside too.
+        FsKind::Btrfs => 2 * (entries * 768).saturating_sub(btrfs_metadata(bytes)),
         _ => 0,
     }
 }
@@ -173,7 +180,7 @@ pub(crate) fn shortage(file_system: &FsPlan, there: Option<Capacity>) -> Option<
     }
     let need = file_system.need?;
     let offer = there.unwrap_or(file_system.offer);
-    let wanted = need.bytes + need.inodes * per_entry(kind);
+    let wanted = need.bytes + of_entries(kind, need.inodes, file_system.bytes);
     if wanted + wanted / SPARE > offer.bytes {
         let (needed, has) = (human(wanted), human(offer.bytes));
         return Some(Problem::new(place, format!("the files need {needed} and some room, there are {has}")));

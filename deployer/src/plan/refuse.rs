@@ -1,53 +1,67 @@
-//! What stands against a plan: disks that someone uses, groups that reach beyond the described disks.
+//! What stands against a plan: disks that someone uses, groups and arrays that reach beyond the described disks.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::Problem;
-use super::build::{Wishes, array_node};
-use super::facts::Facts;
-use crate::machine::users::User;
+use super::draft::{Draft, array_node};
+use super::facts::{DiskFacts, Facts};
+use crate::machine::md::without_host;
+use crate::machine::users::{User, same_device};
 use crate::model::Description;
 
 /// What ends each refusal that can be overruled.
 const OVERRULE: &str = "--force does it nevertheless";
 
-/// Everything that stands against it. `anew` tells that the disks are laid out anew.
-pub(super) fn problems(description: &Description, facts: &Facts, wishes: Wishes, anew: bool) -> Vec<Problem> {
+/// Everything that stands against it.
+pub(super) fn problems(draft: &Draft<'_>) -> Vec<Problem> {
+    let (description, facts) = (draft.description, draft.facts);
     let mut problems = Vec::new();
-    if !wishes.force {
-        for disk in &facts.disks {
-            let node = disk.device.node();
+    for disk in &facts.disks {
+        let node = disk.device.node();
+        problems
+            .extend(disk.users.iter().filter_map(never).map(|reason| Problem::new(node.display(), reason)));
+        if !draft.wishes.force {
             let reasons = disk.users.iter().filter_map(|user| in_use(user, description));
             problems
                 .extend(reasons.map(|reason| Problem::new(node.display(), format!("{reason}; {OVERRULE}"))));
         }
     }
-    for disk in &facts.disks {
-        let other = disk.users.iter().filter_map(|user| match user {
-            User::Other(name) => {
-                Some(format!("{name} stands on it, which is neither LVM nor an array; stop it first"))
-            }
-            _ => None,
-        });
-        problems.extend(other.map(|message| Problem::new(disk.device.node().display(), message)));
-    }
-    if anew {
+    if draft.anew {
         problems.extend(groups_beyond(description, facts));
-        problems.extend(arrays_elsewhere(description, facts));
-        if !wishes.force {
-            problems.extend(foreign_members(description, facts));
+        problems.extend(arrays_beyond(facts));
+        problems.extend(names_taken(draft));
+        if !draft.wishes.force {
+            problems.extend(foreign_groups(description, facts));
+            problems.extend(foreign_arrays(description, facts));
         }
     }
     problems
 }
 
+/// Uses that not even force ends.
+fn never(user: &User) -> Option<String> {
+    match user {
+        User::Mount(at) if at == Path::new("/") => Some("the running system stands on it (/)".to_owned()),
+        User::Other(name) => {
+            Some(format!("{name} stands on it, which is neither LVM nor an array; stop it first"))
+        }
+        User::Unseen => {
+            let message = "it is in use by something that is not seen from here, perhaps mounted in another mount \
+                           namespace; end that first";
+            Some(message.to_owned())
+        }
+        _ => None,
+    }
+}
+
 fn in_use(user: &User, description: &Description) -> Option<String> {
     match user {
+        User::Mount(at) if at == Path::new("/") => None,
         User::Mount(at) if stands_on(at) => {
             Some(format!("the running system stands on it ({})", at.display()))
         }
         User::Mount(at) => Some(format!("it is in use: mounted at {}", at.display())),
-        User::Swap(node) => Some(format!("it is in use: {} is swapped to", node.display())),
+        User::Swap(node) => Some(format!("it is in use: {} is swap", node.display())),
         User::Group(name) if !description.groups.iter().any(|group| group.name == *name) => {
             Some(format!("the volume group {name}, which is not described, lies on it"))
         }
@@ -60,7 +74,7 @@ fn in_use(user: &User, description: &Description) -> Option<String> {
 
 /// Mounts without which the running system would not run.
 fn stands_on(at: &Path) -> bool {
-    ["/", "/usr", "/boot", "/var", "/etc", "/run", "/boot/efi"].iter().any(|part| at == Path::new(part))
+    ["/usr", "/boot", "/var", "/etc", "/run", "/boot/efi"].iter().any(|part| at == Path::new(part))
 }
 
 /// Groups with members on disks that are not described, where they are never touched.
@@ -71,7 +85,11 @@ fn groups_beyond(description: &Description, facts: &Facts) -> Vec<Problem> {
         let concerned =
             facts.groups.physical.iter().any(|(other, name)| name == group && facts.is_described(other));
         let described = description.groups.iter().any(|described| described.name == *group);
-        if !here && !group.is_empty() && (concerned || described) {
+        // A group on an array stands on the disks of that.
+        let on_array = facts.arrays.iter().any(|(array, _)| {
+            same_device(&array.node, node) && array.members.iter().all(|member| facts.is_described(member))
+        });
+        if !here && !on_array && !group.is_empty() && (concerned || described) {
             let message =
                 format!("it lies on {} too, which is not described and stays as it is", node.display());
             problems.push(Problem::new(format!("volume group {group}"), message));
@@ -80,20 +98,68 @@ fn groups_beyond(description: &Description, facts: &Facts) -> Vec<Problem> {
     problems
 }
 
-/// Arrays of a described name that are made of something else.
-fn arrays_elsewhere(description: &Description, facts: &Facts) -> Vec<Problem> {
-    let ours = |wanted: &str| {
-        let mut users = facts.disks.iter().flat_map(|disk| &disk.users);
-        users.any(|user| matches!(user, User::Array { name, .. } if name == wanted))
-    };
-    let taken =
-        description.arrays.iter().filter(|array| array_node(&array.name).exists() && !ours(&array.name));
-    let message = "there is an array of this name already, on disks that are not described";
-    taken.map(|array| Problem::new(array_node(&array.name).display(), message)).collect()
+/// Arrays with members on disks that are not described: to erase the others destroys them.
+fn arrays_beyond(facts: &Facts) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    for (array, _) in &facts.arrays {
+        let (ours, others): (Vec<&PathBuf>, Vec<&PathBuf>) =
+            array.members.iter().partition(|member| facts.is_described(member));
+        if let Some(other) = others.first().filter(|_| !ours.is_empty()) {
+            let message =
+                format!("it lies on {} too, which is not described and stays as it is", other.display());
+            problems.push(Problem::new(format!("array {} ({})", array.name, array.node.display()), message));
+        }
+    }
+    problems
+}
+
+/// Nodes that described arrays and groups would have, and that something else has.
+fn names_taken(draft: &Draft<'_>) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    for array in &draft.description.arrays {
+        let node = array_node(&array.name);
+        let ours = draft.facts.arrays.iter().any(|(found, _)| {
+            same_device(&found.node, &node)
+                && found.members.iter().all(|member| draft.facts.is_described(member))
+        });
+        if node.exists() && !ours {
+            let message = "there is an array of this name already, on disks that are not described";
+            problems.push(Problem::new(node.display(), message));
+        }
+    }
+    for group in &draft.description.groups {
+        let node = Path::new("/dev").join(&group.name);
+        let known = draft.facts.groups.physical.iter().any(|(_, name)| *name == group.name);
+        if node.exists() && !known {
+            let message =
+                "a volume group of this name cannot be: there is something else; give it another name";
+            problems.push(Problem::new(node.display(), message));
+        }
+    }
+    problems
+}
+
+/// Contents of a disk and of its partitions that are of this kind, with where they are.
+fn contents<'a>(
+    disk: &'a DiskFacts,
+    kind: &'a str,
+) -> impl Iterator<Item = (PathBuf, Option<&'a str>)> + use<'a> {
+    let whole = (disk.device.node(), &disk.content);
+    let parts = disk.partitions.iter().chain(&disk.stale);
+    let all = std::iter::once(whole).chain(parts.map(|part| (part.node.clone(), &part.content)));
+    all.filter(move |(_, content)| content.kind.as_deref() == Some(kind))
+        .map(|(node, content)| (node, content.label.as_deref()))
 }
 
 /// Members of groups that the description does not name and that are not active now.
-fn foreign_members(description: &Description, facts: &Facts) -> Vec<Problem> {
+fn foreign_groups(description: &Description, facts: &Facts) -> Vec<Problem> {
+    if !facts.has_lvm {
+        let members = facts.disks.iter().flat_map(|disk| contents(disk, "LVM2_member"));
+        let message = format!(
+            "it belongs to a volume group, and without lvm2 nobody can tell which: install that, or {OVERRULE}"
+        );
+        return members.map(|(node, _)| Problem::new(node.display(), &message)).collect();
+    }
     let active = |wanted: &str| {
         let mut users = facts.disks.iter().flat_map(|disk| &disk.users);
         users.any(|user| matches!(user, User::Group(name) if name == wanted))
@@ -104,9 +170,27 @@ fn foreign_members(description: &Description, facts: &Facts) -> Vec<Problem> {
             && !active(group)
             && !description.groups.iter().any(|described| described.name == *group)
     });
-    let problem = |(node, group): &(std::path::PathBuf, String)| {
+    let problem = |(node, group): &(PathBuf, String)| {
         let message = format!("it belongs to the volume group {group}, which is not described; {OVERRULE}");
         Problem::new(node.display(), message)
     };
     foreign.map(problem).collect()
+}
+
+/// Members of arrays that the description does not name and that are not running now.
+fn foreign_arrays(description: &Description, facts: &Facts) -> Vec<Problem> {
+    let running = |node: &Path| {
+        facts.arrays.iter().any(|(array, _)| array.members.iter().any(|member| same_device(member, node)))
+    };
+    let mut problems = Vec::new();
+    for (node, label) in facts.disks.iter().flat_map(|disk| contents(disk, "linux_raid_member")) {
+        let name = label.map(without_host);
+        let described = description.arrays.iter().any(|array| Some(array.name.as_str()) == name);
+        if !described && !running(&node) {
+            let name = name.unwrap_or("without a name");
+            let message = format!("it belongs to the array {name}, which is not described; {OVERRULE}");
+            problems.push(Problem::new(node.display(), message));
+        }
+    }
+    problems
 }

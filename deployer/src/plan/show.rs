@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 
+use super::step::Step;
 use super::{DiskPlan, FsPlan, Plan};
 use crate::model::human;
 
@@ -53,7 +54,7 @@ pub(crate) fn text(plan: &Plan) -> String {
     }
     text.push_str("\nFile systems\n");
     let mut columns = Columns::default();
-    let head = ["on", "mount", "kind", "size", "goes onto it", "holds", "", ""].map(str::to_owned);
+    let head = ["on", "mount", "kind", "size", "needed", "there is", "", "trees"].map(str::to_owned);
     columns.row(head);
     for file_system in &plan.file_systems {
         columns.row(row(file_system));
@@ -69,7 +70,7 @@ pub(crate) fn text(plan: &Plan) -> String {
         let _ = writeln!(text, "  {:>4}. {step}", number + 1);
     }
     let verdict = match plan.destroys() {
-        true => "What is on the parts marked \"wiped\" or \"made anew\" will be lost.",
+        true => "What is on the parts marked \"wiped\", \"made anew\" or \"overwritten\" will be lost.",
         false => "Nothing is wiped; files of the images replace those that differ.",
     };
     let _ = writeln!(text, "\n{verdict}");
@@ -81,9 +82,9 @@ fn row(file_system: &FsPlan) -> [String; 8] {
     let offer = file_system.offer;
     let (need, holds) = match file_system.need {
         Some(need) => (
-            format!("{} in {} entries", human(need.bytes), need.inodes),
+            format!("{} in {} inodes", human(need.bytes), need.inodes),
             match offer.inodes {
-                Some(inodes) => format!("{} in {inodes}", human(offer.bytes)),
+                Some(inodes) => format!("{} and {inodes} inodes", human(offer.bytes)),
                 None => human(offer.bytes),
             },
         ),
@@ -125,6 +126,9 @@ fn show_disk(text: &mut String, disk: &DiskPlan, plan: &Plan) {
             _ if disk.laid_out && old(number).is_some() => "wiped",
             _ if disk.laid_out => "",
             Some(new) if plan.file_systems.iter().any(|fs| fs.made && fs.node == new.node) => "made anew",
+            Some(new) if plan.steps.contains(&Step::WriteConfigDrive { node: new.node.clone() }) => {
+                "overwritten"
+            }
             _ => "kept",
         };
         columns.row([number.to_string(), before, "→".to_owned(), after, fate.to_owned()]);

@@ -86,6 +86,22 @@ pub(crate) enum Step {
     AssembleArray { node: PathBuf, members: Vec<PathBuf> },
     /// Make the volumes of a group usable that is there already.
     ActivateGroup { group: String },
+    /// Make partitions known to the kernel that are in the table already.
+    Announce { disk: PathBuf, partitions: Vec<NewPartition> },
+    /// See whether what stays is what is described.
+    Check {
+        node: PathBuf,
+        #[serde(rename = "file_system", serialize_with = "as_name")]
+        kind: FsKind,
+    },
+    /// Take the code away that a BIOS starts from this disk, until the deployment is complete.
+    Disarm { disk: PathBuf },
+    /// Note in a system that stays that it is not complete.
+    MarkIncomplete { tree: String },
+    /// Put the boot loaders aside that UEFI firmware starts from this file system, until the deployment is complete.
+    DisarmEfi { node: PathBuf },
+    /// Take the disk away from the kernel's partitions, and find out whether anyone else has it.
+    TakeOver { disk: PathBuf },
     /// Overwrite the boot code, the table and all signatures.
     Erase { disk: PathBuf, spans: Vec<Span> },
     /// Write a partition table.
@@ -98,19 +114,15 @@ pub(crate) enum Step {
     CreateGroup { group: String, members: Vec<PathBuf> },
     /// Make a logical volume.
     CreateLogical { group: String, name: String, extents: u64 },
-    /// Make a file system or swap. `system` tells that systems start from it, so that their boot loaders have
-    /// to understand it.
+    /// Make a file system or swap.
     MakeFileSystem {
         node: PathBuf,
         #[serde(rename = "file_system", serialize_with = "as_name")]
         kind: FsKind,
         label: Option<String>,
-        system: bool,
     },
     /// Write the config drive.
     WriteConfigDrive { node: PathBuf },
-    /// Take the code away that starts the machine from this disk, until all of it is in place again.
-    Disarm { disk: PathBuf },
     /// Pull an image into its tree.
     Pull { tree: String, url: String, target: PathBuf },
     /// Write fstab.
@@ -130,7 +142,7 @@ impl Step {
     pub(crate) fn phase(&self) -> Phase {
         match self {
             Step::WriteConfigDrive { .. } => Phase::ConfigDrive,
-            Step::Disarm { .. } | Step::Pull { .. } | Step::Fstab { .. } => Phase::CopyImage,
+            Step::Pull { .. } | Step::Fstab { .. } => Phase::CopyImage,
             Step::BootLoader { .. } | Step::BootMenu { .. } => Phase::BootLoader,
             _ => Phase::Partitioning,
         }
@@ -143,6 +155,22 @@ impl Step {
             Step::CreateLogical { group, name, .. } => Some(PathBuf::from(format!("/dev/{group}/{name}"))),
             _ => None,
         }
+    }
+
+    /// Whether anything on the disks is changed by it.
+    pub(crate) fn changes(&self) -> bool {
+        !matches!(
+            self,
+            Step::Unmount { .. }
+                | Step::SwapOff { .. }
+                | Step::DeactivateGroup { .. }
+                | Step::StopArray { .. }
+                | Step::AssembleArray { .. }
+                | Step::ActivateGroup { .. }
+                | Step::Announce { .. }
+                | Step::Check { .. }
+                | Step::TakeOver { .. }
+        )
     }
 
     /// Whether data that was there is gone after it.
@@ -168,15 +196,29 @@ impl fmt::Display for Step {
         match self {
             Step::Unmount { path } => write!(f, "unmount {}", path.display()),
             Step::SwapOff { node } => write!(f, "stop swapping to {}", node.display()),
-            Step::DeactivateGroup { group } => write!(f, "let go of the volume group {group}"),
+            Step::DeactivateGroup { group } => write!(f, "deactivate the volume group {group}"),
             Step::StopArray { node } => write!(f, "stop the array {}", node.display()),
             Step::AssembleArray { node, members } => {
                 write!(f, "assemble the array {} from {}", node.display(), list(members))
             }
             Step::ActivateGroup { group } => write!(f, "activate the volume group {group}"),
+            Step::Announce { disk, partitions } => {
+                let disk = disk.display();
+                write!(f, "make {} partitions of {disk} known to the kernel", partitions.len())
+            }
+            Step::Check { node, kind } => write!(f, "check that {} holds {}", node.display(), kind.name()),
+            Step::Disarm { disk } => {
+                write!(f, "erase the boot code of {} until the deployment is complete", disk.display())
+            }
+            Step::DisarmEfi { node } => {
+                let node = node.display();
+                write!(f, "put the EFI boot loaders on {node} aside until the deployment is complete")
+            }
+            Step::MarkIncomplete { tree } => write!(f, "note in {tree} that it is not complete"),
+            Step::TakeOver { disk } => write!(f, "take {} out of use", disk.display()),
             Step::Erase { disk, .. } => write!(f, "erase {}: boot code, table, signatures", disk.display()),
             Step::WriteTable { disk, partitions } => {
-                write!(f, "write a table of {} partitions to {}", partitions.len(), disk.display())
+                write!(f, "write a GPT with {} partitions to {}", partitions.len(), disk.display())
             }
             Step::CreateArray { node, members, .. } => {
                 write!(f, "make the mirror {} from {}", node.display(), list(members))
@@ -194,7 +236,6 @@ impl fmt::Display for Step {
                 label.as_ref().map_or(Ok(()), |label| write!(f, ", labelled {label:?}"))
             }
             Step::WriteConfigDrive { node } => write!(f, "write the config drive to {}", node.display()),
-            Step::Disarm { disk } => write!(f, "keep {} from starting until it is complete", disk.display()),
             Step::Pull { tree, url, target } => write!(f, "pull {url} into {tree}:{}", target.display()),
             Step::Fstab { tree } => write!(f, "write {tree}:/etc/fstab"),
             Step::BootLoader { tree, disks } => {

@@ -1,15 +1,17 @@
 //! What is on the disks, compared with what is described.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::Problem;
-use super::build::Draft;
-use super::facts::DiskFacts;
+use super::draft::Draft;
+use super::facts::{DiskFacts, Kernel, logical_node};
 use super::step::NewPartition;
+use crate::machine::blkid::Content;
+use crate::machine::md::RunningArray;
 use crate::machine::table::{Entry, Table};
-use crate::machine::users::User;
+use crate::machine::users::same_device;
 use crate::model::layout::EXTENT;
-use crate::model::{FileSystem, FsKind, MIB, Role, human};
+use crate::model::{FileSystem, MIB, Role, human};
 
 /// How far a partition may begin or end from where it is described.
 const TOLERANCE: u64 = MIB;
@@ -35,16 +37,19 @@ pub(super) fn differences(draft: &Draft<'_>, compare: bool) -> Vec<Problem> {
                 problems.extend(table(&expected, entries, &node, compare));
             }
             Table::Mbr => {
-                problems.push(Problem::new(node.display(), "expected GPT, found the table of a BIOS"));
+                problems.push(Problem::new(node.display(), "expected a GPT, found an MBR partition table"));
             }
             Table::None => {
-                problems.push(Problem::new(node.display(), "expected GPT, found no partition table"));
+                problems.push(Problem::new(node.display(), "expected a GPT, found no partition table"));
             }
         }
+        problems.extend(kernel(&expected, there));
         problems.extend(contents(draft, index, there));
     }
+    problems.extend(volumes(draft));
     if compare {
         problems.extend(groups(draft));
+        problems.extend(arrays(draft));
     }
     problems
 }
@@ -89,44 +94,85 @@ fn table(expected: &[NewPartition], found: &[Entry], disk: &Path, compare: bool)
     problems
 }
 
+/// What the kernel has in other places than the table: whatever is done to its nodes is done there.
+fn kernel(expected: &[NewPartition], there: &DiskFacts) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    let hint = "`partprobe` or a restart makes it read the table again";
+    for partition in &there.partitions {
+        if partition.kernel == Kernel::HasAnother && expected.iter().any(|new| new.number == partition.number)
+        {
+            let message = format!("the kernel has this partition at another place than the table; {hint}");
+            problems.push(Problem::new(partition.node.display(), message));
+        }
+    }
+    for partition in &there.stale {
+        let message = format!("the kernel has a partition that is not in the table; {hint}");
+        problems.push(Problem::new(partition.node.display(), message));
+    }
+    problems
+}
+
 /// What is on the partitions whose data is kept.
 fn contents(draft: &Draft<'_>, index: usize, there: &DiskFacts) -> Vec<Problem> {
     let disk = &draft.description.disks[index];
     let mut problems = Vec::new();
     for segment in &draft.segments[index] {
         let Some(number) = segment.number else { continue };
-        let expected = match &disk.volumes[segment.volume].role {
-            Role::FileSystem(file_system) if file_system.keep_data => kept(file_system),
-            Role::BootMenu => "ext4",
-            Role::Member(_) => "linux_raid_member",
-            Role::Physical { .. } => "LVM2_member",
-            _ => continue,
-        };
-        let place = there.device.partition_node(number);
         // A partition that is missing has been told already.
         let Some(partition) = there.partitions.iter().find(|partition| partition.number == number) else {
-            let message = "the kernel does not know this partition; `partprobe` makes it known";
-            if matches!(&there.table, Table::Gpt { entries, .. } if entries.iter().any(|entry| entry.number == number))
-            {
-                problems.push(Problem::new(place.display(), message));
-            }
             continue;
         };
-        let found = partition.content.kind.as_deref();
-        if found != Some(expected) {
-            let message =
-                format!("expected {expected} on it, found {}", found.unwrap_or("nothing that is known"));
-            problems.push(Problem::new(place.display(), message));
+        let place = &partition.node;
+        match &disk.volumes[segment.volume].role {
+            Role::FileSystem(file_system) if file_system.keep_data => {
+                problems.extend(content(place, file_system, &partition.content));
+            }
+            Role::BootMenu => problems.extend(kind(place, "ext4", &partition.content)),
+            Role::Member(_) => problems.extend(kind(place, "linux_raid_member", &partition.content)),
+            Role::Physical { .. } => problems.extend(kind(place, "LVM2_member", &partition.content)),
+            _ => {}
         }
     }
     problems
 }
 
-fn kept(file_system: &FileSystem) -> &'static str {
-    match file_system.kind {
-        FsKind::Swap => "swap",
-        kind => kind.name(),
+/// What is on arrays and volumes whose data is kept, as far as they are there to be looked at.
+fn volumes(draft: &Draft<'_>) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    for (index, array) in draft.description.arrays.iter().enumerate() {
+        let running = draft.running(index).filter(|running| running.level.is_some());
+        let found = running
+            .and_then(|running| draft.facts.arrays.iter().find(|(array, _)| array.node == running.node));
+        if let Some((running, found)) = found.filter(|_| array.file_system.keep_data) {
+            problems.extend(content(&running.node, &array.file_system, found));
+        }
     }
+    for group in &draft.description.groups {
+        for volume in &group.volumes {
+            let node = logical_node(&group.name, &volume.name);
+            let found = draft.facts.logical.iter().find(|(found, _)| *found == node);
+            if let Some((_, found)) = found.filter(|_| volume.file_system.keep_data) {
+                problems.extend(content(&node, &volume.file_system, found));
+            }
+        }
+    }
+    problems
+}
+
+/// A file system that is not as it is described.
+fn content(place: &Path, expected: &FileSystem, found: &Content) -> Option<Problem> {
+    kind(place, expected.kind.name(), found).or_else(|| {
+        let label = expected.label.as_deref()?;
+        let there = found.label.as_deref().unwrap_or_default();
+        let message = format!("expected the label {label:?}, found {there:?}");
+        (there != label).then(|| Problem::new(place.display(), message))
+    })
+}
+
+fn kind(place: &Path, expected: &str, found: &Content) -> Option<Problem> {
+    let there = found.kind.as_deref();
+    let message = format!("expected {expected} on it, found {}", there.unwrap_or("nothing that is known"));
+    (there != Some(expected)).then(|| Problem::new(place.display(), message))
 }
 
 fn groups(draft: &Draft<'_>) -> Vec<Problem> {
@@ -173,18 +219,54 @@ fn groups(draft: &Draft<'_>) -> Vec<Problem> {
             problems.push(Problem::new(place, "it is not described"));
         }
     }
-    for (array, members) in draft.description.arrays.iter().zip(&draft.mirrors) {
-        let users = draft.facts.disks.iter().flat_map(|disk| &disk.users);
-        let others = users.filter(|user| matches!(user, User::Array { name, .. } if *name != array.name));
-        let named = |name: &str| draft.description.arrays.iter().any(|array| array.name == name);
-        for user in others {
-            if let User::Array { name, .. } = user
-                && !named(name)
-            {
-                let message = format!("expected the array {}, found {name}", array.name);
-                problems.push(Problem::new(members[0].0.display(), message));
-            }
+    problems
+}
+
+/// Mirrors, running or not.
+fn arrays(draft: &Draft<'_>) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    for (index, (array, members)) in draft.description.arrays.iter().zip(&draft.mirrors).enumerate() {
+        let place = format!("array {}", array.name);
+        let nodes: Vec<&PathBuf> = members.iter().map(|(node, _)| node).collect();
+        let parts = draft.facts.disks.iter().flat_map(|disk| &disk.partitions);
+        let parts = parts.filter(|partition| nodes.contains(&&partition.node));
+        let mut ids: Vec<Option<&str>> = parts.map(|partition| partition.content.uuid.as_deref()).collect();
+        ids.dedup();
+        if ids.len() > 1 {
+            problems.push(Problem::new(&place, "its members belong to several arrays"));
         }
+        if let Some(running) = draft.running(index) {
+            problems.extend(running_array(&place, &nodes, running));
+        }
+    }
+    problems
+}
+
+fn running_array(place: &str, nodes: &[&PathBuf], running: &RunningArray) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    match running.level.as_deref() {
+        Some("raid1") => {}
+        Some(level) => {
+            problems.push(Problem::new(place, format!("expected a mirror (raid1), found {level}")));
+        }
+        None => {
+            let message = format!(
+                "{} holds its members without running; `mdadm --stop` ends that",
+                running.node.display()
+            );
+            return vec![Problem::new(place, message)];
+        }
+    }
+    let known = |member: &&PathBuf| nodes.iter().any(|node| same_device(node, member));
+    for member in running.members.iter().filter(|member| !known(member)) {
+        problems.push(Problem::new(place, format!("its member {} is not described", member.display())));
+    }
+    let there = |node: &&&PathBuf| running.members.iter().any(|member| same_device(member, node));
+    for node in nodes.iter().filter(|node| !there(node)) {
+        problems.push(Problem::new(place, format!("{} is no member of it", node.display())));
+    }
+    if problems.is_empty() && !running.whole {
+        problems.push(Problem::new(place, "it is degraded; repair it, or deploy with the policy clean"));
     }
     problems
 }

@@ -118,7 +118,7 @@ impl Handshake {
     /// What the end of the connection means now: a refusal without words, or an end in mid-air.
     pub fn end_of_input(&self) -> Error {
         let silent = |expected: &str| Error::Refused {
-            kind: Refused::Startup,
+            kind: Refused::Silent,
             message: format!("it closed the connection in place of {expected}"),
         };
         match self.state {

@@ -88,6 +88,17 @@ impl ConfigDrive {
     }
 }
 
+impl ConfigDriveError {
+    /// Whether it may go better another time: no answer, or an answer that the server is not well.
+    pub fn is_worth_a_retry(&self) -> bool {
+        match self {
+            ConfigDriveError::Fetch { .. } => true,
+            ConfigDriveError::Status { status, .. } => *status >= 500,
+            _ => false,
+        }
+    }
+}
+
 // The image holds passwords and keys.
 impl fmt::Debug for ConfigDrive {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -184,7 +184,7 @@ fn an_end_at_any_position_is_an_error() {
         let course = Client::with_password("h::m").shake_whole(&bytes[..at]);
         assert!(matches!(course.result, Ok(None)), "cut at {at}, more is needed: {:?}", course.result);
         let during_lines = at < head.len();
-        let silent = matches!(course.end, Error::Refused { kind: Refused::Startup, .. });
+        let silent = matches!(course.end, Error::Refused { kind: Refused::Silent, .. });
         let gone = matches!(course.end, Error::Gone(_));
         assert_eq!((silent, gone), (during_lines, !during_lines), "cut at {at}: {:?}", course.end);
     }

@@ -177,8 +177,8 @@ fn a_wrong_value_is_named_at_its_place() {
             "expected a size of at least 10 MiB, found \"9 MiB\"",
         ),
         ("/partitions/0/volumes/2/lvm_meta_size", r#""5%""#, "expected a size of at least 10 MiB"),
-        ("/partitions/1/id", r#""..""#, "that is a directory"),
-        ("/partitions/1/id", "{}", "expected a name, found an object"),
+        ("/partitions/1/id", r#""..""#, "it is the name of a directory"),
+        ("/partitions/1/id", "{}", "expected the name of a volume group, found an object"),
         ("/partitions/1/volumes/0/type", r#""partition""#, r#"expected "lv", found "partition""#),
         ("/partitions/1/volumes/0/name", r#""""#, device),
         ("/partitions/1/volumes/0/size", "null", "found null"),
@@ -248,9 +248,9 @@ fn an_unknown_key_is_named_with_the_one_that_may_be_meant() {
         ("/images/0/uuid", "expected one of name, boot, image_name, image_uuid, image_pull_url, target"),
         ("/partitions/0/label", "expected one of type, id, size, volumes"),
         ("/partitions/0/volumes/0/vg", "expected one of type, size, mount, file_system"),
-        ("/partitions/0/volumes/2/mount", "expected one of type, size, vg, lvm_meta_size, keep_data"),
+        ("/partitions/0/volumes/2/mount", "expected one of type, size, vg, lvm_meta_size"),
         ("/partitions/1/size", "expected one of type, id, volumes"),
-        ("/partitions/1/volumes/0/disk_label", "expected one of type, name, size, mount"),
+        ("/partitions/1/volumes/0/partition_guid", "expected one of type, name, size, mount"),
     ] {
         let text = changed(EXAMPLE, &[(pointer, r#""x""#)]);
         wrong(&text, &[(&path(pointer), others)], pointer);
