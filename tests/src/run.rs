@@ -121,7 +121,7 @@ impl Program {
             command.arg(verb);
         }
         command.args(options);
-        Invocation { name: self.name, command, limit: LIMIT }
+        Invocation { name: self.name, command, limit: LIMIT, input: Stdio::null() }
     }
 }
 
@@ -141,6 +141,7 @@ pub struct Invocation {
     name: &'static str,
     command: Command,
     limit: Duration,
+    input: Stdio,
 }
 
 impl Invocation {
@@ -155,6 +156,13 @@ impl Invocation {
     #[must_use]
     pub fn env(mut self, name: &str, value: &str) -> Self {
         self.command.env(name, value);
+        self
+    }
+
+    /// What it reads from standard input; otherwise that is empty.
+    #[must_use]
+    pub fn input(mut self, input: impl Into<Stdio>) -> Self {
+        self.input = input.into();
         self
     }
 
@@ -188,7 +196,7 @@ impl Invocation {
     #[must_use]
     pub fn start(mut self) -> Running {
         let arguments: Vec<OsString> = self.command.get_args().map(OsStr::to_owned).collect();
-        self.command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        self.command.stdin(self.input).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child =
             self.command.spawn().unwrap_or_else(|error| panic!("setsid cannot be started: {error}"));
         let streams = vec![
