@@ -36,11 +36,26 @@ impl BareDisk {
     /// Without root, and without a free loop device.
     #[must_use]
     pub fn new(mebibytes: u64) -> Self {
+        Self::attached(mebibytes, &[])
+    }
+
+    /// An empty disk that cannot be written.
+    ///
+    /// # Panics
+    /// As [`BareDisk::new`].
+    #[must_use]
+    pub fn read_only(mebibytes: u64) -> Self {
+        // Not by `blockdev --setro`: the device would stay so for its next user.
+        Self::attached(mebibytes, &["--read-only"])
+    }
+
+    fn attached(mebibytes: u64, options: &[&str]) -> Self {
         let scratch = Scratch::new();
         let image = scratch.join("image");
         let file = File::create(&image).expect("a backing file can be made in memory");
         file.set_len(mebibytes << 20).expect("a backing file can be sparse");
-        let device = output(Command::new("losetup").args(["--find", "--show", "--partscan"]).arg(&image));
+        let mut losetup = Command::new("losetup");
+        let device = output(losetup.args(["--find", "--show", "--partscan"]).args(options).arg(&image));
         Self { device: device.into(), mebibytes, scratch }
     }
 
@@ -80,6 +95,19 @@ impl BareDisk {
         let names = fs::read_dir(format!("/sys/block/{}", self.name())).expect("the kernel knows the disk");
         let own = |name: &fs::DirEntry| name.path().join("partition").exists();
         names.flatten().filter(own).count()
+    }
+
+    /// Where it or a partition of it is mounted, as the kernel tells it.
+    ///
+    /// # Panics
+    /// If the kernel does not tell mounts.
+    #[must_use]
+    pub fn mounts(&self) -> Vec<String> {
+        let mounts = fs::read_to_string("/proc/self/mountinfo").expect("the kernel tells mounts");
+        let node = self.device.to_str().expect("loop devices have plain names");
+        let own =
+            |word: &str| word.strip_prefix(node).is_some_and(|rest| rest.is_empty() || rest.starts_with('p'));
+        mounts.lines().filter(|line| line.split(' ').any(own)).map(str::to_owned).collect()
     }
 
     /// A sum over everything on it, places included.

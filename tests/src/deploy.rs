@@ -3,11 +3,11 @@
 //!
 //! Not for looking at disks: see [`crate::bare`].
 
-use std::fs;
+use std::fs::{self, File};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, UNIX_EPOCH};
 
 use serde_json::{Map, Value, json};
 
@@ -22,6 +22,8 @@ use crate::snapshot::Snapshot;
 pub mod exit {
     /// Everything is in place.
     pub const DONE: i32 = 0;
+    /// An option or argument that makes no sense.
+    pub const USAGE: i32 = 1;
     /// Stopped by a signal.
     pub const STOPPED: i32 = 20;
     /// The description is wrong.
@@ -260,10 +262,7 @@ impl Ended {
 pub fn assert_nothing_mounted(disks: &[&BareDisk]) {
     let mounts = fs::read_to_string("/proc/self/mountinfo").expect("the kernel tells mounts");
     for disk in disks {
-        let node = disk.node().to_str().expect("loop devices have plain names");
-        let own =
-            |word: &str| word.strip_prefix(node).is_some_and(|rest| rest.is_empty() || rest.starts_with('p'));
-        let left: Vec<&str> = mounts.lines().filter(|line| line.split(' ').any(own)).collect();
+        let (node, left) = (disk.node().display(), disk.mounts());
         assert!(left.is_empty(), "nothing of {node} was expected to be mounted: {left:?}");
     }
     assert!(!mounts.contains("/run/deployer"), "no tree was expected to be mounted\n{mounts}");
@@ -331,6 +330,7 @@ impl System {
         let scratch = Scratch::new();
         let source = scratch.directory("source");
         fill(&source);
+        backdate(&source, 3);
         Self { daemon: Daemon::serving(&source), scratch }
     }
 
@@ -357,6 +357,24 @@ impl Default for System {
     fn default() -> Self {
         Self::new()
     }
+}
+
+/// Gives directories near the root an older time: mount points are made while a deployment runs, and times that
+/// differ in less than a second are not brought into line.
+fn backdate(directory: &Path, depth: u32) {
+    let older = |open: File| match open.metadata()?.modified()?.elapsed() {
+        // The others have times of their own.
+        Ok(age) if age < Duration::from_secs(3600) => {
+            open.set_modified(UNIX_EPOCH + Duration::from_secs(1_600_000_000))
+        }
+        _ => Ok(()),
+    };
+    for entry in fs::read_dir(directory).expect("a directory can be read").flatten() {
+        if depth > 0 && entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+            backdate(&entry.path(), depth - 1);
+        }
+    }
+    File::open(directory).and_then(older).expect("root can set times");
 }
 
 /// Writes a file, with the directories that lead to it.

@@ -10,7 +10,7 @@
 //! 5. [`run`] and [`stats`]: the program under test and the oracle, what they printed and how they ended
 //! 6. [`snapshot`] and [`diff`]: a picture of a tree, entry by entry, and how two of them differ
 //! 7. [`pair`]: the six above put together for the shape that most tests have
-//! 8. [`bare`] and [`deploy`]: whole disks, and deployments onto them
+//! 8. [`bare`], [`deploy`] and [`refusal`]: whole disks, deployments onto them, and what is refused
 //!
 //! [`at`], [`acl`] and [`random`] serve these. The tests need root and Linux; without root they fail.
 
@@ -26,6 +26,7 @@ pub mod mutate;
 pub mod os_tree;
 pub mod pair;
 pub mod random;
+pub mod refusal;
 pub mod run;
 pub mod scratch;
 pub mod snapshot;

@@ -4,6 +4,7 @@
 
 use std::env;
 use std::ffi::{OsStr, OsString};
+use std::fs::File;
 use std::io::Read;
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
@@ -26,7 +27,7 @@ pub struct Program {
     /// Whether the first argument is a verb: `deployer pull …`.
     verbs: bool,
     /// What stands in front of it on the command line.
-    prefix: &'static [&'static str],
+    prefix: Vec<String>,
 }
 
 impl Program {
@@ -41,13 +42,13 @@ impl Program {
             panic!("no deployer beside the test, build it first: cargo build -p deployer, or set DEPLOYER")
         });
         assert!(path.is_file(), "DEPLOYER names {}, which was expected to be a program", path.display());
-        Self { name: "deployer", path, verbs: true, prefix: &[] }
+        Self { name: "deployer", path, verbs: true, prefix: Vec::new() }
     }
 
     /// The oracle.
     #[must_use]
     pub fn rsync() -> Self {
-        Self { name: "rsync", path: "rsync".into(), verbs: false, prefix: &[] }
+        Self { name: "rsync", path: "rsync".into(), verbs: false, prefix: Vec::new() }
     }
 
     /// The same program run by nobody, from a copy in `directory`: where it was built may be closed to others.
@@ -61,7 +62,16 @@ impl Program {
             std::fs::copy(&self.path, &copy).expect("a program can be copied");
             self.path = copy;
         }
-        self.prefix = &["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"];
+        let prefix = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"];
+        self.prefix = prefix.map(str::to_owned).to_vec();
+        self
+    }
+
+    /// The same program in a mount namespace of its own, in which a shell has run `script` before.
+    #[must_use]
+    pub fn in_own_mounts(mut self, script: &str) -> Self {
+        let script = format!("set -e\n{script}\nexec \"$@\"");
+        self.prefix = ["unshare", "--mount", "sh", "-c", &script, "sh"].map(str::to_owned).to_vec();
         self
     }
 
@@ -109,7 +119,7 @@ impl Program {
     pub fn invoke(&self, verb: &str, options: &[&str]) -> Invocation {
         // A session of its own: no terminal to ask for a password, and one group to kill.
         let mut command = Command::new("setsid");
-        command.args(self.prefix).arg(&self.path);
+        command.args(&self.prefix).arg(&self.path);
         for (name, _) in env::vars_os() {
             if name.as_encoded_bytes().starts_with(b"RSYNC_") {
                 command.env_remove(name);
@@ -192,7 +202,7 @@ impl Invocation {
     /// Starts it.
     ///
     /// # Panics
-    /// If it cannot be started.
+    /// If it cannot be started, or its input cannot be opened.
     #[must_use]
     pub fn start(mut self) -> Running {
         let arguments: Vec<OsString> = self.command.get_args().map(OsStr::to_owned).collect();
