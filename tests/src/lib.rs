@@ -10,7 +10,8 @@
 //! 5. [`run`] and [`stats`]: the program under test and the oracle, what they printed and how they ended
 //! 6. [`snapshot`] and [`diff`]: a picture of a tree, entry by entry, and how two of them differ
 //! 7. [`pair`]: the six above put together for the shape that most tests have
-//! 8. [`bare`], [`deploy`] and [`refusal`]: whole disks, deployments onto them, and what is refused
+//! 8. [`bare`], [`deploy`], [`refusal`] and [`interrupt`]: whole disks, deployments onto them, those that are refused,
+//!    and those that are cut off
 //!
 //! [`at`], [`acl`] and [`random`] serve these. The tests need root and Linux; without root they fail.
 
@@ -22,6 +23,7 @@ pub mod daemon;
 pub mod deploy;
 pub mod diff;
 pub mod disk;
+pub mod interrupt;
 pub mod mutate;
 pub mod os_tree;
 pub mod pair;

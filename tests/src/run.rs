@@ -251,12 +251,30 @@ impl Running {
     /// # Panics
     /// If the program ends before, or time is up.
     pub fn until(&mut self, what: &str, mut condition: impl FnMut() -> bool) {
-        while !condition() {
-            let ended = self.child.try_wait().expect("a child can be asked whether it has ended");
-            assert!(ended.is_none(), "{} was expected to run until {what}; it ended: {ended:?}", self.line);
+        let reached = self.reaches(what, |_| condition());
+        assert!(reached, "{} was expected to run until {what}; it ended", self.line);
+    }
+
+    /// Waits until `condition`, which is given the process id, holds or the program has ended. Returns whether it
+    /// holds.
+    ///
+    /// # Panics
+    /// If time is up.
+    pub fn reaches(&mut self, what: &str, mut condition: impl FnMut(u32) -> bool) -> bool {
+        while !condition(self.child.id()) {
+            if self.child.try_wait().expect("a child can be asked whether it has ended").is_some() {
+                return false;
+            }
             assert!(Instant::now() < self.deadline, "{} was expected to come to: {what}", self.line);
             thread::sleep(Duration::from_millis(2));
         }
+        true
+    }
+
+    /// Its process id, which is also that of the session in which all that it starts runs.
+    #[must_use]
+    pub fn id(&self) -> u32 {
+        self.child.id()
     }
 
     /// Waits for its end, and for that of every child that holds its output open.
@@ -316,6 +334,12 @@ pub struct Outcome {
 }
 
 impl Outcome {
+    /// The signal that ended it, if one did.
+    #[must_use]
+    pub fn signal(&self) -> Option<i32> {
+        self.status.signal()
+    }
+
     /// The exit code.
     ///
     /// # Panics
