@@ -64,10 +64,12 @@ pub(crate) fn run(deploy: &Deploy) -> Result<Exit, Problem> {
     Ok(exit)
 }
 
-/// What to do after a failure, where something was changed before it.
+/// What a failure has left behind, and what to do.
 fn what_next(changed: Option<Policy>, error: &DeployError) -> String {
     let again = match changed {
-        None => return String::new(),
+        // Most refusals say so in their first line.
+        None if error.to_string().contains("nothing was changed") => return String::new(),
+        None => return "\nnothing was changed".to_owned(),
         Some(Policy::Clean) => "begins anew",
         Some(Policy::Verify | Policy::NailgunLegacy) => "goes on",
     };

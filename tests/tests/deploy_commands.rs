@@ -66,11 +66,11 @@ fn all_mistakes_are_told_at_once_with_where_they_are() {
     let told = parse(&desk.look("validate", &text, &["--json"]).expect(exit::DESCRIPTION).stdout);
     assert_eq!(told["valid"], false);
     let mut found: Vec<&str> =
-        told["mistakes"].as_array().unwrap().iter().map(|it| it["path"].as_str().unwrap()).collect();
+        told["problems"].as_array().unwrap().iter().map(|it| it["place"].as_str().unwrap()).collect();
     found.sort_unstable();
     assert_eq!(found, paths);
     assert!(
-        find(&told["mistakes"], "path", "$.partitions_policy")["message"].as_str().unwrap().contains("wipe")
+        find(&told["problems"], "place", "$.partitions_policy")["message"].as_str().unwrap().contains("wipe")
     );
 
     // Whatever would carry it out says the same.
@@ -138,16 +138,17 @@ fn what_is_left_for_programs_is_whole_and_nothing_else_is_said() {
     let keys = |value: &Value| value.as_object().unwrap().keys().cloned().collect::<Vec<_>>().join(" ");
     assert_eq!(
         keys(receipt),
-        "deployer disks error exit file_systems images phases policy seconds success version"
+        "arrays deployer disks error exit failed_step file_systems groups images kernel phases policy seconds \
+         success version"
     );
     assert_eq!(keys(&receipt["disks"][0]), "bytes laid_out node partitions");
     assert_eq!(keys(&receipt["disks"][0]["partitions"][0]), "guid kind length name node number start");
-    assert_eq!(keys(&receipt["file_systems"][0]), "bytes file_system made mount node");
+    assert_eq!(keys(&receipt["file_systems"][0]), "bytes file_system made mount node uuid");
     let image = &receipt["images"][0];
     assert_eq!(
         keys(image),
-        "created entries failed literal matched messages odd received seconds sent target total_bytes \
-         transferred transferred_bytes tree url"
+        "complete created entries failed image literal matched messages received seconds sent target total_bytes \
+         transferred transferred_bytes tree url warnings"
     );
     let source = Snapshot::take(&system.source());
     let sizes: Vec<u64> = source
@@ -174,7 +175,7 @@ fn what_is_left_for_programs_is_whole_and_nothing_else_is_said() {
     let loud = desk.provision(&text, WITHOUT).expect(exit::DONE);
     let steps = loud.steps().len();
     loud.says(&[
-        &format!("[1/{steps}] erase"),
+        &format!("[1/{steps}] take"),
         &format!("[{steps}/{steps}] write system:/etc/fstab"),
         "== copy image",
     ]);

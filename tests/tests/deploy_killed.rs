@@ -54,13 +54,13 @@ fn killed_in_any_step_it_begins_anew() {
         cut.was_killed();
         match cut.ended.steps().last().and_then(|step| step["step"].as_str()) {
             // From one disk after the other it takes the boot code away, and nothing else.
-            Some("disarm") => {
+            Some("take-over" | "disarm") => {
                 machine.plant_boot_code();
                 assert_eq!(machine.disks().map(BareDisk::sum), before, "{cut:?}");
             }
             _ => machine.assert_incomplete(&cut),
         }
-        if !met.contains(&kind) && kind != "disarm" {
+        if !met.contains(&kind) && kind != "disarm" && kind != "take-over" {
             let _ = machine.desk.provision(&clean, WITHOUT).expect(exit::DONE);
             machine.assert_complete();
             met.push(kind);
@@ -135,7 +135,7 @@ fn killed_before_anything_is_made_anew_a_kept_system_does_not_start() {
     let _ = machine.desk.provision(&clean, WITHOUT).expect(exit::DONE);
     let mut verify = machine.describe("verify", &machine.system.url());
     verify["partitions"][1]["volumes"][1]["keep_data"] = json!(false);
-    let steps = ["disarm", "disarm", "make-file-system", "write-config-drive", "pull"];
+    let steps = ["disarm", "disarm", "mark-incomplete", "make-file-system", "write-config-drive", "pull"];
     for (number, kind) in (1..).zip(steps).filter(|(_, kind)| LONG.contains(kind)) {
         let cut = kill_in(&machine, &verify, &[], number, kind);
         cut.was_killed();
@@ -175,6 +175,7 @@ fn killed_while_its_boot_loader_is_installed_a_system_gets_it_later() {
     for (signal, program) in [(Signal::TERM, "grub-install"), (Signal::INT, "grub-mkconfig")] {
         let stopped = cut("bootloader", signal, program).ended.expect(exit::STOPPED);
         assert_eq!(stopped.receipt()["images"], json!([]));
+        assert!(stopped.receipt()["failed_step"].as_str().unwrap().starts_with("install the boot loader"));
         assert!(incomplete());
     }
 

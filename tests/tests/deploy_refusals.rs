@@ -45,7 +45,7 @@ fn by_path(path: &Path, mount: &str) -> Value {
     json!({"type": "disk", "id": id, "size": "200 MiB", "volumes": [volume(mount, "ext4", "remaining")]})
 }
 
-/// A partition that is swapped to, as long as this value lasts.
+/// A partition that is swap, as long as this value lasts.
 struct Swapping<'a>(&'a BareDisk, u32);
 
 impl<'a> Swapping<'a> {
@@ -90,7 +90,7 @@ impl Drop for Elsewhere {
 fn a_disk_in_use_is_left_alone_unless_forced() {
     let (system, bare, desk) = (System::new(), used(), Desk::new());
     let text = description("clean", &[system.image()], &[whole(&bare, "/")]);
-    let swap = format!("it is in use: {} is swapped to", bare.partition(2).display());
+    let swap = format!("it is in use: {} is swap", bare.partition(2).display());
     let mounted = bare.mount(1);
     let bind = desk.join("bind");
     std::fs::create_dir(&bind).unwrap();

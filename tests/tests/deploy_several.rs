@@ -189,14 +189,14 @@ fn each_system_has_its_own_and_what_both_have_is_there_once() {
 
     drop((one, two));
     let trees: Vec<&Value> =
-        ended.receipt()["images"].as_array().unwrap().iter().map(|image| &image["tree"]).collect();
+        ended.receipt()["images"].as_array().unwrap().iter().map(|image| &image["image"]).collect();
     assert_eq!(trees, ["one", "two", "utils"]);
     // Each file system takes what its images put there, and the shared ones what all of them do.
     let plan =
         several.desk.look("plan", &several.describe("clean"), &["--no-boot-loader", "--json"]).expect(0);
     let plan: Value = serde_json::from_str(&plan.stdout).unwrap();
     let utils = find(&plan["file_systems"], "mount", "/usr/share/utils");
-    assert_eq!(utils["trees"], json!(["one", "two", "utils"]));
+    assert_eq!(utils["trees"], json!(["one", "two"]));
     // The directory itself, once for each image; then a directory and its files.
     assert_eq!(utils["need"]["inodes"], 3 + 1 + 40);
 }
@@ -322,7 +322,7 @@ fn a_common_boot_loader_starts_each() {
     let ended = several.desk.provision(&several.describe("verify"), &options).expect(exit::DONE);
     assert!(ended.steps().iter().all(|step| step["step"] != "make-file-system"));
     for (tree, most) in [("one", 3), ("two", 2), ("utils", 1)] {
-        let image = find(&ended.receipt()["images"], "tree", tree);
+        let image = find(&ended.receipt()["images"], "image", tree);
         let transferred = image["transferred"].as_u64().unwrap();
         assert!((1..=most).contains(&transferred), "{most} files at most were expected of {tree}: {image:?}");
     }

@@ -30,7 +30,8 @@ fn stopped_in_any_step_it_says_so_and_begins_anew() {
             machine.assert_complete();
             continue;
         }
-        if begun > 2 {
+        // Two disks are taken over, then their boot code is.
+        if begun > 4 {
             machine.assert_incomplete(&cut);
         }
         let ended = cut.ended.expect(exit::STOPPED);
@@ -79,7 +80,9 @@ fn stopped_while_a_server_is_silent_it_has_touched_nothing() {
             asked.store(false, Ordering::SeqCst);
             let cut = machine.cut(&description, WITHOUT, signal, &When::Seen(&asked));
             let ended = cut.ended.expect(exit::STOPPED);
-            assert!(ended.steps().is_empty() && ended.receipt.is_none());
+            let laid_out =
+                ended.receipt()["disks"].as_array().unwrap().iter().any(|disk| disk["laid_out"] != false);
+            assert!(ended.steps().is_empty() && !laid_out, "{}", ended.receipt());
             assert_eq!(machine.disks().map(BareDisk::sum), before);
         }
     }

@@ -180,9 +180,9 @@ fn a_disk_without_its_table_is_not_what_is_described() {
     let (system, desk) = (System::new(), Desk::new());
     let empty = Deployed { system, bare: BareDisk::new(1200), desk };
     let verify = empty.describe("verify", &volumes());
-    empty.differs(&verify, &["expected GPT, found no partition table"]);
+    empty.differs(&verify, &["expected a GPT, found no partition table"]);
     empty.bare.feed("sfdisk", &["--quiet"], "label: dos\nstart=1MiB, size=200MiB, type=83\n");
-    empty.differs(&verify, &["expected GPT, found the table of a BIOS"]);
+    empty.differs(&verify, &["expected a GPT, found an MBR partition table"]);
 }
 
 #[test]

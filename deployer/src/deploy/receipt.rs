@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use rsync_proto::report::{Progress, Summary};
 use serde::Serialize;
 
+use crate::model::Image;
 use crate::plan::step::{NewPartition, Phase, Step};
 use crate::plan::{DiskPlan, FsPlan, Plan};
 
@@ -68,6 +69,8 @@ struct PhaseReceipt {
 /// What came of an image.
 #[derive(Debug, Serialize)]
 pub(crate) struct ImageReceipt {
+    /// The name of the image, and the tree that it was pulled into.
+    pub(crate) image: String,
     pub(crate) tree: String,
     pub(crate) url: String,
     pub(crate) target: PathBuf,
@@ -97,11 +100,12 @@ pub(crate) struct ImageReceipt {
 
 impl ImageReceipt {
     /// Of an image that was pulled to its end.
-    pub(crate) fn new(tree: &str, url: &str, target: &Path, seconds: f64, summary: &Summary) -> Self {
+    pub(crate) fn new(tree: &str, image: &Image, seconds: f64, summary: &Summary) -> Self {
         Self {
+            image: image.name.clone(),
             tree: tree.to_owned(),
-            url: url.to_owned(),
-            target: target.to_owned(),
+            url: image.url.clone(),
+            target: image.target.as_path().to_owned(),
             seconds,
             complete: summary.is_complete(),
             entries: summary.listed.total(),
@@ -120,15 +124,9 @@ impl ImageReceipt {
     }
 
     /// Of an image whose pull broke off. What was not counted is zero.
-    pub(crate) fn broken_off(
-        tree: &str,
-        url: &str,
-        target: &Path,
-        seconds: f64,
-        progress: &Progress,
-    ) -> Self {
+    pub(crate) fn broken_off(tree: &str, image: &Image, seconds: f64, progress: &Progress) -> Self {
         let get = |counter: &std::sync::atomic::AtomicU64| counter.load(std::sync::atomic::Ordering::Relaxed);
-        let mut receipt = Self::new(tree, url, target, seconds, &Summary::default());
+        let mut receipt = Self::new(tree, image, seconds, &Summary::default());
         receipt.complete = false;
         (receipt.entries, receipt.total_bytes) = (get(&progress.entries_listed), get(&progress.bytes_listed));
         receipt
@@ -252,7 +250,7 @@ impl Receipt {
         for image in &self.images {
             lines.push(format!(
                 "{}: {} entries, {} in {} files transferred, {} received ({} literal, {} matched) in {:.1} s",
-                image.tree,
+                image.image,
                 image.entries,
                 human(image.transferred_bytes),
                 image.transferred,

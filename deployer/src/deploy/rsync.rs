@@ -148,10 +148,9 @@ fn pull(job: &mut Job<'_>, image: &Image, tree: &str, mounted: &MountedTree) -> 
     job.reporter.beside(None);
     display.clear();
     let seconds = started.elapsed().as_secs_f64();
-    let target = image.target.as_path();
     let mut receipt = match &result {
-        Ok(summary) => ImageReceipt::new(tree, &image.url, target, seconds, summary),
-        Err(_) => ImageReceipt::broken_off(tree, &image.url, target, seconds, &client.progress()),
+        Ok(summary) => ImageReceipt::new(tree, image, seconds, summary),
+        Err(_) => ImageReceipt::broken_off(tree, image, seconds, &client.progress()),
     };
     (receipt.warnings, receipt.messages) = monitor.messages();
     let failed_entries = receipt.failed;
