@@ -36,7 +36,9 @@ pub(crate) fn write(disk: &BlockDevice, partitions: &[NewPartition]) -> Result<(
         table.write()
     })()
     .map_err(|error| failed(io::Error::other(error)))?;
-    file.sync_all().map_err(failed)
+    file.sync_all().map_err(failed)?;
+    // A BIOS that comes here before there is a boot loader goes on to the next device.
+    erase::boot_code(&node)
 }
 
 fn entry(disk: &BlockDevice, partition: &NewPartition) -> (u32, Partition) {
