@@ -3,11 +3,10 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use end_to_end::bare::{BareDisk, Mounted, output};
+use end_to_end::bare::{BareDisk, output};
 use end_to_end::deploy::{
     Desk, System, assert_deployed_except, description, disk, exit, volume, with, write,
 };
@@ -81,14 +80,12 @@ fn killed_while_it_pulls_it_goes_on_under_verify() {
     cut.was_killed();
     assert_eq!(cut.within(), Some("pull"));
     machine.assert_incomplete(&cut);
-    sweep(&machine);
 
     let verify = machine.describe("verify", &server.url("tree/"));
     for directory in ["home/user/files", "usr/bin"] {
         let before = lacks(&machine);
         let cut = machine.cut(&verify, WITHOUT, Signal::KILL, &When::Pulled(directory, 5));
         cut.was_killed();
-        sweep(&machine);
         let after = lacks(&machine);
         assert!(after.len() < before.len() && after.keys().all(|path| before.contains_key(path)));
         assert_eq!(says_complete(&machine.tree()), Some(false));
@@ -120,7 +117,6 @@ fn killed_while_it_updates_it_goes_on_and_keeps_what_is_not_of_the_image() {
     cut.was_killed();
     machine.assert_incomplete(&cut);
     assert_eq!(says_complete(&machine.tree()), Some(false));
-    sweep(&machine);
     let lacks = lacks(&machine);
     assert!(lacks.len() < 91 && lacks.len() > 10, "it was expected to be killed midway: {lacks:?}");
     finish(&machine, &verify);
@@ -141,7 +137,6 @@ fn killed_before_anything_is_made_anew_a_kept_system_does_not_start() {
         cut.was_killed();
         assert_eq!(machine.disks().map(has_boot_code), [false, false], "{cut:?}");
     }
-    sweep(&machine);
     let _ = machine.desk.provision(&verify, WITHOUT).expect(exit::DONE);
     machine.assert_complete();
 }
@@ -215,24 +210,6 @@ fn finish(machine: &Machine, description: &Value) {
     let [literal, matched] = ["literal", "matched"].map(|key| image[key].as_u64().unwrap());
     assert_eq!(literal + matched, lacks.values().sum::<u64>(), "{image}");
     machine.assert_complete();
-}
-
-/// Removes unfinished files. What is killed cannot take them away; they are hidden, and open to root only.
-fn sweep(machine: &Machine) {
-    let (source, tree): (_, Mounted) = (machine.system.source(), machine.writable());
-    each_file(&tree.root(), |path| {
-        let name = path.file_name().expect("files have names").to_string_lossy().into_owned();
-        let whole = name.strip_prefix('.').and_then(|name| name.rsplit_once('.')).map(|(name, _)| name);
-        let Some(whole) = whole.filter(|whole| source.join(path.with_file_name(whole)).exists()) else {
-            return;
-        };
-        let file = tree.root().join(path);
-        let mode = fs::metadata(&file).expect("it is there").permissions().mode() & 0o7777;
-        assert!(
-            mode == 0o600 || fs::read(&file).ok() == fs::read(source.join(path.with_file_name(whole))).ok()
-        );
-        fs::remove_file(file).expect("it can be removed");
-    });
 }
 
 fn each_file(root: &Path, mut work: impl FnMut(&Path)) {

@@ -1,5 +1,6 @@
 //! One deployment: its description, its plan, and what has come of it so far.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -37,6 +38,8 @@ pub(crate) struct Job<'a> {
     pub(crate) changed: bool,
     pub(crate) reporter: Arc<Reporter>,
     pub(crate) stop: Stop,
+    /// Trees whose last deployment did not come to its end.
+    pub(crate) cut_off: BTreeSet<usize>,
     /// The config drive's content, which is fetched before anything is touched.
     pub(crate) config_drive: Option<ConfigDrive>,
     _locks: Vec<DiskLock>,
@@ -65,18 +68,25 @@ impl<'a> Job<'a> {
                 NoPlan::Refused(plan::Problems(vec![plan::Problem::new("this user", message)])).into()
             );
         }
-        let locks = locks(description, lock)?;
-        let (locks, locked) = (locks.0, locks.1);
+        let (locks, locked) = locks(description, lock)?;
         let facts = Facts::look(description, locked, &stop).map_err(|problems| match stop.is_wanted() {
             true => DeployError::Stopped,
             false => NoPlan::Refused(problems).into(),
         })?;
         let plan = plan::build(description, &facts, asked.wishes)?;
         receipt.plan(&plan);
-        let config_drive = None;
-        let changed = false;
-        let mut job =
-            Self { description, asked, plan, receipt, changed, reporter, stop, config_drive, _locks: locks };
+        let mut job = Self {
+            description,
+            asked,
+            plan,
+            receipt,
+            changed: false,
+            reporter,
+            stop,
+            cut_off: BTreeSet::new(),
+            config_drive: None,
+            _locks: locks,
+        };
         preflight::check(driver, &mut job)?;
         Ok(job)
     }

@@ -3,7 +3,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::{DeployError, Job};
 use crate::boot::fstab::{self, Line};
@@ -60,6 +60,9 @@ pub(super) fn partitioning(job: &mut Job<'_>) -> Result<(), DeployError> {
                 let tree = job.tree(tree);
                 let root = job.file_system_at(tree, "/").expect("a system has a root");
                 let mounted = MountedTree::alone(root, "/")?;
+                if was_cut_off(mounted.root()) {
+                    job.cut_off.insert(tree);
+                }
                 mark(job, tree, mounted.root(), Phase::Partitioning, false)?;
                 mounted.close()?;
             }
@@ -172,6 +175,14 @@ fn enter(
     if job.description.trees[tree].has_root {
         mark(job, tree, root.root(), Phase::CopyImage, false)?;
     }
+    if job.cut_off.contains(&tree) {
+        let path = root.root().path();
+        rsync_proto::local::remove_leftovers(path).map_err(|source| DeployError::Tree {
+            action: "remove what a deployment that was cut off left in",
+            path: path.to_owned(),
+            source,
+        })?;
+    }
     *mounted = Some((tree, root));
     Ok(tree)
 }
@@ -180,6 +191,17 @@ fn enter(
 pub(super) fn directory(tree: &MountedTree, path: &Path) -> Result<PathBuf, DeployError> {
     let directory = tree.root().make_directory(path).and_then(path_of);
     directory.map_err(|source| DeployError::Tree { action: "make", path: path.to_owned(), source })
+}
+
+/// Whether the last deployment of a system did not come to its end.
+fn was_cut_off(root: &Root) -> bool {
+    #[derive(Deserialize)]
+    struct Marked {
+        complete: bool,
+    }
+    let text = root.read(MARKER).ok().flatten();
+    let marked = text.and_then(|text| serde_json::from_str::<Marked>(&text).ok());
+    marked.is_some_and(|marked| !marked.complete)
 }
 
 fn mark(job: &Job<'_>, tree: usize, root: &Root, reached: Phase, complete: bool) -> Result<(), DeployError> {

@@ -63,17 +63,25 @@ pub(super) fn open_root(path: &std::path::Path) -> io::Result<OwnedFd> {
     Ok(openat(rustix::fs::CWD, path, flags, Mode::empty())?)
 }
 
+/// What stands in temporary names, before letters that nobody can foresee.
+const TEMPORARY: &[u8] = b".rsp-";
+/// How many letters follow it.
+const LETTERS: usize = 8;
+
 /// A name for something that will be renamed to `name`: beside it, hidden, and unlikely to be there.
 pub(super) fn temporary_name(name: &[u8]) -> Vec<u8> {
-    const SUFFIX: usize = 8;
-    let kept = &name[..name.len().min(crate::limits::MAX_NAME - SUFFIX - 2)];
-    let mut temporary = Vec::with_capacity(kept.len() + SUFFIX + 2);
-    temporary.push(b'.');
-    temporary.extend_from_slice(kept);
-    temporary.push(b'.');
-    temporary.extend_from_slice(&random_letters::<SUFFIX>());
-    temporary
+    let kept = &name[..name.len().min(crate::limits::MAX_NAME - 1 - TEMPORARY.len() - LETTERS)];
+    [b".", kept, TEMPORARY, &random_letters::<LETTERS>()].concat()
 }
+
+/// Whether a name is one of these.
+pub(super) fn is_temporary_name(name: &[u8]) -> bool {
+    let Some((rest, letters)) = name.split_last_chunk::<LETTERS>() else { return false };
+    let kept = rest.strip_suffix(TEMPORARY).and_then(|kept| kept.strip_prefix(b"."));
+    kept.is_some_and(|kept| !kept.is_empty()) && letters.iter().all(|letter| ALPHABET.contains(letter))
+}
+
+const ALPHABET: &[u8; 32] = b"abcdefghijklmnopqrstuvwxyz234567";
 
 fn random_letters<const N: usize>() -> [u8; N] {
     use std::hash::{BuildHasher, RandomState};
@@ -81,10 +89,9 @@ fn random_letters<const N: usize>() -> [u8; N] {
     use std::sync::atomic::AtomicU64;
     static KEYS: LazyLock<RandomState> = LazyLock::new(RandomState::new);
     static COUNT: AtomicU64 = AtomicU64::new(0);
-    const LETTERS: &[u8; 32] = b"abcdefghijklmnopqrstuvwxyz234567";
     let mut bits = KEYS.hash_one(COUNT.fetch_add(1, Ordering::Relaxed));
     std::array::from_fn(|_| {
-        let letter = LETTERS[(bits & 31) as usize];
+        let letter = ALPHABET[(bits & 31) as usize];
         bits >>= 5;
         letter
     })

@@ -11,6 +11,7 @@ mod compare;
 mod dir;
 mod handle;
 mod ids;
+mod leftovers;
 mod make;
 mod node;
 mod sink;
@@ -18,5 +19,6 @@ mod tree;
 mod xattr;
 
 pub use dir::LocalDir;
+pub use leftovers::remove_leftovers;
 pub use sink::LocalSink;
 pub use tree::{LocalTree, LocalTreeOptions};
