@@ -23,6 +23,9 @@ const BUSY: Duration = Duration::from_secs(10);
 /// Makes the kernel forget all partitions of a disk. Fails if anyone uses the disk or one of them.
 pub(crate) fn take_over(disk: &BlockDevice) -> Result<(), DiskError> {
     let node = disk.node();
+    let alone = || while_busy(|| open_alone(&node)).map_err(DiskError::new("get hold of", &node));
+    // One that somebody uses keeps all its partitions.
+    alone()?;
     let file = erase::open(&node)?;
     for (number, partition) in disk.partitions() {
         let failed = DiskError::new("take out of use", &partition.node());
@@ -35,7 +38,7 @@ pub(crate) fn take_over(disk: &BlockDevice) -> Result<(), DiskError> {
     }
     drop(file);
     // The kernel gives a disk to one user only: whoever mounted it since the plan was made is seen here.
-    while_busy(|| open_alone(&node)).map_err(DiskError::new("get hold of", &node))
+    alone()
 }
 
 fn open_alone(node: &Path) -> io::Result<()> {

@@ -28,7 +28,9 @@ pub(crate) fn parse_text(text: &str) -> Result<PullOptions, String> {
     let words = shlex::split(text).ok_or("a quote is not closed")?;
     let parser = with_output(with_switches(with_connection(Parser::new("rsync_flags")))).no_binary_name(true);
     let matches = parser.try_get_matches_from(words).map_err(|error| match error.kind() {
-        ErrorKind::UnknownArgument => unknown(&error).message,
+        ErrorKind::UnknownArgument => {
+            unknown(&error).message.replace("--help lists", "`deployer pull --help` lists")
+        }
         ErrorKind::DisplayHelp => "--help is for the command line".to_owned(),
         _ => error.to_string().lines().next().unwrap_or_default().trim_start_matches("error: ").to_owned(),
     })?;

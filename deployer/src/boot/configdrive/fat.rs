@@ -1,5 +1,6 @@
 //! Makes a vfat image of files. It is always FAT 16: everybody reads it, and between it and FAT 12 there
-//! are sizes about which implementations disagree.
+//! are sizes about which implementations disagree. The crate that reads these images in the tests could write them
+//! too, but gives `.` and `..` long names, which fsck.fat takes for damage.
 
 use std::collections::HashSet;
 
