@@ -173,7 +173,7 @@ fn executing(parser: Parser, phases: &[Phase]) -> Parser {
     let mut parser = planning(parser, phases)
         .arg(flag("dry-run", "Show what would be done, and touch nothing").short('n'))
         .arg(flag("json", "With --dry-run: print for programs, as JSON").requires("dry-run"))
-        .arg(flag("quiet", "Say nothing but what is odd or wrong").short('q'))
+        .arg(flag("quiet", "Say nothing but warnings and errors").short('q'))
         .arg(flag("reboot", "Restart the machine when everything is in place").conflicts_with("dry-run"))
         .arg(
             Arg::new("events")
