@@ -152,9 +152,14 @@ pub(crate) fn find_in(program: &OsStr, root: &Path) -> Option<PathBuf> {
     places.find_map(|place| Some(place.join(program)).filter(|path| path.is_file()))
 }
 
+/// Where a program is that is missing, if that is known.
+pub(crate) fn where_it_is(program: &str) -> String {
+    package(program).map_or(String::new(), |package| format!("; Debian has it in the package {package}"))
+}
+
 /// The package of Debian that has a program.
-pub(crate) fn package(program: &str) -> &'static str {
-    match program {
+fn package(program: &str) -> Option<&'static str> {
+    Some(match program {
         "mkfs.ext2" | "mkfs.ext3" | "mkfs.ext4" => "e2fsprogs",
         "mkfs.xfs" => "xfsprogs",
         "mkfs.btrfs" => "btrfs-progs",
@@ -164,8 +169,9 @@ pub(crate) fn package(program: &str) -> &'static str {
         "swapoff" => "mount",
         "modprobe" => "kmod",
         "grub-install" | "grub-mkconfig" => "grub2-common",
-        _ => "util-linux",
-    }
+        "blkid" | "mkswap" => "util-linux",
+        _ => return None,
+    })
 }
 
 impl fmt::Display for Command {
@@ -194,7 +200,7 @@ impl fmt::Display for Command {
 #[derive(Debug, Error)]
 pub(crate) enum CommandError {
     /// It is not on this machine.
-    #[error("there is no program {} here; Debian has it in the package {}", .0.display(), package(&.0.to_string_lossy()))]
+    #[error("there is no program {} here{}", .0.display(), where_it_is(&.0.to_string_lossy()))]
     Missing(OsString),
     /// It could not be started.
     #[error("cannot run `{command}`: {source}")]
@@ -240,7 +246,9 @@ mod tests {
     #[test]
     fn a_missing_program_is_named() {
         let error = Command::new("no-such-program").run(&Stop::default()).unwrap_err();
-        assert!(error.to_string().starts_with("there is no program no-such-program here; "));
+        assert_eq!(error.to_string(), "there is no program no-such-program here");
+        let mkfs = CommandError::Missing("mkfs.xfs".into()).to_string();
+        assert_eq!(mkfs, "there is no program mkfs.xfs here; Debian has it in the package xfsprogs");
     }
 
     #[test]

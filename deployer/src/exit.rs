@@ -131,18 +131,18 @@ impl Exit {
 
 /// Something that ends a run, in the words for the user.
 #[derive(Debug)]
-pub(crate) struct Problem {
+pub(crate) struct Failure {
     pub(crate) message: String,
     pub(crate) exit: Exit,
 }
 
-impl Problem {
+impl Failure {
     pub(crate) fn usage(message: impl Into<String>) -> Self {
         Self { message: message.into(), exit: Exit::Usage }
     }
 }
 
-impl From<Error> for Problem {
+impl From<Error> for Failure {
     fn from(error: Error) -> Self {
         let exit = match &error {
             Error::Malformed(_) | Error::Gone(_) => Exit::Stream,

@@ -12,7 +12,7 @@ use rsync_proto::report::{Monitor, Report};
 
 use crate::cli::List;
 use crate::console::Console;
-use crate::exit::{Exit, Problem};
+use crate::exit::{Exit, Failure};
 use crate::pull::{PATIENCE, client};
 use crate::stats::grouped;
 use crate::stop::Stop;
@@ -37,7 +37,7 @@ impl Monitor for Listing {
 }
 
 /// Carries out a listing.
-pub(crate) fn run(list: List) -> Result<Exit, Problem> {
+pub(crate) fn run(list: List) -> Result<Exit, Failure> {
     let modules = list.source.location.module.is_empty();
     let listing = Arc::new(Listing {
         output: Mutex::new(io::BufWriter::new(io::stdout())),

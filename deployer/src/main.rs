@@ -49,7 +49,7 @@ fn raise_file_limit() {
     }
 }
 
-fn run() -> Result<exit::Exit, exit::Problem> {
+fn run() -> Result<exit::Exit, exit::Failure> {
     raise_file_limit();
     match cli::parse()? {
         cli::Command::Pull(pull) => pull::run(pull),

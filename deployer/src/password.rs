@@ -8,13 +8,13 @@ use rsync_proto::Location;
 use rsync_proto::handshake::Credentials;
 use rustix::fs::{CWD, Mode, OFlags, fstat, openat};
 
-use crate::exit::Problem;
+use crate::exit::Failure;
 
 /// Longest password, in bytes.
 const MAX_PASSWORD: u64 = 512;
 
 /// The credentials for a location, if there is a password.
-pub(crate) fn credentials(location: &Location, file: Option<&Path>) -> Result<Option<Credentials>, Problem> {
+pub(crate) fn credentials(location: &Location, file: Option<&Path>) -> Result<Option<Credentials>, Failure> {
     let password = match file {
         Some(path) if path.as_os_str() == "-" => Some(first_line(io::stdin().lock(), "standard input")?),
         Some(path) => Some(read(path)?),
@@ -25,35 +25,35 @@ pub(crate) fn credentials(location: &Location, file: Option<&Path>) -> Result<Op
     Ok(password.map(|password| Credentials { user, password }))
 }
 
-fn read(path: &Path) -> Result<Vec<u8>, Problem> {
+fn read(path: &Path) -> Result<Vec<u8>, Failure> {
     let shown = path.display();
     // A link could make the first line of any file go to the server.
     let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
     let file = openat(CWD, path, flags, Mode::empty())
-        .map_err(|error| Problem::usage(format!("cannot open the password file {shown}: {error}")))?;
+        .map_err(|error| Failure::usage(format!("cannot open the password file {shown}: {error}")))?;
     let stat = fstat(&file)
-        .map_err(|error| Problem::usage(format!("cannot look at the password file {shown}: {error}")))?;
+        .map_err(|error| Failure::usage(format!("cannot look at the password file {shown}: {error}")))?;
     if stat.st_mode & 0o006 != 0 {
-        return Err(Problem::usage(format!(
+        return Err(Failure::usage(format!(
             "the password file {shown} is open to others; take that away with: chmod o-rw {shown}"
         )));
     }
     if rustix::process::geteuid().is_root() && stat.st_uid != 0 {
-        return Err(Problem::usage(format!(
+        return Err(Failure::usage(format!(
             "the password file {shown} must belong to root when root uses it"
         )));
     }
     first_line(std::fs::File::from(file), &shown.to_string())
 }
 
-fn first_line(source: impl Read, name: &str) -> Result<Vec<u8>, Problem> {
+fn first_line(source: impl Read, name: &str) -> Result<Vec<u8>, Failure> {
     let mut line = Vec::new();
     let read = BufReader::new(source.take(MAX_PASSWORD)).read_until(b'\n', &mut line);
-    read.map_err(|error| Problem::usage(format!("cannot read a password from {name}: {error}")))?;
+    read.map_err(|error| Failure::usage(format!("cannot read a password from {name}: {error}")))?;
     let end = line.iter().position(|byte| matches!(byte, b'\n' | b'\r')).unwrap_or(line.len());
     line.truncate(end);
     if line.is_empty() {
-        return Err(Problem::usage(format!("there is no password in {name}")));
+        return Err(Failure::usage(format!("there is no password in {name}")));
     }
     Ok(line)
 }

@@ -10,12 +10,11 @@ use std::time::Duration;
 use serde_json::json;
 
 use crate::cli::deploy::{Action, Deploy, Input};
-use crate::data::Reading;
-use crate::deploy::{DeployDriver, DeployError, Job, Receipt};
-use crate::exit::{Exit, Problem};
+use crate::data::{Complaint, Reading};
+use crate::deploy::{DeployError, Job, Receipt};
+use crate::exit::{Exit, Failure};
 use crate::model::{Description, Policy};
-use crate::plan::show;
-use crate::plan::step::Phase;
+use crate::plan::{NoPlan, Problems, show};
 use crate::report::Reporter;
 use crate::stop::Stop;
 
@@ -25,23 +24,25 @@ const PATIENCE: Duration = Duration::from_secs(30);
 const LARGEST: u64 = 128 << 20;
 
 /// Carries out what was typed.
-pub(crate) fn run(deploy: &Deploy) -> Result<Exit, Problem> {
-    let reporter = Reporter::new(deploy.quiet, deploy.events.as_deref())
-        .map_err(|error| Problem::usage(format!("cannot write events: {error}")))?;
+pub(crate) fn run(deploy: &Deploy) -> Result<Exit, Failure> {
+    let reporter = Reporter::new(deploy.quiet, deploy.events.as_deref()).map_err(|error| {
+        let to = deploy.events.as_deref().unwrap_or_default();
+        Failure::usage(format!("cannot write events to {to}: {error}"))
+    })?;
     let reporter = Arc::new(reporter);
     let mut receipt = Receipt::new();
     if let Some(path) = &deploy.receipt {
         receipt.begin(path).map_err(|error| {
             let message = format!("cannot write the receipt to {}: {error}", path.display());
             reporter.result(Exit::Usage.code(), Some(&message));
-            Problem::usage(message)
+            Failure::usage(message)
         })?;
     }
     let mut changed = None;
     let result = carry_out(deploy, &reporter, &mut receipt, &mut changed);
     let (exit, message) = match &result {
         Ok(()) => (Exit::Success, None),
-        Err(error) => (error.exit(), Some(format!("{error}{}", what_next(changed, error)))),
+        Err(error) => (error.exit(), Some(with_consequence(deploy.action, changed, error))),
     };
     if let Some(path) = &deploy.receipt
         && let Err(error) = receipt.write(path, exit.code(), message.as_deref())
@@ -53,10 +54,10 @@ pub(crate) fn run(deploy: &Deploy) -> Result<Exit, Problem> {
     if deploy.json
         && let Err(error) = &result
     {
-        tell(error, exit);
+        tell(deploy.action, error, exit);
     }
     if let Some(message) = message {
-        return Err(Problem { message, exit });
+        return Err(Failure { message, exit });
     }
     if deploy.reboot {
         deploy.deploy_driver.reboot()?;
@@ -64,27 +65,32 @@ pub(crate) fn run(deploy: &Deploy) -> Result<Exit, Problem> {
     Ok(exit)
 }
 
-/// What a failure has left behind, and what to do.
-fn what_next(changed: Option<Policy>, error: &DeployError) -> String {
+/// A failure, with what it has left behind and what to do.
+fn with_consequence(action: Action, changed: Option<Policy>, error: &DeployError) -> String {
+    let text = error.to_string();
     let again = match changed {
-        // Most refusals say so in their first line.
-        None if error.to_string().contains("nothing was changed") => return String::new(),
-        None => return "\nnothing was changed".to_owned(),
+        None if action == Action::Validate || action == Action::Reboot => return text,
+        None => {
+            return match text.split_once('\n') {
+                Some((head, rest)) => format!("{head}; nothing was changed\n{rest}"),
+                None => format!("{text}; nothing was changed"),
+            };
+        }
         Some(Policy::Clean) => "begins anew",
         Some(Policy::Verify | Policy::NailgunLegacy) => "goes on",
     };
     let mend = if error.exit() == Exit::Stopped { "" } else { "when that is mended, " };
-    format!("\nthe disks were changed and the deployment is not complete; {mend}the same command {again}")
+    format!(
+        "{text}\nthe disks were changed and the deployment is not complete; {mend}the same command {again}"
+    )
 }
 
 /// Whoever asked for JSON reads standard output, also for what is wrong.
-fn tell(error: &DeployError, exit: Exit) {
-    let problems: Vec<_> = error
-        .problems()
-        .into_iter()
-        .map(|(place, message)| json!({"place": place, "message": message}))
-        .collect();
-    let told = json!({"valid": false, "exit": exit.code(), "error": error.to_string(), "problems": problems});
+fn tell(action: Action, error: &DeployError, exit: Exit) {
+    let mut told = json!({"success": false, "exit": exit.code(), "error": error.to_string(), "problems": error.problems()});
+    if action == Action::Validate {
+        told["valid"] = false.into();
+    }
     let _ = writeln!(io::stdout().lock(), "{told:#}");
 }
 
@@ -99,11 +105,12 @@ fn carry_out(
         return before_reboot(deploy);
     }
     let Reading { description, warnings } = read(deploy)?;
-    for warning in &warnings {
-        reporter.warn(&warning.to_string());
+    for warning in warnings.iter().map(ToString::to_string) {
+        reporter.warn(&warning);
+        receipt.warnings.push(warning);
     }
     if deploy.action == Action::Validate {
-        return validate(deploy, &description);
+        return validate(deploy, &description, &warnings);
     }
     let last_words = Arc::clone(reporter);
     let stop = Stop::on_signals(PATIENCE, move || {
@@ -121,25 +128,15 @@ fn carry_out(
         let _ = io::stdout().lock().write_all(text.as_bytes());
         return Ok(());
     }
-    let result = execute(driver, &mut job, deploy.asked.wishes.phases);
+    // The plan has the steps of the wanted phases only.
+    let result = driver.provisioning(&mut job);
     *changed = job.changed.then_some(description.policy);
     result?;
+    if job.plan.steps.is_empty() {
+        job.reporter.note("there was nothing to do: nothing is described that this phase would carry out");
+    }
     job.reporter.note(&job.receipt.summary());
     Ok(())
-}
-
-fn execute(driver: &dyn DeployDriver, job: &mut Job<'_>, phases: &[Phase]) -> Result<(), DeployError> {
-    if phases.len() > 1 {
-        return driver.provisioning(job);
-    }
-    // Disks that are laid out are made usable by steps of that phase.
-    driver.partitioning(job)?;
-    match phases {
-        [Phase::ConfigDrive] => driver.config_drive(job),
-        [Phase::CopyImage] => driver.copy_image(job),
-        [Phase::BootLoader] => driver.boot_loader(job),
-        _ => Ok(()),
-    }
 }
 
 /// A description that was named is looked at as in every other phase; the usual one need not be there any more.
@@ -192,13 +189,16 @@ fn read_all(from: impl Read) -> io::Result<String> {
     }
 }
 
-fn validate(deploy: &Deploy, description: &Description) -> Result<(), DeployError> {
+fn validate(deploy: &Deploy, description: &Description, warnings: &[Complaint]) -> Result<(), DeployError> {
     let unfit = crate::deploy::unfit(deploy.deploy_driver, description);
     if !unfit.is_empty() {
-        return Err(DeployError::NotReady(crate::plan::Problems(unfit)));
+        return Err(NoPlan::Refused(Problems(unfit)).into());
     }
     let text = match deploy.json {
-        true => "{\"valid\": true}\n".to_owned(),
+        true => {
+            let warnings: Vec<String> = warnings.iter().map(ToString::to_string).collect();
+            format!("{:#}\n", json!({"valid": true, "warnings": warnings}))
+        }
         false => {
             let count =
                 |count: usize, name: &str| format!("{count} {name}{}", if count == 1 { "" } else { "s" });

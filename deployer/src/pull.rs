@@ -9,7 +9,7 @@ use rsync_proto::report::Monitor;
 
 use crate::cli::{Pull, Source};
 use crate::console::Console;
-use crate::exit::{Exit, Problem};
+use crate::exit::{Exit, Failure};
 use crate::password;
 use crate::progress::{Display, to_stderr};
 use crate::stats;
@@ -19,14 +19,14 @@ use crate::stop::Stop;
 pub(crate) const PATIENCE: Duration = Duration::from_secs(5);
 
 /// A client for what was typed.
-pub(crate) fn client(source: Source, monitor: Arc<dyn Monitor>) -> Result<Client, Problem> {
+pub(crate) fn client(source: Source, monitor: Arc<dyn Monitor>) -> Result<Client, Failure> {
     let Source { location, pull } = source;
     let credentials = password::credentials(&location, pull.password_file.as_deref())?;
     Ok(Client::new(location, pull.options).credentials(credentials).timeouts(pull.timeouts).monitor(monitor))
 }
 
 /// Carries out a pull.
-pub(crate) fn run(pull: Pull) -> Result<Exit, Problem> {
+pub(crate) fn run(pull: Pull) -> Result<Exit, Failure> {
     let Pull { source, destination, verbose, quiet, itemize, stats, progress } = pull;
     let (times, dry_run) = (source.pull.options.times, source.pull.options.dry_run);
     let recursive = source.pull.options.recursive;

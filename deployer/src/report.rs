@@ -139,7 +139,7 @@ impl Reporter {
 
     fn event(&self, name: &str, fields: Value) {
         let Some(events) = &self.events else { return };
-        let mut event = json!({"event": name, "time": self.started.elapsed().as_secs_f64()});
+        let mut event = json!({"event": name, "elapsed_seconds": self.started.elapsed().as_secs_f64()});
         if let (Some(event), Value::Object(fields)) = (event.as_object_mut(), fields) {
             event.extend(fields);
         }

@@ -9,7 +9,7 @@ use clap::{Arg, ArgMatches, Command as Parser, value_parser};
 use rsync_proto::Location;
 
 use crate::data::DataDriver;
-use crate::exit::{Exit, Problem, TABLE};
+use crate::exit::{Exit, Failure, TABLE};
 use crate::flags::{self, unknown};
 use crate::model::PullOptions;
 
@@ -48,7 +48,7 @@ pub(crate) struct List {
 }
 
 /// Reads the command line.
-pub(crate) fn parse() -> Result<Command, Problem> {
+pub(crate) fn parse() -> Result<Command, Failure> {
     let matches = match parser().try_get_matches() {
         Ok(matches) => matches,
         Err(error) if error.kind() == ErrorKind::UnknownArgument => return Err(unknown(&error)),
@@ -112,16 +112,16 @@ fn url() -> Arg {
         .required(true)
 }
 
-fn pull(matches: &ArgMatches) -> Result<Pull, Problem> {
+fn pull(matches: &ArgMatches) -> Result<Pull, Failure> {
     let mut source = source(matches)?;
     let verbose = matches.get_count("verbose");
     source.pull.options.verbose = verbose;
     let quiet = matches.get_flag("quiet");
     if quiet && (verbose > 0 || matches.get_flag("progress")) {
-        return Err(Problem::usage("--quiet contradicts --verbose and --progress: choose one"));
+        return Err(Failure::usage("--quiet contradicts --verbose and --progress: choose one"));
     }
     if source.location.module.is_empty() {
-        return Err(Problem::usage(
+        return Err(Failure::usage(
             "the URL names no module to pull from; `deployer list URL` shows the daemon's modules",
         ));
     }
@@ -140,7 +140,7 @@ fn pull(matches: &ArgMatches) -> Result<Pull, Problem> {
     })
 }
 
-fn source(matches: &ArgMatches) -> Result<Source, Problem> {
+fn source(matches: &ArgMatches) -> Result<Source, Failure> {
     let pull = flags::read(matches)?;
     let mut location = Location::parse(matches.get_one::<String>("url").expect("it is required"))?;
     location.port = location.port.or(pull.port);

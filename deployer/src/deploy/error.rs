@@ -12,15 +12,15 @@ use crate::command::CommandError;
 use crate::data::Complaint;
 use crate::disk::DiskError;
 use crate::disk::mkfs::MkfsError;
-use crate::exit::{Exit, Problem};
+use crate::exit::{Exit, Failure};
 use crate::mount::MountError;
-use crate::plan::{NoPlan, Problems};
+use crate::plan::{NoPlan, Problem, Problems};
 
 /// A deployment did not get to its end.
 #[derive(Debug, Error)]
 pub(crate) enum DeployError {
     /// The description is wrong.
-    #[error("the description is wrong; nothing was changed\n{}", lines(.0))]
+    #[error("the description is wrong\n{}", lines(.0))]
     Description(Vec<Complaint>),
     /// It could not be read.
     #[error("cannot read the description from {place}: {source}")]
@@ -29,7 +29,7 @@ pub(crate) enum DeployError {
     #[error("{0}")]
     NoPlan(#[from] NoPlan),
     /// Before the first change something was missing.
-    #[error("not ready; nothing was changed\n{0}")]
+    #[error("not ready\n{0}")]
     NotReady(Problems),
     /// An image could not be looked at or pulled.
     #[error("the image {url}: {source}{}", hint(source))]
@@ -82,6 +82,7 @@ pub(crate) enum DeployError {
 fn hint(error: &rsync_proto::Error) -> &'static str {
     use rsync_proto::Error;
     match error {
+        Error::Refused { kind: Refused::Startup, .. } => "; `deployer list rsync://HOST` shows its modules",
         Error::Refused { kind: Refused::Authentication | Refused::Credentials, .. }
         | Error::Timeout { .. } => "; options stand in image_deploy_flags.rsync_flags of the description",
         _ => "",
@@ -98,17 +99,20 @@ fn lines(complaints: &[Complaint]) -> String {
 }
 
 impl DeployError {
-    /// What it consists of: places, and what is wrong there.
-    pub(crate) fn problems(&self) -> Vec<(String, String)> {
+    /// Whether it came up before its step changed anything.
+    pub(crate) fn is_before_any_change(&self) -> bool {
+        matches!(self, DeployError::BootLoader(GrubError::NoTools { .. } | GrubError::NoKernel))
+    }
+
+    /// What it consists of.
+    pub(crate) fn problems(&self) -> Vec<Problem> {
         match self {
             DeployError::Description(complaints) => {
-                complaints.iter().map(|it| (it.path.clone(), it.message.clone())).collect()
+                complaints.iter().map(|it| Problem::new(&it.path, &it.message)).collect()
             }
             DeployError::NoPlan(NoPlan::Differs(problems) | NoPlan::Refused(problems))
             | DeployError::NotReady(problems)
-            | DeployError::NoRoom(problems) => {
-                problems.0.iter().map(|it| (it.place.clone(), it.message.clone())).collect()
-            }
+            | DeployError::NoRoom(problems) => problems.0.clone(),
             _ => Vec::new(),
         }
     }
@@ -123,6 +127,8 @@ impl DeployError {
             DeployError::Image { source, .. } => match source {
                 Error::Network { .. } | Error::Timeout { .. } | Error::Gone(_) => Exit::Network,
                 Error::Refused { kind: Refused::Busy | Refused::Silent, .. } => Exit::Network,
+                // The server itself lost the connection, was stopped or waited too long.
+                Error::Refused { kind: Refused::Transfer(10 | 12 | 20 | 30 | 35), .. } => Exit::Network,
                 Error::Refused { kind: Refused::Authentication | Refused::Credentials, .. } => {
                     Exit::Authentication
                 }
@@ -159,7 +165,7 @@ impl From<MkfsError> for DeployError {
     }
 }
 
-impl From<DeployError> for Problem {
+impl From<DeployError> for Failure {
     fn from(error: DeployError) -> Self {
         Self { message: error.to_string(), exit: error.exit() }
     }

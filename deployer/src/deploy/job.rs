@@ -110,9 +110,10 @@ impl<'a> Job<'a> {
                 return Err(DeployError::Stopped);
             }
             self.reporter.step(index + 1, steps.len(), step);
-            self.changed |= step.changes();
             let begun = Instant::now();
-            if let Err(error) = work(self, step) {
+            let result = work(self, step);
+            self.changed |= step.changes() && !result.as_ref().is_err_and(DeployError::is_before_any_change);
+            if let Err(error) = result {
                 self.receipt.failed_step(step);
                 self.receipt.phase(phase, started.elapsed());
                 return Err(error);

@@ -1,19 +1,21 @@
-//! Deploy drivers: how a machine is deployed, in five phases. What drivers share is in `shared`; a further driver is
+//! Deploy drivers: how a machine is deployed, in five phases. What drivers share is in `phases`; a further driver is
 //! a file here and a line in [`DRIVERS`].
 
 mod bootable;
 mod error;
 mod job;
+mod marker;
+mod phases;
 mod preflight;
 mod receipt;
+mod requirements;
 mod rsync;
-mod shared;
-mod support;
 
 pub(crate) use error::DeployError;
 pub(crate) use job::{Asked, Job};
 pub(crate) use receipt::Receipt;
 
+use crate::inside::Root;
 use crate::model::{Description, Image, MountPoint};
 use crate::plan::Problem;
 use preflight::Survey;
@@ -37,22 +39,22 @@ pub(crate) trait DeployDriver: Sync {
 
     /// Lays the disks out, or verifies them.
     fn partitioning(&self, job: &mut Job<'_>) -> Result<(), DeployError> {
-        shared::partitioning(job)
+        phases::partitioning(job)
     }
 
     /// Writes the config drive.
     fn config_drive(&self, job: &mut Job<'_>) -> Result<(), DeployError> {
-        shared::config_drive(job)
+        phases::config_drive(job)
     }
 
     /// Makes the machine start from its disks.
     fn boot_loader(&self, job: &mut Job<'_>) -> Result<(), DeployError> {
-        shared::boot_loader(job)
+        phases::boot_loader(job)
     }
 
     /// Starts the machine again.
     fn reboot(&self) -> Result<(), DeployError> {
-        shared::reboot()
+        phases::reboot()
     }
 
     /// Everything, in order; it does not reboot.
@@ -76,4 +78,9 @@ pub(crate) fn driver(name: &str) -> Option<&'static dyn DeployDriver> {
 pub(crate) fn unfit(driver: &dyn DeployDriver, description: &Description) -> Vec<Problem> {
     let unfit = |image: &Image| Some(Problem::new(&image.path, driver.takes(image).err()?));
     description.images.iter().filter_map(unfit).collect()
+}
+
+/// Puts a file into a tree.
+fn write(root: &Root, path: &str, text: &str) -> Result<(), DeployError> {
+    root.write(path, text).map_err(|source| DeployError::Tree { action: "write", path: path.into(), source })
 }

@@ -2,8 +2,8 @@
 //! can start.
 
 use super::bootable::{self, Bootable};
-use super::shared::directory_of;
-use super::{DeployDriver, DeployError, Job, support};
+use super::phases::directory_of;
+use super::{DeployDriver, DeployError, Job, requirements};
 use crate::boot::configdrive::{self, ConfigDrive, ConfigDriveError};
 use crate::model::{ConfigSource, MountPoint, human};
 use crate::plan::need::{self, Need};
@@ -24,8 +24,8 @@ pub(crate) struct Survey {
 
 /// Finds out whether the plan can be carried to its end. Whatever stands against it is told at once.
 pub(super) fn check(driver: &dyn DeployDriver, job: &mut Job<'_>) -> Result<(), DeployError> {
-    let mut problems = support::missing_tools(job);
-    problems.extend(support::missing_in_kernel(job));
+    let mut problems = requirements::missing_tools(job);
+    problems.extend(requirements::missing_in_kernel(job));
     problems.extend(no_place_for_entries(job));
     let mut errors = Vec::new();
     let writes_drive = job.plan.steps.iter().any(|step| matches!(step, Step::WriteConfigDrive { .. }));

@@ -4,6 +4,7 @@
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use rsync_proto::report::{Progress, Summary};
@@ -33,6 +34,8 @@ pub(crate) struct Receipt {
     file_systems: Vec<FsReceipt>,
     phases: Vec<PhaseReceipt>,
     images: Vec<ImageReceipt>,
+    /// What in the description has no effect.
+    pub(crate) warnings: Vec<String>,
     /// The step that did not come to its end.
     failed_step: Option<String>,
     #[serde(skip)]
@@ -77,59 +80,73 @@ pub(crate) struct ImageReceipt {
     pub(crate) seconds: f64,
     /// Whether all of it is there.
     pub(crate) complete: bool,
-    /// Entries of the image.
+    /// Entries of the image, and the sizes of all its files.
     pub(crate) entries: u64,
-    /// Entries that were not there before.
-    pub(crate) created: u64,
-    /// Files whose content came, and their sizes in bytes.
-    pub(crate) transferred: u64,
-    pub(crate) transferred_bytes: u64,
-    /// Sizes of all files, in bytes.
     pub(crate) total_bytes: u64,
-    /// Bytes of content that the server sent, and that were here already.
-    pub(crate) literal: u64,
-    pub(crate) matched: u64,
-    /// Bytes over the network.
-    pub(crate) received: u64,
-    pub(crate) sent: u64,
-    /// Entries that failed, the number of warnings, and the first of them.
-    pub(crate) failed: u64,
+    /// Entries and bytes of files that were in place at the end.
+    pub(crate) entries_done: u64,
+    pub(crate) bytes_done: u64,
+    /// What came of it, if it came to its end.
+    #[serde(flatten)]
+    pub(crate) figures: Option<Figures>,
+    /// The number of warnings, and the first of them.
     pub(crate) warnings: u64,
     pub(crate) messages: Vec<String>,
 }
 
+/// The figures of a pull that came to its end.
+#[derive(Debug, Serialize)]
+pub(crate) struct Figures {
+    /// Entries that were not there before.
+    entries_created: u64,
+    /// Entries that failed.
+    pub(crate) entries_failed: u64,
+    /// Files whose content came, and their sizes.
+    files_transferred: u64,
+    transferred_bytes: u64,
+    /// Content that the server sent, and that was here already.
+    literal_bytes: u64,
+    matched_bytes: u64,
+    /// What went over the network.
+    received_bytes: u64,
+    sent_bytes: u64,
+}
+
 impl ImageReceipt {
-    /// Of an image that was pulled to its end.
-    pub(crate) fn new(tree: &str, image: &Image, seconds: f64, summary: &Summary) -> Self {
+    /// Of a pull that took so many seconds; without a summary it broke off.
+    pub(crate) fn new(
+        tree: &str,
+        image: &Image,
+        seconds: f64,
+        progress: &Progress,
+        summary: Option<&Summary>,
+    ) -> Self {
+        let get = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        let figures = |summary: &Summary| Figures {
+            entries_created: summary.created.total(),
+            entries_failed: summary.failed + summary.not_sent,
+            files_transferred: summary.transferred,
+            transferred_bytes: summary.transferred_size,
+            literal_bytes: summary.literal,
+            matched_bytes: summary.matched,
+            received_bytes: summary.bytes_received,
+            sent_bytes: summary.bytes_sent,
+        };
         Self {
             image: image.name.clone(),
             tree: tree.to_owned(),
             url: image.url.clone(),
             target: image.target.as_path().to_owned(),
             seconds,
-            complete: summary.is_complete(),
-            entries: summary.listed.total(),
-            created: summary.created.total(),
-            transferred: summary.transferred,
-            transferred_bytes: summary.transferred_size,
-            total_bytes: summary.total_size,
-            literal: summary.literal,
-            matched: summary.matched,
-            received: summary.bytes_received,
-            sent: summary.bytes_sent,
-            failed: summary.failed + summary.not_sent,
+            complete: summary.is_some_and(Summary::is_complete),
+            entries: get(&progress.entries_listed),
+            total_bytes: get(&progress.bytes_listed),
+            entries_done: get(&progress.entries_done),
+            bytes_done: get(&progress.bytes_done),
+            figures: summary.map(figures),
             warnings: 0,
             messages: Vec::new(),
         }
-    }
-
-    /// Of an image whose pull broke off. What was not counted is zero.
-    pub(crate) fn broken_off(tree: &str, image: &Image, seconds: f64, progress: &Progress) -> Self {
-        let get = |counter: &std::sync::atomic::AtomicU64| counter.load(std::sync::atomic::Ordering::Relaxed);
-        let mut receipt = Self::new(tree, image, seconds, &Summary::default());
-        receipt.complete = false;
-        (receipt.entries, receipt.total_bytes) = (get(&progress.entries_listed), get(&progress.bytes_listed));
-        receipt
     }
 }
 
@@ -147,6 +164,7 @@ impl Receipt {
             file_systems: Vec::new(),
             phases: Vec::new(),
             images: Vec::new(),
+            warnings: Vec::new(),
             failed_step: None,
             started: Instant::now(),
         }
@@ -185,7 +203,7 @@ impl Receipt {
                 here.for_each(|receipt| receipt.made = true);
             }
             Step::CreateArray { node, .. } => self.arrays.push(node.clone()),
-            Step::CreateGroup { group, .. } => self.groups.push(group.clone()),
+            Step::CreateVolumeGroup { group, .. } => self.groups.push(group.clone()),
             _ => {}
         }
     }
@@ -248,21 +266,23 @@ impl Receipt {
         use crate::model::human;
         let mut lines = Vec::new();
         for image in &self.images {
+            let Some(figures) = &image.figures else { continue };
             lines.push(format!(
                 "{}: {} entries, {} in {} files transferred, {} received ({} literal, {} matched) in {:.1} s",
                 image.image,
                 image.entries,
-                human(image.transferred_bytes),
-                image.transferred,
-                human(image.received),
-                human(image.literal),
-                human(image.matched),
+                human(figures.transferred_bytes),
+                figures.files_transferred,
+                human(figures.received_bytes),
+                human(figures.literal_bytes),
+                human(figures.matched_bytes),
                 image.seconds,
             ));
         }
         let phases: Vec<String> =
             self.phases.iter().map(|done| format!("{} {:.1} s", done.phase, done.seconds)).collect();
-        lines.push(format!("done in {:.1} s: {}", self.started.elapsed().as_secs_f64(), phases.join(", ")));
+        let phases = if phases.is_empty() { String::new() } else { format!(": {}", phases.join(", ")) };
+        lines.push(format!("done in {:.1} s{phases}", self.started.elapsed().as_secs_f64()));
         lines.join("\n")
     }
 }

@@ -15,7 +15,7 @@ use rsync_proto::{Client, Error, Location};
 use super::bootable::Bootable;
 use super::preflight::Survey;
 use super::receipt::ImageReceipt;
-use super::{DeployDriver, DeployError, Job, shared};
+use super::{DeployDriver, DeployError, Job, phases};
 use crate::machine::Firmware;
 use crate::model::{Image, MountPoint};
 use crate::mount::MountedTree;
@@ -63,7 +63,7 @@ impl DeployDriver for Rsync {
     }
 
     fn copy_image(&self, job: &mut Job<'_>) -> Result<(), DeployError> {
-        shared::copy_image(job, pull)
+        phases::copy_image(job, pull)
     }
 }
 
@@ -130,7 +130,7 @@ impl Monitor for Surveyor {
 }
 
 fn pull(job: &mut Job<'_>, image: &Image, tree: &str, mounted: &MountedTree) -> Result<(), DeployError> {
-    let destination = shared::directory(mounted, image.target.as_path())?;
+    let destination = phases::directory(mounted, image.target.as_path())?;
     let monitor = Arc::new(PullMonitor::new(Arc::clone(&job.reporter)));
     let client = client(job, image)?.monitor(Arc::clone(&monitor) as Arc<dyn Monitor>);
     let display = Display::choose(!job.reporter.is_quiet());
@@ -148,16 +148,14 @@ fn pull(job: &mut Job<'_>, image: &Image, tree: &str, mounted: &MountedTree) -> 
     job.reporter.beside(None);
     display.clear();
     let seconds = started.elapsed().as_secs_f64();
-    let mut receipt = match &result {
-        Ok(summary) => ImageReceipt::new(tree, image, seconds, summary),
-        Err(_) => ImageReceipt::broken_off(tree, image, seconds, &client.progress()),
-    };
+    let (progress, summary) = (client.progress(), result.as_ref().ok());
+    let mut receipt = ImageReceipt::new(tree, image, seconds, &progress, summary);
     (receipt.warnings, receipt.messages) = monitor.messages();
-    let failed_entries = receipt.failed;
+    let entries_failed = receipt.figures.as_ref().map_or(0, |figures| figures.entries_failed);
     job.receipt.image(receipt);
     match result.map_err(|source| failed(image, source))?.is_complete() {
         true => Ok(()),
-        false => Err(DeployError::Incomplete { url: image.url.clone(), failed: failed_entries }),
+        false => Err(DeployError::Incomplete { url: image.url.clone(), failed: entries_failed }),
     }
 }
 

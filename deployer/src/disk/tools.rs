@@ -11,14 +11,14 @@ pub(crate) fn commands(step: &Step) -> Vec<Command> {
     let new = |program: &str| Command::new(program);
     match step {
         Step::SwapOff { node } => vec![new("swapoff").arg(node)],
-        Step::DeactivateGroup { group } => {
+        Step::DeactivateVolumeGroup { group } => {
             vec![new("vgchange").args(["--activate", "n", "--yes"]).arg(group)]
         }
         Step::StopArray { node } => vec![new("mdadm").arg("--stop").arg(node)],
         Step::AssembleArray { node, members } => {
             vec![new("mdadm").args(["--assemble", "--run"]).arg(node).args(members)]
         }
-        Step::ActivateGroup { group } => {
+        Step::ActivateVolumeGroup { group } => {
             vec![new("vgchange").args(["--activate", "y", "--yes"]).arg(group), new("vgmknodes").arg(group)]
         }
         Step::CreateArray { node, name, members } => vec![
@@ -31,17 +31,17 @@ pub(crate) fn commands(step: &Step) -> Vec<Command> {
                 .arg(format!("--raid-devices={}", members.len()))
                 .args(members),
         ],
-        Step::CreatePhysical { node, data_start } => vec![
+        Step::CreatePhysicalVolume { node, data_start } => vec![
             new("pvcreate")
                 .args(["--yes", "--force", "--dataalignment", "1m", "--metadatasize"])
                 // What LVM writes in front of it comes to less than a MiB.
                 .arg(format!("{}m", (data_start / MIB).saturating_sub(1)))
                 .arg(node),
         ],
-        Step::CreateGroup { group, members } => {
+        Step::CreateVolumeGroup { group, members } => {
             vec![new("vgcreate").args(["--yes", "--physicalextentsize", "4m"]).arg(group).args(members)]
         }
-        Step::CreateLogical { group, name, extents } => vec![
+        Step::CreateLogicalVolume { group, name, extents } => vec![
             new("lvcreate")
                 .args(["--yes", "--wipesignatures", "y", "--zero", "y", "--extents"])
                 .arg(extents.to_string())
@@ -72,23 +72,26 @@ mod tests {
         let home = || "home".to_owned();
         for (step, expected) in [
             (
-                Step::CreatePhysical { node: "/dev/sda4".into(), data_start: 64 * MIB },
+                Step::CreatePhysicalVolume { node: "/dev/sda4".into(), data_start: 64 * MIB },
                 &["pvcreate --yes --force --dataalignment 1m --metadatasize 63m /dev/sda4"][..],
             ),
             (
-                Step::CreateGroup { group: home(), members: nodes(&["/dev/sda4", "/dev/sdb2"]) },
+                Step::CreateVolumeGroup { group: home(), members: nodes(&["/dev/sda4", "/dev/sdb2"]) },
                 &["vgcreate --yes --physicalextentsize 4m home /dev/sda4 /dev/sdb2"],
             ),
             (
-                Step::CreateLogical { group: home(), name: "data".to_owned(), extents: 734 },
+                Step::CreateLogicalVolume { group: home(), name: "data".to_owned(), extents: 734 },
                 &[
                     "lvcreate --yes --wipesignatures y --zero y --extents 734 --name data home",
                     "vgmknodes home",
                 ],
             ),
             (Step::SwapOff { node: "/dev/sda3".into() }, &["swapoff /dev/sda3"]),
-            (Step::ActivateGroup { group: home() }, &["vgchange --activate y --yes home", "vgmknodes home"]),
-            (Step::DeactivateGroup { group: home() }, &["vgchange --activate n --yes home"]),
+            (
+                Step::ActivateVolumeGroup { group: home() },
+                &["vgchange --activate y --yes home", "vgmknodes home"],
+            ),
+            (Step::DeactivateVolumeGroup { group: home() }, &["vgchange --activate n --yes home"]),
         ] {
             assert_eq!(shown(&step), expected);
         }

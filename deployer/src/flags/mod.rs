@@ -12,7 +12,7 @@ use rsync_proto::checksum::ChecksumKind;
 use rsync_proto::options::{MAX_PROTOCOL, MIN_PROTOCOL};
 use rsync_proto::{Options, Timeouts};
 
-use crate::exit::{Exit, Problem};
+use crate::exit::{Exit, Failure};
 use crate::model::PullOptions;
 
 /// What a description that has no `rsync_flags` means.
@@ -120,11 +120,11 @@ pub(crate) fn with_connection(parser: Parser) -> Parser {
 }
 
 /// What the options come to.
-pub(crate) fn read(matches: &ArgMatches) -> Result<PullOptions, Problem> {
+pub(crate) fn read(matches: &ArgMatches) -> Result<PullOptions, Failure> {
     let mut options = Options::default();
     options.protocol = matches.get_one("protocol").copied().unwrap_or(MAX_PROTOCOL);
     if !(MIN_PROTOCOL..=MAX_PROTOCOL).contains(&options.protocol) {
-        return Err(Problem {
+        return Err(Failure {
             message: format!("--protocol takes {MIN_PROTOCOL} to {MAX_PROTOCOL}, not {}", options.protocol),
             exit: Exit::Protocol,
         });
@@ -146,19 +146,19 @@ pub(crate) fn read(matches: &ArgMatches) -> Result<PullOptions, Problem> {
     Ok(PullOptions { options, timeouts, password_file, port: matches.get_one("port").copied() })
 }
 
-fn checksum(name: &str) -> Result<ChecksumKind, Problem> {
+fn checksum(name: &str) -> Result<ChecksumKind, Failure> {
     ChecksumKind::from_name(name.as_bytes()).ok_or_else(|| {
         let known = ChecksumKind::ALL.map(ChecksumKind::name).join(", ");
         let message = match name {
             "none" => format!("--checksum-choice=none would leave files unverified; choose one of {known}"),
             _ => format!("--checksum-choice knows no \"{name}\"; choose one of {known}"),
         };
-        Problem { message, exit: Exit::Unsupported }
+        Failure { message, exit: Exit::Unsupported }
     })
 }
 
 /// An option that is not there: named, with the one that may have been meant.
-pub(crate) fn unknown(error: &clap::Error) -> Problem {
+pub(crate) fn unknown(error: &clap::Error) -> Failure {
     let text = |kind| match error.get(kind) {
         Some(ContextValue::String(text)) => Some(text.clone()),
         Some(ContextValue::Strings(texts)) => texts.first().cloned(),
@@ -169,7 +169,7 @@ pub(crate) fn unknown(error: &clap::Error) -> Problem {
         Some(similar) => format!("did you mean {similar}?"),
         None => "--help lists those there are".to_owned(),
     };
-    Problem::usage(format!("there is no option {option} here; {hint}"))
+    Failure::usage(format!("there is no option {option} here; {hint}"))
 }
 
 #[cfg(test)]

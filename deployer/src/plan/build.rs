@@ -133,7 +133,7 @@ impl<'a> Builder<'a> {
         mounts.sort_by_key(|path| std::cmp::Reverse(path.components().count()));
         self.steps.extend(mounts.into_iter().map(|path| Step::Unmount { path }));
         self.steps.extend(swaps.into_iter().map(|node| Step::SwapOff { node }));
-        self.steps.extend(groups.into_iter().map(|group| Step::DeactivateGroup { group }));
+        self.steps.extend(groups.into_iter().map(|group| Step::DeactivateVolumeGroup { group }));
         self.steps.extend(arrays.into_iter().map(|node| Step::StopArray { node }));
     }
 
@@ -153,13 +153,13 @@ impl<'a> Builder<'a> {
         for ((group, members), extents) in description.groups.iter().zip(members).zip(extents) {
             for (node, physical) in members {
                 let (node, data_start) = (node.clone(), physical.data_start());
-                self.steps.push(Step::CreatePhysical { node, data_start });
+                self.steps.push(Step::CreatePhysicalVolume { node, data_start });
             }
             let nodes = members.iter().map(|(node, _)| node.clone()).collect();
-            self.steps.push(Step::CreateGroup { group: group.name.clone(), members: nodes });
+            self.steps.push(Step::CreateVolumeGroup { group: group.name.clone(), members: nodes });
             for (volume, extents) in group.volumes.iter().zip(extents) {
                 let (group, name) = (group.name.clone(), volume.name.clone());
-                self.steps.push(Step::CreateLogical { group, name, extents: *extents });
+                self.steps.push(Step::CreateLogicalVolume { group, name, extents: *extents });
             }
         }
     }
@@ -183,7 +183,7 @@ impl<'a> Builder<'a> {
             }
         }
         for group in &self.draft.description.groups {
-            self.steps.push(Step::ActivateGroup { group: group.name.clone() });
+            self.steps.push(Step::ActivateVolumeGroup { group: group.name.clone() });
         }
         // Only now can be seen what is on them.
         let kept = self.placed.iter().filter(|placed| matches!(placed.on, On::Array | On::Logical));
@@ -289,7 +289,7 @@ impl<'a> Builder<'a> {
             bytes: placed.bytes,
             made: self.is_made(placed),
             trees: placed.spec.trees.iter().map(|tree| description.trees[*tree].name.clone()).collect(),
-            offer: capacity(placed.spec.kind, placed.bytes),
+            capacity: capacity(placed.spec.kind, placed.bytes),
             spec: placed.spec.clone(),
             need: None,
         });

@@ -63,6 +63,7 @@ pub(crate) struct OldPartition {
     /// In bytes.
     pub(crate) start: u64,
     /// In bytes.
+    #[serde(rename = "bytes")]
     pub(crate) length: u64,
     /// What is on it, if anything is known.
     pub(crate) content: Option<String>,
@@ -89,7 +90,7 @@ pub(crate) struct FsPlan {
     /// Names of the trees that it belongs to.
     pub(crate) trees: Vec<String>,
     /// What it can hold.
-    pub(crate) offer: Capacity,
+    pub(crate) capacity: Capacity,
     /// What is going to be on it, once the images have been looked at.
     pub(crate) need: Option<Need>,
 }
@@ -149,9 +150,12 @@ fn lines(problems: &[Problem]) -> String {
 #[derive(Debug, Error)]
 pub(crate) enum NoPlan {
     /// What is on the disks is not what is described.
-    #[error("what is on the disks is not what is described; nothing was changed\n{0}")]
+    #[error(
+        "what is on the disks is not what is described\n{0}\n  to lay the disks out anew, and lose what is on them, \
+         use the policy \"clean\""
+    )]
     Differs(Problems),
     /// It would do harm, or could not be carried to its end.
-    #[error("refused; nothing was changed\n{0}")]
+    #[error("refused\n{0}")]
     Refused(Problems),
 }

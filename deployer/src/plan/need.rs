@@ -179,7 +179,7 @@ pub(crate) fn shortage(file_system: &FsPlan, there: Option<Capacity>) -> Option<
         return Some(Problem::new(place, format!("{} needs at least {least}, there are {has}", kind.name())));
     }
     let need = file_system.need?;
-    let offer = there.unwrap_or(file_system.offer);
+    let offer = there.unwrap_or(file_system.capacity);
     let wanted = need.bytes + of_entries(kind, need.inodes, file_system.bytes);
     if wanted + wanted / SPARE > offer.bytes {
         let (needed, has) = (human(wanted), human(offer.bytes));

@@ -79,7 +79,7 @@ pub(crate) fn text(plan: &Plan) -> String {
 
 fn row(file_system: &FsPlan) -> [String; 8] {
     let spec = &file_system.spec;
-    let offer = file_system.offer;
+    let offer = file_system.capacity;
     let (need, holds) = match file_system.need {
         Some(need) => (
             format!("{} in {} inodes", human(need.bytes), need.inodes),

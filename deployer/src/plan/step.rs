@@ -41,9 +41,10 @@ pub(crate) struct NewPartition {
     /// In bytes.
     pub(crate) start: u64,
     /// In bytes.
+    #[serde(rename = "bytes")]
     pub(crate) length: u64,
     /// GUID of its type.
-    #[serde(serialize_with = "as_text")]
+    #[serde(rename = "type_guid", serialize_with = "as_text")]
     pub(crate) kind: Uuid,
     /// Its own GUID, where the description gives one.
     #[serde(serialize_with = "as_optional_text")]
@@ -67,25 +68,26 @@ fn as_optional_text<S: Serializer>(guid: &Option<Uuid>, serializer: S) -> Result
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub(crate) struct Span {
     pub(crate) start: u64,
+    #[serde(rename = "bytes")]
     pub(crate) length: u64,
 }
 
 /// One thing to do.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(tag = "step", rename_all = "kebab-case")]
+#[serde(tag = "action", rename_all = "kebab-case")]
 pub(crate) enum Step {
     /// Unmount what is mounted elsewhere.
     Unmount { path: PathBuf },
     /// Stop using swap.
     SwapOff { node: PathBuf },
     /// Let go of a group that lies on the disks.
-    DeactivateGroup { group: String },
+    DeactivateVolumeGroup { group: String },
     /// Let go of an array that lies on the disks.
     StopArray { node: PathBuf },
     /// Put an array together that is there already.
     AssembleArray { node: PathBuf, members: Vec<PathBuf> },
     /// Make the volumes of a group usable that is there already.
-    ActivateGroup { group: String },
+    ActivateVolumeGroup { group: String },
     /// Make partitions known to the kernel that are in the table already.
     Announce { disk: PathBuf, partitions: Vec<NewPartition> },
     /// See whether what stays is what is described.
@@ -109,11 +111,11 @@ pub(crate) enum Step {
     /// Make a mirror.
     CreateArray { node: PathBuf, name: String, members: Vec<PathBuf> },
     /// Make a physical volume whose first extent begins at `data_start`, in bytes.
-    CreatePhysical { node: PathBuf, data_start: u64 },
+    CreatePhysicalVolume { node: PathBuf, data_start: u64 },
     /// Make a group.
-    CreateGroup { group: String, members: Vec<PathBuf> },
+    CreateVolumeGroup { group: String, members: Vec<PathBuf> },
     /// Make a logical volume.
-    CreateLogical { group: String, name: String, extents: u64 },
+    CreateLogicalVolume { group: String, name: String, extents: u64 },
     /// Make a file system or swap.
     MakeFileSystem {
         node: PathBuf,
@@ -152,7 +154,9 @@ impl Step {
     pub(crate) fn makes_node(&self) -> Option<PathBuf> {
         match self {
             Step::CreateArray { node, .. } | Step::AssembleArray { node, .. } => Some(node.clone()),
-            Step::CreateLogical { group, name, .. } => Some(PathBuf::from(format!("/dev/{group}/{name}"))),
+            Step::CreateLogicalVolume { group, name, .. } => {
+                Some(PathBuf::from(format!("/dev/{group}/{name}")))
+            }
             _ => None,
         }
     }
@@ -163,10 +167,10 @@ impl Step {
             self,
             Step::Unmount { .. }
                 | Step::SwapOff { .. }
-                | Step::DeactivateGroup { .. }
+                | Step::DeactivateVolumeGroup { .. }
                 | Step::StopArray { .. }
                 | Step::AssembleArray { .. }
-                | Step::ActivateGroup { .. }
+                | Step::ActivateVolumeGroup { .. }
                 | Step::Announce { .. }
                 | Step::Check { .. }
                 | Step::TakeOver { .. }
@@ -180,7 +184,7 @@ impl Step {
             Step::Erase { .. }
                 | Step::WriteTable { .. }
                 | Step::CreateArray { .. }
-                | Step::CreatePhysical { .. }
+                | Step::CreatePhysicalVolume { .. }
                 | Step::MakeFileSystem { .. }
                 | Step::WriteConfigDrive { .. }
         )
@@ -196,12 +200,12 @@ impl fmt::Display for Step {
         match self {
             Step::Unmount { path } => write!(f, "unmount {}", path.display()),
             Step::SwapOff { node } => write!(f, "stop swapping to {}", node.display()),
-            Step::DeactivateGroup { group } => write!(f, "deactivate the volume group {group}"),
+            Step::DeactivateVolumeGroup { group } => write!(f, "deactivate the volume group {group}"),
             Step::StopArray { node } => write!(f, "stop the array {}", node.display()),
             Step::AssembleArray { node, members } => {
                 write!(f, "assemble the array {} from {}", node.display(), list(members))
             }
-            Step::ActivateGroup { group } => write!(f, "activate the volume group {group}"),
+            Step::ActivateVolumeGroup { group } => write!(f, "activate the volume group {group}"),
             Step::Announce { disk, partitions } => {
                 let disk = disk.display();
                 write!(f, "make {} partitions of {disk} known to the kernel", partitions.len())
@@ -223,11 +227,13 @@ impl fmt::Display for Step {
             Step::CreateArray { node, members, .. } => {
                 write!(f, "make the mirror {} from {}", node.display(), list(members))
             }
-            Step::CreatePhysical { node, .. } => write!(f, "make the physical volume {}", node.display()),
-            Step::CreateGroup { group, members } => {
+            Step::CreatePhysicalVolume { node, .. } => {
+                write!(f, "make the physical volume {}", node.display())
+            }
+            Step::CreateVolumeGroup { group, members } => {
                 write!(f, "make the volume group {group} from {}", list(members))
             }
-            Step::CreateLogical { group, name, extents } => {
+            Step::CreateLogicalVolume { group, name, extents } => {
                 let size = human(extents * crate::model::layout::EXTENT);
                 write!(f, "make the logical volume {group}/{name} of {size}")
             }

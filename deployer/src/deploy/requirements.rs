@@ -1,9 +1,9 @@
 //! What a plan needs of this machine: programs, and what its kernel can do.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
 use super::Job;
-use crate::command::{find, package};
+use crate::command::{find, where_it_is};
 use crate::disk::tools;
 use crate::machine::modules;
 use crate::model::FsKind;
@@ -13,16 +13,15 @@ use crate::plan::step::{Phase, Step};
 
 /// Programs that are not here, with the packages that have them.
 pub(super) fn missing_tools(job: &Job<'_>) -> Vec<Problem> {
-    let mut missing: BTreeMap<String, &'static str> = BTreeMap::new();
+    let mut missing: BTreeSet<String> = BTreeSet::new();
     for command in job.plan.steps.iter().flat_map(tools::commands) {
         if find(command.program()).is_none() {
-            let name = command.program().to_string_lossy().into_owned();
-            let package = package(&name);
-            missing.insert(name, package);
+            missing.insert(command.program().to_string_lossy().into_owned());
         }
     }
-    let problem = |(name, package)| {
-        Problem::new(name, format!("this program is missing; the package {package} has it"))
+    let problem = |name: String| {
+        let message = format!("this program is missing{}", where_it_is(&name));
+        Problem::new(name, message)
     };
     missing.into_iter().map(problem).collect()
 }
@@ -54,7 +53,8 @@ pub(super) fn missing_in_kernel(job: &Job<'_>) -> Vec<Problem> {
     if arrays && !modules::has("/proc/mdstat", "[raid1]", &["md-mod", "raid1"], &job.stop) {
         problems.push(Problem::new(kernel, "it has no mirrors; its modules md-mod and raid1 are missing"));
     }
-    let groups = any(|step| matches!(step, Step::CreateGroup { .. } | Step::ActivateGroup { .. }));
+    let groups =
+        any(|step| matches!(step, Step::CreateVolumeGroup { .. } | Step::ActivateVolumeGroup { .. }));
     if groups && !modules::has("/proc/misc", "device-mapper", &["dm-mod"], &job.stop) {
         problems.push(Problem::new(
             kernel,

@@ -1,0 +1,110 @@
+//! Mounts the trees and brings the images into them, and what belongs there beside them.
+
+use std::path::{Path, PathBuf};
+
+use crate::boot::fstab::{self, Line};
+use crate::deploy::{DeployError, Job, marker, write};
+use crate::inside::{Root, path_of};
+use crate::model::Image;
+use crate::mount::MountedTree;
+use crate::plan::need::shortage;
+use crate::plan::step::{Phase, Step};
+use crate::plan::{FsPlan, Problems};
+
+/// Mounts one tree after the other; `pull` brings an image into it.
+pub(in crate::deploy) fn copy_image(
+    job: &mut Job<'_>,
+    pull: impl Fn(&mut Job<'_>, &Image, &str, &MountedTree) -> Result<(), DeployError>,
+) -> Result<(), DeployError> {
+    let mut mounted: Option<(usize, MountedTree)> = None;
+    // Not by the steps of this run: the boot loader may be left to a later one.
+    let last = !job.asked.wishes.boot_loader;
+    job.each_step(Phase::CopyImage, |job, step| {
+        match step {
+            Step::Pull { tree: name, url, target } => {
+                let tree = enter(job, name, &mut mounted)?;
+                let (_, root) = mounted.as_ref().expect("it was mounted");
+                let images = job.description.images_of(tree);
+                let image =
+                    images.into_iter().find(|image| image.url == *url && image.target.as_path() == target);
+                pull(job, image.expect("steps name images of the description"), name, root)?;
+            }
+            Step::Fstab { tree } => {
+                let tree = enter(job, tree, &mut mounted)?;
+                let (_, root) = mounted.as_ref().expect("it was mounted");
+                write_fstab(job, tree, root.root())?;
+                marker::write(job, tree, root.root(), Phase::CopyImage, last)?;
+            }
+            _ => {}
+        }
+        Ok(())
+    })?;
+    match mounted {
+        Some((_, tree)) => Ok(tree.close()?),
+        None => Ok(()),
+    }
+}
+
+/// Mounts the tree unless it is mounted, and makes sure that what is mounted takes what comes.
+fn enter(
+    job: &Job<'_>,
+    name: &str,
+    mounted: &mut Option<(usize, MountedTree)>,
+) -> Result<usize, DeployError> {
+    let tree = job.tree(name);
+    match mounted.take() {
+        Some((current, root)) if current == tree => {
+            *mounted = Some((current, root));
+            return Ok(tree);
+        }
+        Some((_, other)) => other.close()?,
+        None => {}
+    }
+    let root = MountedTree::mount(&job.plan, tree)?;
+    let mut problems = Vec::new();
+    for file_system in job.plan.mounts_of(tree) {
+        let point = file_system.spec.mount.as_ref().expect("only what has a mount is mounted");
+        let capacity = root.capacity(point.as_path(), file_system.made);
+        let path = point.as_path().to_owned();
+        let capacity = capacity.map_err(|source| DeployError::Tree { action: "look at", path, source })?;
+        problems.extend(shortage(file_system, Some(capacity)));
+    }
+    if !problems.is_empty() {
+        return Err(DeployError::NoRoom(Problems(problems)));
+    }
+    if job.description.trees[tree].has_root {
+        marker::write(job, tree, root.root(), Phase::CopyImage, false)?;
+    }
+    if job.cut_off.contains(&tree) {
+        let path = root.root().path();
+        rsync_proto::local::remove_leftovers(path).map_err(|source| DeployError::Tree {
+            action: "remove what a deployment that was cut off left in",
+            path: path.to_owned(),
+            source,
+        })?;
+    }
+    *mounted = Some((tree, root));
+    Ok(tree)
+}
+
+/// The directory at `path` in a tree, as a path without links.
+pub(in crate::deploy) fn directory(tree: &MountedTree, path: &Path) -> Result<PathBuf, DeployError> {
+    let directory = tree.root().make_directory(path).and_then(path_of);
+    directory.map_err(|source| DeployError::Tree { action: "make", path: path.to_owned(), source })
+}
+
+fn write_fstab(job: &mut Job<'_>, tree: usize, root: &Root) -> Result<(), DeployError> {
+    let belongs = |plan: &&FsPlan| plan.spec.trees.contains(&tree);
+    let mut file_systems: Vec<&FsPlan> = job.plan.file_systems.iter().filter(belongs).collect();
+    file_systems.sort_by_key(|plan| plan.spec.mount.as_ref().map_or(usize::MAX, |mount| mount.depth()));
+    let mut found: Vec<(String, &FsPlan)> = Vec::new();
+    for plan in file_systems {
+        found.push((job.uuid(&plan.node)?, plan));
+    }
+    let lines: Vec<Line<'_>> =
+        found.iter().map(|(uuid, plan)| Line { uuid, file_system: &plan.spec }).collect();
+    for (uuid, plan) in &found {
+        job.receipt.uuid(&plan.node, uuid);
+    }
+    write(root, "/etc/fstab", &fstab::text(&lines))
+}

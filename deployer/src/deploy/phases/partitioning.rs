@@ -1,0 +1,80 @@
+//! Lays the disks out, or makes usable what is there.
+
+use std::path::Path;
+
+use crate::boot::disarm;
+use crate::deploy::{DeployError, Job, marker};
+use crate::disk::{erase, mkfs, nodes, table, tools};
+use crate::machine::blkid;
+use crate::model::{FsKind, Policy};
+use crate::mount::MountedTree;
+use crate::plan::step::{Phase, Step};
+use crate::plan::{NoPlan, Problem, Problems};
+
+/// Where an EFI system partition is seen while its boot loaders are put aside.
+const EFI: &str = "/efi";
+/// Carries out the steps of this phase.
+pub(in crate::deploy) fn partitioning(job: &mut Job<'_>) -> Result<(), DeployError> {
+    if job.asked.wishes.wants(Phase::Partitioning) && job.description.policy == Policy::Verify {
+        job.reporter.note("the disks are as described");
+    }
+    job.each_step(Phase::Partitioning, |job, step| {
+        match step {
+            Step::Unmount { path } => {
+                rustix::mount::unmount(path, rustix::mount::UnmountFlags::NOFOLLOW).map_err(|error| {
+                    DeployError::Tree { action: "unmount", path: path.clone(), source: error.into() }
+                })?;
+            }
+            Step::Announce { disk, partitions } => nodes::announce(&job.disk(disk)?, partitions)?,
+            Step::Check { node, kind } => check(job, node, *kind)?,
+            Step::Disarm { disk } => erase::boot_code(disk)?,
+            Step::DisarmEfi { node } => {
+                let mounted = MountedTree::alone(job.file_system(node), EFI)?;
+                disarm::put_aside(mounted.root(), EFI)?;
+                mounted.close()?;
+            }
+            Step::MarkIncomplete { tree } => {
+                let tree = job.tree(tree);
+                let root = job.file_system_at(tree, "/").expect("a system has a root");
+                let mounted = MountedTree::alone(root, "/")?;
+                if marker::was_cut_off(mounted.root()) {
+                    job.cut_off.insert(tree);
+                }
+                marker::write(job, tree, mounted.root(), Phase::Partitioning, false)?;
+                mounted.close()?;
+            }
+            Step::TakeOver { disk } => nodes::take_over(&job.disk(disk)?)?,
+            Step::Erase { disk, spans } => erase::spans(disk, spans)?,
+            Step::WriteTable { disk, partitions } => {
+                let disk = job.disk(disk)?;
+                table::write(&disk, partitions)?;
+                nodes::announce(&disk, partitions)?;
+            }
+            Step::MakeFileSystem { node, kind, label } => {
+                mkfs::make(node, *kind, label.as_deref(), &job.stop)?;
+                let uuid = job.uuid(node)?;
+                job.receipt.uuid(node, &uuid);
+            }
+            _ => {
+                for command in tools::commands(step) {
+                    command.run(&job.stop)?;
+                }
+                if let Some(node) = step.makes_node() {
+                    nodes::appear(&node)?;
+                }
+            }
+        }
+        Ok(())
+    })
+}
+
+/// Sees whether what stays is what is described. Until now it could not be looked at.
+fn check(job: &Job<'_>, node: &Path, kind: FsKind) -> Result<(), DeployError> {
+    let found = blkid::probe(node, &job.stop)?.kind;
+    if found.as_deref() == Some(kind.name()) {
+        return Ok(());
+    }
+    let found = found.unwrap_or_else(|| "nothing that is known".to_owned());
+    let message = format!("expected {} on it, found {found}", kind.name());
+    Err(NoPlan::Differs(Problems(vec![Problem::new(node.display(), message)])).into())
+}
