@@ -116,6 +116,25 @@ fn a_disk_in_use_is_left_alone_unless_forced() {
 }
 
 #[test]
+fn a_mount_of_two_disks_is_let_go_of_once() {
+    let (system, desk, disks) = (System::new(), Desk::new(), [BareDisk::new(300), BareDisk::new(300)]);
+    for bare in &disks {
+        bare.feed("sfdisk", &["--quiet"], "label: gpt\nstart=1MiB, size=200MiB\n");
+        bare.announce(1, MIB, 200 * MIB);
+    }
+    let nodes = disks.each_ref().map(|bare| bare.partition(1));
+    output(Command::new("mkfs.btrfs").args(["-q", "-f"]).args(&nodes));
+    output(Command::new("btrfs").args(["device", "scan"]).args(&nodes));
+    let mounted = disks[0].mount(1);
+    let text = description("clean", &[system.image()], &[whole(&disks[0], "/"), whole(&disks[1], "none")]);
+    let ended = desk.provision(&text, &["--no-boot-loader", "--force"]).expect(exit::DONE);
+    let unmounted = ended.steps().iter().filter(|step| step["step"] == "unmount").count();
+    assert_eq!(unmounted, 1, "{:?}", ended.steps());
+    drop(mounted);
+    assert_deployed(&system.source(), &disks[0].mount(2));
+}
+
+#[test]
 fn what_is_mounted_in_another_namespace_holds_its_disk() {
     let (desk, free, divided, plain) = (Desk::new(), used(), used(), BareDisk::new(200));
     plain.with("mkfs.ext4", &["-q", "-F"]);

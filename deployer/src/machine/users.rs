@@ -14,8 +14,8 @@ use super::{BlockDevice, md};
 /// Something that uses a device.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum User {
-    /// It is mounted there.
-    Mount(PathBuf),
+    /// It is mounted there; a mount of several devices has one number on all of them.
+    Mount { at: PathBuf, id: u64 },
     /// It is swap that is in use: the node.
     Swap(PathBuf),
     /// A volume of this group stands on it.
@@ -31,10 +31,17 @@ pub(crate) enum User {
 /// What is mounted and swapped to.
 #[derive(Debug, Default)]
 pub(crate) struct Usage {
-    /// Device numbers with mount points.
-    mounts: Vec<(u64, PathBuf)>,
+    /// Device numbers with what is mounted of them.
+    mounts: Vec<(u64, Mount)>,
     /// Device numbers with nodes.
     swaps: Vec<(u64, PathBuf)>,
+}
+
+/// A mount: where it is, and the kernel's number for it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Mount {
+    at: PathBuf,
+    id: u64,
 }
 
 impl Usage {
@@ -45,13 +52,13 @@ impl Usage {
     pub(crate) fn now() -> io::Result<Self> {
         let mut usage = Self::default();
         for line in fs::read("/proc/self/mountinfo")?.split(|byte| *byte == b'\n') {
-            if let Some(MountLine { number, source, at }) = mount_line(line) {
+            if let Some(MountLine { number, source, mount }) = mount_line(line) {
                 // Some kinds of file systems have a number of their own; the source of others has no node.
                 let by_source = device_number(&source);
                 usage
                     .mounts
-                    .extend(by_source.filter(|by_source| *by_source != number).map(|it| (it, at.clone())));
-                usage.mounts.push((number, at));
+                    .extend(by_source.filter(|by_source| *by_source != number).map(|it| (it, mount.clone())));
+                usage.mounts.push((number, mount));
             }
         }
         usage.add_siblings();
@@ -75,16 +82,19 @@ impl Usage {
             let numbers: Vec<u64> = devices
                 .filter_map(|device| BlockDevice::by_sys_name(&device.file_name().to_string_lossy()).number())
                 .collect();
-            let at: Vec<PathBuf> = self
+            let mounts: Vec<Mount> = self
                 .mounts
                 .iter()
                 .filter(|(number, _)| numbers.contains(number))
-                .map(|(_, at)| at.clone())
+                .map(|(_, mount)| mount.clone())
                 .collect();
             for number in numbers {
-                let fresh = at.iter().filter(|at| !self.mounts.contains(&(number, (*at).clone()))).cloned();
-                let fresh: Vec<(u64, PathBuf)> = fresh.map(|at| (number, at)).collect();
-                self.mounts.extend(fresh);
+                for mount in &mounts {
+                    let of_this = (number, mount.clone());
+                    if !self.mounts.contains(&of_this) {
+                        self.mounts.push(of_this);
+                    }
+                }
             }
         }
     }
@@ -106,7 +116,7 @@ impl Usage {
                 self.mounts
                     .iter()
                     .filter(|(number, _)| *number == own)
-                    .map(|(_, at)| User::Mount(at.clone())),
+                    .map(|(_, mount)| User::Mount { at: mount.at.clone(), id: mount.id }),
             );
             users.extend(
                 self.swaps
@@ -151,16 +161,17 @@ pub(crate) fn device_number(node: &Path) -> Option<u64> {
 struct MountLine {
     number: u64,
     source: PathBuf,
-    at: PathBuf,
+    mount: Mount,
 }
 
 fn mount_line(line: &[u8]) -> Option<MountLine> {
     let mut words = line.split(|byte| *byte == b' ');
-    let (major, minor) = str::from_utf8(words.nth(2)?).ok()?.split_once(':')?;
+    let id = str::from_utf8(words.next()?).ok()?.parse().ok()?;
+    let (major, minor) = str::from_utf8(words.nth(1)?).ok()?.split_once(':')?;
     let number = makedev(major.parse().ok()?, minor.parse().ok()?);
     let at = unescape(words.nth(1)?);
     let source = unescape(words.skip_while(|word| *word != b"-").nth(2)?);
-    Some(MountLine { number, source, at })
+    Some(MountLine { number, source, mount: Mount { at, id } })
 }
 
 fn swap_line(line: &[u8]) -> Option<PathBuf> {
@@ -202,11 +213,11 @@ mod tests {
     #[test]
     fn lines_of_the_kernel_are_understood() {
         let line = b"36 35 0:33 / /mnt/a\\040b rw,relatime shared:1 - btrfs /dev/sda3 rw,space_cache";
-        let expected =
-            MountLine { number: makedev(0, 33), source: "/dev/sda3".into(), at: "/mnt/a b".into() };
+        let mount = Mount { at: "/mnt/a b".into(), id: 36 };
+        let expected = MountLine { number: makedev(0, 33), source: "/dev/sda3".into(), mount };
         assert_eq!(mount_line(line), Some(expected));
         let root = mount_line(b"23 1 8:1 / / rw - ext4 /dev/root rw").unwrap();
-        assert_eq!((root.number, root.at), (makedev(8, 1), "/".into()));
+        assert_eq!((root.number, root.mount.at), (makedev(8, 1), "/".into()));
         let line = b"/dev/sda2                               partition\t8388604\t\t0\t\t-2";
         assert_eq!(swap_line(line), Some("/dev/sda2".into()));
         assert_eq!(swap_line(b"/swapfile  file 100 0 -2"), None);
@@ -216,7 +227,7 @@ mod tests {
     #[test]
     fn names_that_are_no_text_are_names() {
         let line = b"36 35 8:3 / /mnt/\xff\\134 rw - ext4 /dev/sda3 rw";
-        assert_eq!(mount_line(line).unwrap().at.as_os_str().as_bytes(), b"/mnt/\xff\\");
+        assert_eq!(mount_line(line).unwrap().mount.at.as_os_str().as_bytes(), b"/mnt/\xff\\");
     }
 
     #[test]

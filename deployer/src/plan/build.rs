@@ -118,7 +118,8 @@ impl<'a> Builder<'a> {
             (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         for user in self.disks().flat_map(|disk| &disk.users) {
             match user {
-                User::Mount(path) => mounts.push(path.clone()),
+                // What lies on several disks is used once; what is mounted twice at one place is unmounted twice.
+                User::Mount { at, id } if !mounts.contains(&(at, id)) => mounts.push((at, id)),
                 User::Swap(node) if !swaps.contains(node) => swaps.push(node.clone()),
                 User::Group(group) if self.draft.anew && !groups.contains(group) => {
                     groups.push(group.clone());
@@ -130,8 +131,8 @@ impl<'a> Builder<'a> {
             }
         }
         // What is mounted deeper lies in what is mounted before.
-        mounts.sort_by_key(|path| std::cmp::Reverse(path.components().count()));
-        self.steps.extend(mounts.into_iter().map(|path| Step::Unmount { path }));
+        mounts.sort_by_key(|(at, _)| std::cmp::Reverse(at.components().count()));
+        self.steps.extend(mounts.into_iter().map(|(at, _)| Step::Unmount { path: at.clone() }));
         self.steps.extend(swaps.into_iter().map(|node| Step::SwapOff { node }));
         self.steps.extend(groups.into_iter().map(|group| Step::DeactivateVolumeGroup { group }));
         self.steps.extend(arrays.into_iter().map(|node| Step::StopArray { node }));

@@ -41,7 +41,9 @@ pub(super) fn problems(draft: &Draft<'_>) -> Vec<Problem> {
 /// Uses that not even force ends.
 fn never(user: &User) -> Option<String> {
     match user {
-        User::Mount(at) if at == Path::new("/") => Some("the running system stands on it (/)".to_owned()),
+        User::Mount { at, .. } if at == Path::new("/") => {
+            Some("the running system stands on it (/)".to_owned())
+        }
         User::Other(name) => {
             Some(format!("{name} stands on it, which is neither LVM nor an array; stop it first"))
         }
@@ -56,11 +58,11 @@ fn never(user: &User) -> Option<String> {
 
 fn in_use(user: &User, description: &Description) -> Option<String> {
     match user {
-        User::Mount(at) if at == Path::new("/") => None,
-        User::Mount(at) if stands_on(at) => {
+        User::Mount { at, .. } if at == Path::new("/") => None,
+        User::Mount { at, .. } if stands_on(at) => {
             Some(format!("the running system stands on it ({})", at.display()))
         }
-        User::Mount(at) => Some(format!("it is in use: mounted at {}", at.display())),
+        User::Mount { at, .. } => Some(format!("it is in use: mounted at {}", at.display())),
         User::Swap(node) => Some(format!("it is in use: {} is swap", node.display())),
         User::Group(name) if !description.groups.iter().any(|group| group.name == *name) => {
             Some(format!("the volume group {name}, which is not described, lies on it"))
