@@ -68,7 +68,7 @@ pub(super) fn reserve_room(job: &mut Job<'_>) {
             plan.spec.mount.as_ref().is_some_and(|mount| mount.holds(Path::new("/boot/grub")))
         };
         let mounts = job.plan.mounts_of(tree);
-        let boot = mounts.iter().filter(|plan| holds(plan)).next_back().map(|plan| plan.node.clone());
+        let boot = mounts.iter().rfind(|plan| holds(plan)).map(|plan| plan.node.clone());
         let efi = mounts.iter().find(|plan| is_efi(&plan.spec)).map(|plan| plan.node.clone());
         for (node, bytes) in [(boot, MODULES), (efi, LOADERS)] {
             let plan = job.plan.file_systems.iter_mut().find(|plan| Some(&plan.node) == node.as_ref());
