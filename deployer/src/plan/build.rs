@@ -224,7 +224,7 @@ impl<'a> Builder<'a> {
     }
 
     fn is_made(&self, placed: &Placed) -> bool {
-        self.draft.wishes.wants(Phase::Partitioning) && (self.draft.anew || !placed.spec.keep_data)
+        self.draft.makes(&placed.spec)
     }
 
     fn make_file_systems(&mut self) {

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use super::facts::{DiskFacts, Facts, PartitionFacts};
 use super::kinds;
-use super::step::NewPartition;
+use super::step::{NewPartition, Phase};
 use super::{NoPlan, Problem, Problems, Wishes};
 use crate::machine::md::RunningArray;
 use crate::machine::users::same_device;
@@ -24,7 +24,7 @@ pub(super) struct Draft<'a> {
     pub(super) members: Vec<Vec<(PathBuf, Physical)>>,
     /// Of each group: extents of its volumes.
     pub(super) extents: Vec<Vec<u64>>,
-    /// Of each array: nodes of its members, with their sizes.
+    /// Of each array: nodes of its members, with their sizes; those that stay have the sizes that they have.
     pub(super) mirrors: Vec<Vec<(PathBuf, u64)>>,
 }
 
@@ -73,7 +73,11 @@ impl<'a> Draft<'a> {
                     Role::Physical { group, reserved } => {
                         members[group].push((node, Physical { length: segment.length, reserved }));
                     }
-                    Role::Member(array) => mirrors[array].push((node, segment.length)),
+                    Role::Member(array) => {
+                        let mut there = there.partitions.iter().filter(|_| !anew);
+                        let kept = there.find(|partition| partition.number == number);
+                        mirrors[array].push((node, kept.map_or(segment.length, |kept| kept.length)));
+                    }
                     _ => {}
                 }
             }
@@ -154,6 +158,11 @@ impl<'a> Draft<'a> {
     /// A partition that is there and stays.
     pub(super) fn kept<'b>(&self, there: &'b DiskFacts, number: u32) -> Option<&'b PartitionFacts> {
         there.partitions.iter().find(|partition| !self.anew && partition.number == number)
+    }
+
+    /// Whether a file system is made; else what is on it stays.
+    pub(super) fn makes(&self, file_system: &FileSystem) -> bool {
+        self.wishes.wants(Phase::Partitioning) && (self.anew || !file_system.keep_data)
     }
 
     /// The partitions that a disk is to have.

@@ -15,6 +15,8 @@ use crate::model::{FileSystem, MIB, Role, human};
 
 /// How far a partition may begin or end from where it is described.
 const TOLERANCE: u64 = MIB;
+/// What is on a member of an array.
+const MEMBER: &str = "linux_raid_member";
 /// How many extents a logical volume may be larger or smaller than described.
 const EXTENTS: u64 = 2;
 
@@ -47,10 +49,8 @@ pub(super) fn differences(draft: &Draft<'_>, compare: bool) -> Vec<Problem> {
         problems.extend(contents(draft, index, there));
     }
     problems.extend(volumes(draft));
-    if compare {
-        problems.extend(groups(draft));
-        problems.extend(arrays(draft));
-    }
+    problems.extend(groups(draft, compare));
+    problems.extend(arrays(draft, compare));
     problems
 }
 
@@ -112,7 +112,7 @@ fn kernel(expected: &[NewPartition], there: &DiskFacts) -> Vec<Problem> {
     problems
 }
 
-/// What is on the partitions whose data is kept.
+/// What is on the partitions that are not made anew.
 fn contents(draft: &Draft<'_>, index: usize, there: &DiskFacts) -> Vec<Problem> {
     let disk = &draft.description.disks[index];
     let mut problems = Vec::new();
@@ -124,11 +124,11 @@ fn contents(draft: &Draft<'_>, index: usize, there: &DiskFacts) -> Vec<Problem> 
         };
         let place = &partition.node;
         match &disk.volumes[segment.volume].role {
-            Role::FileSystem(file_system) if file_system.keep_data => {
+            Role::FileSystem(file_system) if !draft.makes(file_system) => {
                 problems.extend(content(place, file_system, &partition.content));
             }
             Role::BootMenu => problems.extend(kind(place, "ext4", &partition.content)),
-            Role::Member(_) => problems.extend(kind(place, "linux_raid_member", &partition.content)),
+            Role::Member(_) => problems.extend(kind(place, MEMBER, &partition.content)),
             Role::Physical { .. } => problems.extend(kind(place, "LVM2_member", &partition.content)),
             _ => {}
         }
@@ -136,14 +136,14 @@ fn contents(draft: &Draft<'_>, index: usize, there: &DiskFacts) -> Vec<Problem> 
     problems
 }
 
-/// What is on arrays and volumes whose data is kept, as far as they are there to be looked at.
+/// What is on arrays and volumes that are not made anew, as far as they are there to be looked at.
 fn volumes(draft: &Draft<'_>) -> Vec<Problem> {
     let mut problems = Vec::new();
     for (index, array) in draft.description.arrays.iter().enumerate() {
         let running = draft.running(index).filter(|running| running.level.is_some());
         let found = running
             .and_then(|running| draft.facts.arrays.iter().find(|(array, _)| array.node == running.node));
-        if let Some((running, found)) = found.filter(|_| array.file_system.keep_data) {
+        if let Some((running, found)) = found.filter(|_| !draft.makes(&array.file_system)) {
             problems.extend(content(&running.node, &array.file_system, found));
         }
     }
@@ -151,7 +151,7 @@ fn volumes(draft: &Draft<'_>) -> Vec<Problem> {
         for volume in &group.volumes {
             let node = logical_node(&group.name, &volume.name);
             let found = draft.facts.logical.iter().find(|(found, _)| *found == node);
-            if let Some((_, found)) = found.filter(|_| volume.file_system.keep_data) {
+            if let Some((_, found)) = found.filter(|_| !draft.makes(&volume.file_system)) {
                 problems.extend(content(&node, &volume.file_system, found));
             }
         }
@@ -175,8 +175,12 @@ fn kind(place: &Path, expected: &str, found: &Content) -> Option<Problem> {
     (there != Some(expected)).then(|| Problem::new(place.display(), message))
 }
 
-fn groups(draft: &Draft<'_>) -> Vec<Problem> {
+fn groups(draft: &Draft<'_>, compare: bool) -> Vec<Problem> {
     let mut problems = Vec::new();
+    // Without LVM nobody can tell. That its programs are missing is told because of the steps that need them.
+    if !draft.facts.has_lvm {
+        return problems;
+    }
     let found = &draft.facts.groups;
     for ((group, members), extents) in draft.description.groups.iter().zip(&draft.members).zip(&draft.extents)
     {
@@ -189,12 +193,13 @@ fn groups(draft: &Draft<'_>) -> Vec<Problem> {
             problems.push(Problem::new(place, "it is not there"));
             continue;
         }
-        for (node, _) in members {
+        for (node, _) in members.iter().filter(|_| compare) {
             if !there.contains(&node.as_path()) {
                 problems.push(Problem::new(&place, format!("{} is no member of it", node.display())));
             }
         }
-        for node in there.iter().filter(|node| !members.iter().any(|(member, _)| member == **node)) {
+        let described = |node: &Path| members.iter().any(|(member, _)| member == node);
+        for node in there.iter().filter(|node| compare && !described(node)) {
             problems.push(Problem::new(&place, format!("its member {} is not described", node.display())));
         }
         for (volume, extents) in group.volumes.iter().zip(extents) {
@@ -204,7 +209,7 @@ fn groups(draft: &Draft<'_>) -> Vec<Problem> {
             };
             match found.logical.iter().find(same) {
                 None => problems.push(Problem::new(place, "it is not there")),
-                Some(logical) if logical.bytes.abs_diff(extents * EXTENT) > EXTENTS * EXTENT => {
+                Some(logical) if compare && logical.bytes.abs_diff(extents * EXTENT) > EXTENTS * EXTENT => {
                     let (wanted, has) = (human(extents * EXTENT), human(logical.bytes));
                     problems.push(Problem::new(place, format!("expected {wanted}, found {has}")));
                 }
@@ -212,9 +217,8 @@ fn groups(draft: &Draft<'_>) -> Vec<Problem> {
             }
         }
         let named = |name: &str| group.volumes.iter().any(|volume| volume.name == name);
-        for logical in
-            found.logical.iter().filter(|logical| logical.group == group.name && !named(&logical.name))
-        {
+        let of_group = found.logical.iter().filter(|logical| compare && logical.group == group.name);
+        for logical in of_group.filter(|logical| !named(&logical.name)) {
             let place = format!("logical volume {}/{}", logical.group, logical.name);
             problems.push(Problem::new(place, "it is not described"));
         }
@@ -223,39 +227,41 @@ fn groups(draft: &Draft<'_>) -> Vec<Problem> {
 }
 
 /// Mirrors, running or not.
-fn arrays(draft: &Draft<'_>) -> Vec<Problem> {
+fn arrays(draft: &Draft<'_>, compare: bool) -> Vec<Problem> {
     let mut problems = Vec::new();
     for (index, (array, members)) in draft.description.arrays.iter().zip(&draft.mirrors).enumerate() {
         let place = format!("array {}", array.name);
+        let running = draft.running(index);
+        if let Some(held) = running.filter(|running| running.level.is_none()) {
+            let node = held.node.display();
+            let message = format!("{node} holds its members without running; `mdadm --stop` ends that");
+            problems.push(Problem::new(&place, message));
+        }
+        if !compare {
+            continue;
+        }
         let nodes: Vec<&PathBuf> = members.iter().map(|(node, _)| node).collect();
         let parts = draft.facts.disks.iter().flat_map(|disk| &disk.partitions);
         let parts = parts.filter(|partition| nodes.contains(&&partition.node));
+        // What is no member at all has been told already.
+        let parts = parts.filter(|partition| partition.content.kind.as_deref() == Some(MEMBER));
         let mut ids: Vec<Option<&str>> = parts.map(|partition| partition.content.uuid.as_deref()).collect();
         ids.dedup();
         if ids.len() > 1 {
             problems.push(Problem::new(&place, "its members belong to several arrays"));
         }
-        if let Some(running) = draft.running(index) {
-            problems.extend(running_array(&place, &nodes, running));
+        if let Some((running, level)) = running.and_then(|running| Some((running, running.level.as_deref()?)))
+        {
+            problems.extend(running_array(&place, &nodes, running, level));
         }
     }
     problems
 }
 
-fn running_array(place: &str, nodes: &[&PathBuf], running: &RunningArray) -> Vec<Problem> {
+fn running_array(place: &str, nodes: &[&PathBuf], running: &RunningArray, level: &str) -> Vec<Problem> {
     let mut problems = Vec::new();
-    match running.level.as_deref() {
-        Some("raid1") => {}
-        Some(level) => {
-            problems.push(Problem::new(place, format!("expected a mirror (raid1), found {level}")));
-        }
-        None => {
-            let message = format!(
-                "{} holds its members without running; `mdadm --stop` ends that",
-                running.node.display()
-            );
-            return vec![Problem::new(place, message)];
-        }
+    if level != "raid1" {
+        problems.push(Problem::new(place, format!("expected a mirror (raid1), found {level}")));
     }
     let known = |member: &&PathBuf| nodes.iter().any(|node| same_device(node, member));
     for member in running.members.iter().filter(|member| !known(member)) {
