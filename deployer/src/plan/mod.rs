@@ -159,3 +159,6 @@ pub(crate) enum NoPlan {
     #[error("refused\n{0}")]
     Refused(Problems),
 }
+
+#[cfg(test)]
+mod tests;
