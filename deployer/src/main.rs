@@ -3,13 +3,13 @@
 mod boot;
 mod cli;
 mod command;
+mod confined;
 mod console;
 mod data;
 mod deploy;
 mod disk;
 mod exit;
 mod flags;
-mod inside;
 mod list;
 mod machine;
 mod model;

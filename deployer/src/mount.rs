@@ -13,7 +13,7 @@ use rustix::io::Errno;
 use rustix::mount::{FsOpenFlags, MountFlags, UnmountFlags, mount, unmount};
 use thiserror::Error;
 
-use crate::inside::{Root, path_of};
+use crate::confined::{Root, path_of};
 use crate::machine::BlockDevice;
 use crate::model::FsKind;
 use crate::plan::need::Capacity;

@@ -119,7 +119,7 @@ fn carry_out(
     let driver = deploy.deploy_driver;
     let lock = deploy.action == Action::Execute;
     let reporter = Arc::clone(reporter);
-    let mut job = Job::prepare(driver, &description, &deploy.asked, lock, reporter, receipt, stop)?;
+    let mut job = Job::prepare(driver, &description, &deploy.options, lock, reporter, receipt, stop)?;
     if deploy.action == Action::Plan {
         let text = match deploy.json {
             true => serde_json::to_string_pretty(&job.plan).expect("a plan is plain") + "\n",

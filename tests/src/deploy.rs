@@ -213,7 +213,7 @@ impl Ended {
         let outcome = self.outcome.expect(code);
         let start = self.events.first().expect("events begin");
         assert_eq!((&start["event"], &start["version"]), (&json!("start"), &json!(1)), "{start}");
-        assert!(self.events.iter().all(|event| event["time"].is_f64()), "{:?}", self.events);
+        assert!(self.events.iter().all(|event| event["elapsed_seconds"].is_f64()), "{:?}", self.events);
         let result = self.events.last().expect("events end");
         assert_eq!(result["event"], "result");
         if let Some(receipt) = &self.receipt {

@@ -96,7 +96,7 @@ impl Cut {
     pub fn within(&self) -> Option<&str> {
         let mut events = self.ended.events.iter().rev();
         let last = events.find(|event| event["event"] == "step" || event["event"] == "done")?;
-        last["step"]["step"].as_str()
+        last["step"]["action"].as_str()
     }
 
     /// Whether the step was carried out that makes the file system on this node.
@@ -105,7 +105,7 @@ impl Cut {
         let node = node.to_str().expect("nodes have plain names");
         let events = &self.ended.events;
         let made =
-            |event: &&Value| event["step"]["step"] == "make-file-system" && event["step"]["node"] == node;
+            |event: &&Value| event["step"]["action"] == "make-file-system" && event["step"]["node"] == node;
         let Some(number) = events.iter().find(made).map(|step| &step["number"]) else { return false };
         events.iter().any(|event| event["event"] == "done" && event["number"] == *number)
     }
@@ -225,7 +225,7 @@ pub fn assert_nothing_foreign(source: &Path, tree: &Mounted, kept: &[&str]) {
 /// The steps of a run that went to its end: their kinds.
 #[must_use]
 pub fn kinds(ended: &Ended) -> Vec<String> {
-    ended.steps().iter().map(|step| step["step"].as_str().expect("steps have a kind").to_owned()).collect()
+    ended.steps().iter().map(|step| step["action"].as_str().expect("steps have a kind").to_owned()).collect()
 }
 
 /// A system on two disks, and where it is deployed from: `/`, swap and the config drive on the first; `/usr` and `/home`

@@ -152,8 +152,8 @@ fn what_stands_beside_the_tree_is_as_described() {
     let phases: Vec<&Value> = receipt["phases"].as_array().unwrap().iter().map(|it| &it["phase"]).collect();
     assert_eq!(phases, ["partitioning", "copy-image"]);
     let image = &receipt["images"][0];
-    assert_eq!((&image["failed"], &image["matched"]), (&json!(0), &json!(0)));
-    assert_eq!(image["literal"], image["transferred_bytes"]);
+    assert_eq!((&image["entries_failed"], &image["matched_bytes"]), (&json!(0), &json!(0)));
+    assert_eq!(image["literal_bytes"], image["transferred_bytes"]);
     let begun = ended.events.iter().filter(|event| event["event"] == "step").count();
     let done = ended.events.iter().filter(|event| event["event"] == "done").count();
     assert!(begun > 8 && begun == done, "{begun} steps began, {done} ended");
@@ -226,7 +226,7 @@ fn a_failure_is_in_the_receipt_too() {
     });
     let text = description("clean", &[system.image()], &[disk(&bare, &[volume("/", "ext4", "remaining")])]);
     let ended = desk.provision(&text, WITHOUT).expect(exit::DISK);
-    assert_eq!(ended.receipt()["images"][0]["failed"], 0);
+    assert_eq!(ended.receipt()["images"][0]["entries_failed"], 0);
     assert!(ended.receipt()["error"].as_str().unwrap().contains("/etc/fstab"));
     assert_nothing_mounted(&[&bare]);
     let state: Value = serde_json::from_str(&bare.mount(2).text("/.deployer-state.json")).unwrap();

@@ -41,7 +41,7 @@ fn a_sound_description_is_told_by_anyone_on_any_machine() {
     };
     let told = validate(&[]);
     assert_eq!(told.stdout, "the description is sound: 1 disk, 3 file systems, 1 image, 1 system\n");
-    assert_eq!(parse(&validate(&["--json"]).stdout), json!({"valid": true}));
+    assert_eq!(parse(&validate(&["--json"]).stdout), json!({"valid": true, "warnings": []}));
 }
 
 #[test]
@@ -139,16 +139,17 @@ fn what_is_left_for_programs_is_whole_and_nothing_else_is_said() {
     assert_eq!(
         keys(receipt),
         "arrays deployer disks error exit failed_step file_systems groups images kernel phases policy seconds \
-         success version"
+         success version warnings"
     );
     assert_eq!(keys(&receipt["disks"][0]), "bytes laid_out node partitions");
-    assert_eq!(keys(&receipt["disks"][0]["partitions"][0]), "guid kind length name node number start");
+    assert_eq!(keys(&receipt["disks"][0]["partitions"][0]), "bytes guid name node number start type_guid");
     assert_eq!(keys(&receipt["file_systems"][0]), "bytes file_system made mount node uuid");
     let image = &receipt["images"][0];
     assert_eq!(
         keys(image),
-        "complete created entries failed image literal matched messages received seconds sent target total_bytes \
-         transferred transferred_bytes tree url warnings"
+        "bytes_done complete entries entries_created entries_done entries_failed files_transferred image \
+         literal_bytes matched_bytes messages received_bytes seconds sent_bytes target total_bytes \
+         transferred_bytes tree url warnings"
     );
     let source = Snapshot::take(&system.source());
     let sizes: Vec<u64> = source
@@ -161,15 +162,18 @@ fn what_is_left_for_programs_is_whole_and_nothing_else_is_said() {
         .collect();
     let bytes: u64 = sizes.iter().sum();
     assert_eq!(
-        (&image["entries"], &image["transferred"]),
+        (&image["entries"], &image["files_transferred"]),
         (&json!(source.entries.len()), &json!(sizes.len()))
     );
-    assert_eq!((&image["transferred_bytes"], &image["literal"]), (&json!(bytes), &json!(bytes)));
+    assert_eq!((&image["transferred_bytes"], &image["literal_bytes"]), (&json!(bytes), &json!(bytes)));
     assert_eq!(
         (&image["tree"], &image["url"], &image["target"]),
         (&json!("system"), &json!(system.url()), &json!("/"))
     );
-    assert!(image["received"].as_u64().unwrap() > bytes && image["sent"].as_u64().unwrap() > 0, "{image}");
+    assert!(
+        image["received_bytes"].as_u64().unwrap() > bytes && image["sent_bytes"].as_u64().unwrap() > 0,
+        "{image}"
+    );
 
     // Not quiet: each step has a line.
     let loud = desk.provision(&text, WITHOUT).expect(exit::DONE);

@@ -132,7 +132,7 @@ fn a_directory_goes_to_the_end_of_the_first_disk() {
     let phases: Vec<&Value> =
         ended.receipt()["phases"].as_array().unwrap().iter().map(|it| &it["phase"]).collect();
     assert_eq!(phases, ["partitioning", "config-drive", "copy-image"]);
-    let step = json!({"step": "write-config-drive", "node": machine.bare.partition(3)});
+    let step = json!({"action": "write-config-drive", "node": machine.bare.partition(3)});
     assert!(ended.steps().contains(&&step));
 
     // Under `verify`, the machine gets its new one, and nothing is left of the old one.
@@ -192,7 +192,7 @@ fn the_phase_alone_changes_nothing_else() {
     let image = iso("CONFIG-2");
     let text = with(text, "configdrive", packed(&image, &machine.desk));
     let ended = machine.desk.end(machine.desk.start("configdrive", &text, &[])).expect(exit::DONE);
-    assert_eq!(ended.steps(), [&json!({"step": "write-config-drive", "node": machine.bare.partition(3)})]);
+    assert_eq!(ended.steps(), [&json!({"action": "write-config-drive", "node": machine.bare.partition(3)})]);
     machine.has_image(3, &image);
     assert!(machine.all_of(2) == before, "the system was expected to stay as it is");
 }

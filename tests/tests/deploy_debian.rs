@@ -77,7 +77,7 @@ fn debian_12() {
     let image = find(&ended.receipt()["images"], "image", "system");
     let messages = image["messages"].to_string();
     assert!(messages.contains("vim"), "{messages}");
-    assert_eq!((&image["failed"], &image["complete"]), (&json!(0), &json!(true)));
+    assert_eq!((&image["entries_failed"], &image["complete"]), (&json!(0), &json!(true)));
 
     let source = Snapshot::take(&system.source());
     assert!(source.entries.len() > 20_000, "a whole system was expected, not {}", source.entries.len());
@@ -128,14 +128,14 @@ fn debian_12() {
 fn again(desk: &Desk, text: &Value, system: &System, bare: &BareDisk, changed: u64) -> u64 {
     let ended = desk.provision_within(LIMIT, text, &[]).expect(exit::DONE);
     assert_nothing_mounted(&[bare]);
-    assert!(ended.steps().iter().all(|step| step["step"] != "make-file-system"));
+    assert!(ended.steps().iter().all(|step| step["action"] != "make-file-system"));
     let image = find(&ended.receipt()["images"], "image", "system");
     // fstab, and a few that the boot loader's tools or the system's own changed.
-    let transferred = image["transferred"].as_u64().unwrap();
+    let transferred = image["files_transferred"].as_u64().unwrap();
     assert!((changed..=changed + 3).contains(&transferred), "{image:?}");
     assert_deployed_except(BOOT_LOADER, &system.source(), &tree(bare));
     assert!(bare.head(440).windows(4).any(|bytes| bytes == b"GRUB"));
-    image["received"].as_u64().unwrap()
+    image["received_bytes"].as_u64().unwrap()
 }
 
 fn sound(bare: &BareDisk) {

@@ -51,7 +51,7 @@ fn killed_in_any_step_it_begins_anew() {
             continue;
         }
         cut.was_killed();
-        match cut.ended.steps().last().and_then(|step| step["step"].as_str()) {
+        match cut.ended.steps().last().and_then(|step| step["action"].as_str()) {
             // From one disk after the other it takes the boot code away, and nothing else.
             Some("take-over" | "disarm") => {
                 machine.plant_boot_code();
@@ -206,8 +206,8 @@ fn finish(machine: &Machine, description: &Value) {
     let lacks = lacks(machine);
     let ended = machine.desk.provision(description, WITHOUT).expect(exit::DONE);
     let image = &ended.receipt()["images"][0];
-    assert_eq!(image["transferred"], lacks.len(), "{image}: {lacks:?}");
-    let [literal, matched] = ["literal", "matched"].map(|key| image[key].as_u64().unwrap());
+    assert_eq!(image["files_transferred"], lacks.len(), "{image}: {lacks:?}");
+    let [literal, matched] = ["literal_bytes", "matched_bytes"].map(|key| image[key].as_u64().unwrap());
     assert_eq!(literal + matched, lacks.values().sum::<u64>(), "{image}");
     machine.assert_complete();
 }

@@ -230,9 +230,9 @@ fn phases_alone_do_what_all_of_them_do_together() {
     }
     let kinds = |ended: &Ended| -> Vec<String> {
         // What keeps a system from starting while it changes.
-        let own = |step: &&Value| step["step"] != "disarm" && step["step"] != "mark-incomplete";
+        let own = |step: &&Value| step["action"] != "disarm" && step["action"] != "mark-incomplete";
         let steps = ended.steps().into_iter().filter(own);
-        steps.map(|step| step["step"].as_str().unwrap().to_owned()).collect()
+        steps.map(|step| step["action"].as_str().unwrap().to_owned()).collect()
     };
     assert_eq!(ended.iter().flat_map(kinds).collect::<Vec<_>>(), kinds(&together));
     let phases = |ended: &Ended| {

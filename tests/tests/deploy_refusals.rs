@@ -128,7 +128,7 @@ fn a_mount_of_two_disks_is_let_go_of_once() {
     let mounted = disks[0].mount(1);
     let text = description("clean", &[system.image()], &[whole(&disks[0], "/"), whole(&disks[1], "none")]);
     let ended = desk.provision(&text, &["--no-boot-loader", "--force"]).expect(exit::DONE);
-    let unmounted = ended.steps().iter().filter(|step| step["step"] == "unmount").count();
+    let unmounted = ended.steps().iter().filter(|step| step["action"] == "unmount").count();
     assert_eq!(unmounted, 1, "{:?}", ended.steps());
     drop(mounted);
     assert_deployed(&system.source(), &disks[0].mount(2));

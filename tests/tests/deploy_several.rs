@@ -211,7 +211,7 @@ fn images_of_one_name_share_a_tree() {
     let ended =
         desk.provision(&description("clean", &images, &[disk(&bare, &volumes)]), WITHOUT).expect(exit::DONE);
     let targets: Vec<&Value> =
-        ended.steps().iter().filter(|step| step["step"] == "pull").map(|step| &step["target"]).collect();
+        ended.steps().iter().filter(|step| step["action"] == "pull").map(|step| &step["target"]).collect();
     assert_eq!(targets, ["/", "/opt/extra"]);
     assert_eq!(sizes(&bare).len(), 3, "one system has no use for a common boot loader");
     let tree = Mounted::new(&[(&bare, 2, "/"), (&bare, 3, "/opt")]);
@@ -264,7 +264,7 @@ fn a_common_boot_loader_starts_each() {
     let options = ["--boot-entries", entries.to_str().unwrap()];
     let ended = several.desk.provision(&several.describe("clean"), &options).expect(exit::DONE);
     assert_nothing_mounted(&[first, second]);
-    assert_eq!(ended.steps().last().unwrap()["step"], "boot-menu");
+    assert_eq!(ended.steps().last().unwrap()["action"], "boot-menu");
 
     let [menu, one, two] = [first.uuid(2), first.uuid(3), second.uuid(2)];
     let kernel = fs::read_dir(several.one.source().join("boot")).unwrap().flatten();
@@ -320,10 +320,10 @@ fn a_common_boot_loader_starts_each() {
     change(&several.utils, "bin/tool-3");
     SHARED.iter().for_each(|path| same_time(&several.one.source().join(path)));
     let ended = several.desk.provision(&several.describe("verify"), &options).expect(exit::DONE);
-    assert!(ended.steps().iter().all(|step| step["step"] != "make-file-system"));
+    assert!(ended.steps().iter().all(|step| step["action"] != "make-file-system"));
     for (tree, most) in [("one", 3), ("two", 2), ("utils", 1)] {
         let image = find(&ended.receipt()["images"], "image", tree);
-        let transferred = image["transferred"].as_u64().unwrap();
+        let transferred = image["files_transferred"].as_u64().unwrap();
         assert!((1..=most).contains(&transferred), "{most} files at most were expected of {tree}: {image:?}");
     }
     assert_eq!([first.uuid(2), first.uuid(3), second.uuid(2)], [menu, one, two]);

@@ -103,19 +103,22 @@ fn an_update_moves_little_more_than_what_changed() {
     let image = &again.receipt()["images"][0];
     // The image has an fstab, in whose place that of the machine was written.
     let fstab = fs::metadata(deployed.system.source().join("etc/fstab")).unwrap().len();
-    assert_eq!((&image["literal"], &image["transferred"]), (&json!(fstab), &json!(1)), "{image}");
-    let list = image["received"].as_u64().unwrap();
+    assert_eq!((&image["literal_bytes"], &image["files_transferred"]), (&json!(fstab), &json!(1)), "{image}");
+    let list = image["received_bytes"].as_u64().unwrap();
 
     let bytes = update(&deployed.system.source());
     let ended = deployed.desk.provision(&verify, WITHOUT).expect(exit::DONE);
     let image = &ended.receipt()["images"][0];
-    assert_eq!(image["transferred"], 31);
-    assert!(image["literal"].as_u64().unwrap() <= bytes + fstab, "at most the content that changed: {image}");
+    assert_eq!(image["files_transferred"], 31);
+    assert!(
+        image["literal_bytes"].as_u64().unwrap() <= bytes + fstab,
+        "at most the content that changed: {image}"
+    );
     // The list and the changed files, with what frames them.
     let most = bytes + list + bytes / 50 + 30 * 100;
-    assert!(image["received"].as_u64().unwrap() <= most, "at most {most} bytes were expected: {image}");
+    assert!(image["received_bytes"].as_u64().unwrap() <= most, "at most {most} bytes were expected: {image}");
     assert_eq!(deployed.uuids(), uuids);
-    assert!(ended.steps().iter().all(|step| step["step"] != "make-file-system"));
+    assert!(ended.steps().iter().all(|step| step["action"] != "make-file-system"));
     assert_deployed(&deployed.system.source(), &deployed.tree());
     assert_nothing_mounted(&[&deployed.bare]);
 }

@@ -2,7 +2,7 @@
 //! tools that install a boot loader write new ones.
 
 use super::grub::GrubError;
-use crate::inside::Root;
+use crate::confined::Root;
 
 /// What stands behind the name of a boot loader that is put aside.
 const ASIDE: &str = ".incomplete";

@@ -9,7 +9,7 @@ use thiserror::Error;
 use super::menu::{self, Entry};
 use super::settings;
 use crate::command::{Command, CommandError, find};
-use crate::inside::{Root, path_of};
+use crate::confined::{Root, path_of};
 use crate::machine::Firmware;
 use crate::stop::Stop;
 

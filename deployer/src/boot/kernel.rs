@@ -2,7 +2,7 @@
 
 use std::io;
 
-use crate::inside::Root;
+use crate::confined::Root;
 
 /// A kernel of a system, by its files in `/boot`.
 #[derive(Debug, Clone, PartialEq, Eq)]

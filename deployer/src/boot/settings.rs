@@ -2,7 +2,7 @@
 
 use super::grub::{GrubError, tool};
 use super::kernel::{self, Serial};
-use crate::inside::Root;
+use crate::confined::Root;
 
 /// Settings of ours in the tree, where the image's tools read a directory of them.
 const DROP_IN: &str = "/etc/default/grub.d/zz-deployer.cfg";

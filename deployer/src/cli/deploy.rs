@@ -6,9 +6,9 @@ use clap::builder::PossibleValuesParser;
 use clap::{Arg, ArgAction, ArgMatches, Command as Parser, value_parser};
 
 use crate::data::{self, DataDriver};
-use crate::deploy::{self, Asked, DeployDriver};
+use crate::deploy::{self, DeployDriver, DeployOptions};
 use crate::exit::DEPLOY_TABLE;
-use crate::plan::Wishes;
+use crate::plan::PlanOptions;
 use crate::plan::step::Phase;
 
 /// What is done with a description.
@@ -30,7 +30,7 @@ pub(crate) struct Deploy {
     pub(crate) data_driver: &'static dyn DataDriver,
     pub(crate) deploy_driver: &'static dyn DeployDriver,
     pub(crate) input: Input,
-    pub(crate) asked: Asked,
+    pub(crate) options: DeployOptions,
     pub(crate) json: bool,
     pub(crate) quiet: bool,
     pub(crate) events: Option<String>,
@@ -227,9 +227,9 @@ pub(super) fn read(command: &str, matches: &ArgMatches) -> Deploy {
     let dry_run = has("dry-run");
     let action = if dry_run && action == Action::Execute { Action::Plan } else { action };
     let loads = phases.contains(&Phase::CopyImage) || phases.contains(&Phase::BootLoader);
-    let wishes = Wishes { force: has("force"), boot_loader: loads && !has("no-boot-loader"), phases };
-    let asked = Asked {
-        wishes,
+    let plan = PlanOptions { force: has("force"), boot_loader: loads && !has("no-boot-loader"), phases };
+    let options = DeployOptions {
+        plan,
         efi_variables: has("efi-variables"),
         boot_entries: path("boot-entries").unwrap_or_else(|| USUAL_ENTRIES.into()),
     };
@@ -238,7 +238,7 @@ pub(super) fn read(command: &str, matches: &ArgMatches) -> Deploy {
         data_driver: chosen_data_driver(matches),
         deploy_driver: chosen_deploy_driver(matches),
         input,
-        asked,
+        options,
         json: has("json"),
         quiet: has("quiet"),
         events: matches.try_get_one::<String>("events").ok().flatten().cloned(),

@@ -14,14 +14,14 @@ use crate::machine::blkid;
 use crate::model::Description;
 use crate::plan::facts::Facts;
 use crate::plan::step::{Phase, Step};
-use crate::plan::{self, FsPlan, NoPlan, Plan, Wishes};
+use crate::plan::{self, FsPlan, NoPlan, Plan, PlanOptions};
 use crate::report::Reporter;
 use crate::stop::Stop;
 
 /// What was asked for on the command line.
 #[derive(Debug, Clone)]
-pub(crate) struct Asked {
-    pub(crate) wishes: Wishes,
+pub(crate) struct DeployOptions {
+    pub(crate) plan: PlanOptions,
     /// Write the firmware's variables.
     pub(crate) efi_variables: bool,
     /// Where the list of boot entries goes.
@@ -31,7 +31,7 @@ pub(crate) struct Asked {
 /// A deployment.
 pub(crate) struct Job<'a> {
     pub(crate) description: &'a Description,
-    pub(crate) asked: &'a Asked,
+    pub(crate) options: &'a DeployOptions,
     pub(crate) plan: Plan,
     pub(crate) receipt: &'a mut Receipt,
     /// Whether anything has been changed.
@@ -52,7 +52,7 @@ impl<'a> Job<'a> {
     pub(crate) fn prepare(
         driver: &dyn DeployDriver,
         description: &'a Description,
-        asked: &'a Asked,
+        options: &'a DeployOptions,
         lock: bool,
         reporter: Arc<Reporter>,
         receipt: &'a mut Receipt,
@@ -73,11 +73,11 @@ impl<'a> Job<'a> {
             true => DeployError::Stopped,
             false => NoPlan::Refused(problems).into(),
         })?;
-        let plan = plan::build(description, &facts, asked.wishes)?;
+        let plan = plan::build(description, &facts, options.plan)?;
         receipt.plan(&plan);
         let mut job = Self {
             description,
-            asked,
+            options,
             plan,
             receipt,
             changed: false,

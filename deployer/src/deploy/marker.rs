@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{DeployError, Job};
-use crate::inside::Root;
+use crate::confined::Root;
 use crate::plan::step::Phase;
 
 const PATH: &str = "/.deployer-state.json";

@@ -12,10 +12,10 @@ mod requirements;
 mod rsync;
 
 pub(crate) use error::DeployError;
-pub(crate) use job::{Asked, Job};
+pub(crate) use job::{DeployOptions, Job};
 pub(crate) use receipt::Receipt;
 
-use crate::inside::Root;
+use crate::confined::Root;
 use crate::model::{Description, Image, MountPoint};
 use crate::plan::Problem;
 use preflight::Survey;

@@ -39,7 +39,7 @@ pub(super) fn check(driver: &dyn DeployDriver, job: &mut Job<'_>) -> Result<(), 
             Err(error) => problems.push(Problem::new("the config drive", error.to_string())),
         }
     }
-    let bootable = match job.asked.wishes.wants(Phase::CopyImage) {
+    let bootable = match job.options.plan.wants(Phase::CopyImage) {
         true => Some(survey(driver, job, &mut errors)?),
         false => None,
     };
@@ -72,7 +72,7 @@ fn load(source: &ConfigSource, stop: &Stop) -> Result<Result<ConfigDrive, Config
 /// The list of boot entries is written at the very end; where it cannot be, that is told now.
 fn no_place_for_entries(job: &Job<'_>) -> Option<Problem> {
     let listed = job.plan.steps.iter().any(|step| matches!(step, Step::BootMenu { .. }));
-    let directory = directory_of(&job.asked.boot_entries);
+    let directory = directory_of(&job.options.boot_entries);
     let message = "there is no such directory for the list of boot entries; make it, or use --boot-entries";
     (listed && !directory.is_dir()).then(|| Problem::new(directory.display(), message))
 }

@@ -30,7 +30,7 @@ pub(super) fn missing_tools(job: &Job<'_>) -> Vec<Problem> {
 pub(super) fn missing_in_kernel(job: &Job<'_>) -> Vec<Problem> {
     let mut problems = Vec::new();
     let kernel = "this kernel";
-    let mounts = |phase| job.asked.wishes.wants(phase);
+    let mounts = |phase| job.options.plan.wants(phase);
     if mounts(Phase::CopyImage) || mounts(Phase::BootLoader) {
         if let Err(error) = mount::rehearse() {
             problems.push(Problem::new(kernel, error.to_string()));

@@ -1,11 +1,11 @@
 //! The machine as it is: which disks there are, what is on them, and who uses them. Looks only, changes nothing.
 
 pub(crate) mod blkid;
+pub(crate) mod holders;
 pub(crate) mod lvm;
 pub(crate) mod md;
 pub(crate) mod modules;
 pub(crate) mod table;
-pub(crate) mod users;
 
 use std::fs;
 use std::io;

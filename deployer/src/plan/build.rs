@@ -3,20 +3,20 @@
 use std::path::PathBuf;
 
 use super::draft::{Draft, On, Placed};
-use super::facts::{DiskFacts, Facts, Kernel, PartitionFacts};
-use super::kinds::is_efi;
+use super::facts::{DiskFacts, Facts, KernelView, PartitionFacts};
 use super::need::capacity;
+use super::partition_types::is_efi;
 use super::step::{NewPartition, Phase, Step};
 use super::{
     DiskPlan, FsPlan, NoPlan, OldPartition, Plan, Problem, Problems, VERSION, refuse, spans, verify,
 };
 use crate::machine::Firmware;
-use crate::machine::users::User;
+use crate::machine::holders::Holder;
 use crate::model::{Description, MountPoint, Policy, Role};
 
 /// What was asked for beside the description.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Wishes {
+pub(crate) struct PlanOptions {
     /// Go on where it would be refused for the sake of what is on the disks.
     pub(crate) force: bool,
     /// Make the machine start from its disks, now or in a phase that comes later.
@@ -25,7 +25,7 @@ pub(crate) struct Wishes {
     pub(crate) phases: &'static [Phase],
 }
 
-impl Wishes {
+impl PlanOptions {
     /// Whether a phase is carried out.
     pub(crate) fn wants(self, phase: Phase) -> bool {
         self.phases.contains(&phase)
@@ -36,14 +36,14 @@ impl Wishes {
 ///
 /// # Errors
 /// It would do harm, or what is on the disks is not what the policy takes.
-pub(crate) fn build(description: &Description, facts: &Facts, wishes: Wishes) -> Result<Plan, NoPlan> {
+pub(crate) fn build(description: &Description, facts: &Facts, options: PlanOptions) -> Result<Plan, NoPlan> {
     let anew = match description.policy {
-        _ if !wishes.wants(Phase::Partitioning) => false,
+        _ if !options.wants(Phase::Partitioning) => false,
         Policy::Clean => true,
         Policy::Verify => false,
         Policy::NailgunLegacy => !description.file_systems().any(|file_system| file_system.keep_data),
     };
-    let draft = Draft::new(description, facts, wishes, anew)?;
+    let draft = Draft::new(description, facts, options, anew)?;
     let mut problems = refuse::problems(&draft);
     problems.extend(without_efi_partition(&draft));
     if !problems.is_empty() {
@@ -62,7 +62,7 @@ pub(crate) fn build(description: &Description, facts: &Facts, wishes: Wishes) ->
 
 /// On a UEFI machine the firmware starts from an EFI system partition only.
 fn without_efi_partition(draft: &Draft<'_>) -> Vec<Problem> {
-    if draft.facts.firmware != Firmware::Uefi || !draft.wishes.boot_loader {
+    if draft.facts.firmware != Firmware::Uefi || !draft.options.boot_loader {
         return Vec::new();
     }
     let volumes = || draft.description.disks.iter().flat_map(|disk| &disk.volumes);
@@ -116,15 +116,15 @@ impl<'a> Builder<'a> {
     fn release(&mut self) {
         let (mut mounts, mut swaps, mut groups, mut arrays) =
             (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-        for user in self.disks().flat_map(|disk| &disk.users) {
-            match user {
+        for holder in self.disks().flat_map(|disk| &disk.holders) {
+            match holder {
                 // What lies on several disks is used once; what is mounted twice at one place is unmounted twice.
-                User::Mount { at, id } if !mounts.contains(&(at, id)) => mounts.push((at, id)),
-                User::Swap(node) if !swaps.contains(node) => swaps.push(node.clone()),
-                User::Group(group) if self.draft.anew && !groups.contains(group) => {
+                Holder::Mount { at, id } if !mounts.contains(&(at, id)) => mounts.push((at, id)),
+                Holder::Swap(node) if !swaps.contains(node) => swaps.push(node.clone()),
+                Holder::VolumeGroup(group) if self.draft.anew && !groups.contains(group) => {
                     groups.push(group.clone());
                 }
-                User::Array { node, .. } if self.draft.anew && !arrays.contains(node) => {
+                Holder::Array { node, .. } if self.draft.anew && !arrays.contains(node) => {
                     arrays.push(node.clone());
                 }
                 _ => {}
@@ -140,18 +140,18 @@ impl<'a> Builder<'a> {
 
     /// Tables, arrays and groups from nothing.
     fn lay_out(&mut self) {
-        let Draft { description, segments, mirrors, members, extents, .. } = self.draft;
+        let Draft { description, segments, array_members, group_members, extents, .. } = self.draft;
         for (index, there) in self.disks().enumerate() {
             let disk = there.device.node();
             self.steps.push(Step::Erase { disk: disk.clone(), spans: spans::of(there, &segments[index]) });
             self.steps.push(Step::WriteTable { disk, partitions: self.draft.partitions(index) });
         }
-        for (index, (array, members)) in description.arrays.iter().zip(mirrors).enumerate() {
+        for (index, (array, members)) in description.arrays.iter().zip(array_members).enumerate() {
             let members = members.iter().map(|(node, _)| node.clone()).collect();
             let (node, name) = (self.draft.array_node(index), array.name.clone());
             self.steps.push(Step::CreateArray { node, name, members });
         }
-        for ((group, members), extents) in description.groups.iter().zip(members).zip(extents) {
+        for ((group, members), extents) in description.groups.iter().zip(group_members).zip(extents) {
             for (node, physical) in members {
                 let (node, data_start) = (node.clone(), physical.data_start());
                 self.steps.push(Step::CreatePhysicalVolume { node, data_start });
@@ -170,14 +170,14 @@ impl<'a> Builder<'a> {
         for (index, there) in self.disks().enumerate() {
             let unknown = |partition: &NewPartition| {
                 let found = self.draft.kept(there, partition.number);
-                found.is_some_and(|found| found.kernel == Kernel::LacksIt)
+                found.is_some_and(|found| found.kernel == KernelView::LacksIt)
             };
             let partitions: Vec<NewPartition> = self.as_they_are(index).into_iter().filter(unknown).collect();
             if !partitions.is_empty() {
                 self.steps.push(Step::Announce { disk: there.device.node(), partitions });
             }
         }
-        for (index, members) in self.draft.mirrors.iter().enumerate() {
+        for (index, members) in self.draft.array_members.iter().enumerate() {
             if self.draft.running(index).is_none() {
                 let members = members.iter().map(|(node, _)| node.clone()).collect();
                 self.steps.push(Step::AssembleArray { node: self.draft.array_node(index), members });
@@ -195,13 +195,13 @@ impl<'a> Builder<'a> {
 
     /// While the systems on the disks are changed, nothing starts from them.
     fn disarm(&mut self) {
-        let changes = self.draft.wishes.wants(Phase::CopyImage)
+        let changes = self.draft.options.wants(Phase::CopyImage)
             || self.placed.iter().any(|placed| self.is_made(placed));
         if !changes {
             return;
         }
         // Without a boot loader, what is kept is started by somebody else's.
-        let loads = self.draft.wishes.boot_loader;
+        let loads = self.draft.options.boot_loader;
         if loads {
             self.steps.extend(self.disks().map(|disk| Step::Disarm { disk: disk.device.node() }));
         }
@@ -238,8 +238,8 @@ impl<'a> Builder<'a> {
 
     /// What comes after partitioning.
     fn deploy(&mut self) {
-        let (description, wishes) = (self.draft.description, self.draft.wishes);
-        if wishes.wants(Phase::ConfigDrive) {
+        let (description, options) = (self.draft.description, self.draft.options);
+        if options.wants(Phase::ConfigDrive) {
             for (index, disk) in description.disks.iter().enumerate() {
                 let segments = self.draft.segments[index].iter();
                 let mut drives =
@@ -250,7 +250,7 @@ impl<'a> Builder<'a> {
                 }
             }
         }
-        if wishes.wants(Phase::CopyImage) {
+        if options.wants(Phase::CopyImage) {
             for (index, tree) in description.trees.iter().enumerate() {
                 for image in description.images_of(index) {
                     let target = image.target.as_path().to_owned();
@@ -261,7 +261,7 @@ impl<'a> Builder<'a> {
                 }
             }
         }
-        if !wishes.wants(Phase::BootLoader) || !wishes.boot_loader {
+        if !options.wants(Phase::BootLoader) || !options.boot_loader {
             return;
         }
         let disks: Vec<PathBuf> = self.disks().map(|disk| disk.device.node()).collect();

@@ -3,11 +3,11 @@
 use std::path::PathBuf;
 
 use super::facts::{DiskFacts, Facts, PartitionFacts};
-use super::kinds;
+use super::partition_types;
 use super::step::{NewPartition, Phase};
-use super::{NoPlan, Problem, Problems, Wishes};
+use super::{NoPlan, PlanOptions, Problem, Problems};
+use crate::machine::holders::same_device;
 use crate::machine::md::RunningArray;
-use crate::machine::users::same_device;
 use crate::model::layout::{self, Physical, Room, Segment};
 use crate::model::{Description, FileSystem, FsKind, MIB, Role, Volume};
 
@@ -15,17 +15,17 @@ use crate::model::{Description, FileSystem, FsKind, MIB, Role, Volume};
 pub(super) struct Draft<'a> {
     pub(super) description: &'a Description,
     pub(super) facts: &'a Facts,
-    pub(super) wishes: Wishes,
+    pub(super) options: PlanOptions,
     /// Whether the disks are laid out anew; else they are taken as they are.
     pub(super) anew: bool,
     /// Of each disk.
     pub(super) segments: Vec<Vec<Segment>>,
     /// Of each group: nodes of its members, and how they are laid out.
-    pub(super) members: Vec<Vec<(PathBuf, Physical)>>,
+    pub(super) group_members: Vec<Vec<(PathBuf, Physical)>>,
     /// Of each group: extents of its volumes.
     pub(super) extents: Vec<Vec<u64>>,
     /// Of each array: nodes of its members, with their sizes; those that stay have the sizes that they have.
-    pub(super) mirrors: Vec<Vec<(PathBuf, u64)>>,
+    pub(super) array_members: Vec<Vec<(PathBuf, u64)>>,
 }
 
 /// A file system that is described, at its place.
@@ -53,13 +53,13 @@ impl<'a> Draft<'a> {
     pub(super) fn new(
         description: &'a Description,
         facts: &'a Facts,
-        wishes: Wishes,
+        options: PlanOptions,
         anew: bool,
     ) -> Result<Self, NoPlan> {
         let mut problems = Vec::new();
         let mut segments = Vec::new();
-        let mut members = vec![Vec::new(); description.groups.len()];
-        let mut mirrors = vec![Vec::new(); description.arrays.len()];
+        let mut group_members = vec![Vec::new(); description.groups.len()];
+        let mut array_members = vec![Vec::new(); description.arrays.len()];
         for (disk, there) in description.disks.iter().zip(&facts.disks) {
             let room = Room { bytes: there.device.bytes, sector: there.device.sector };
             let laid_out = layout::disk(disk, Some(room)).unwrap_or_else(|error| {
@@ -71,12 +71,12 @@ impl<'a> Draft<'a> {
                 let node = there.device.partition_node(number);
                 match disk.volumes[segment.volume].role {
                     Role::Physical { group, reserved } => {
-                        members[group].push((node, Physical { length: segment.length, reserved }));
+                        group_members[group].push((node, Physical { length: segment.length, reserved }));
                     }
                     Role::Member(array) => {
                         let mut there = there.partitions.iter().filter(|_| !anew);
                         let kept = there.find(|partition| partition.number == number);
-                        mirrors[array].push((node, kept.map_or(segment.length, |kept| kept.length)));
+                        array_members[array].push((node, kept.map_or(segment.length, |kept| kept.length)));
                     }
                     _ => {}
                 }
@@ -84,7 +84,7 @@ impl<'a> Draft<'a> {
             segments.push(laid_out);
         }
         let mut extents = Vec::new();
-        for (group, members) in description.groups.iter().zip(&members) {
+        for (group, members) in description.groups.iter().zip(&group_members) {
             let members: Vec<Physical> = members.iter().map(|(_, member)| *member).collect();
             extents.push(layout::group(group, &members).unwrap_or_else(|error| {
                 problems.push(Problem::new(format!("volume group {}", group.name), error.to_string()));
@@ -92,7 +92,16 @@ impl<'a> Draft<'a> {
             }));
         }
         match problems.is_empty() {
-            true => Ok(Self { description, facts, wishes, anew, segments, members, extents, mirrors }),
+            true => Ok(Self {
+                description,
+                facts,
+                options,
+                anew,
+                segments,
+                group_members,
+                array_members,
+                extents,
+            }),
             false => Err(NoPlan::Refused(Problems(problems))),
         }
     }
@@ -103,7 +112,7 @@ impl<'a> Draft<'a> {
             array.members.iter().any(|node| members.iter().any(|(member, _)| same_device(member, node)))
         };
         let mut arrays = self.facts.arrays.iter().map(|(array, _)| array);
-        arrays.find(|found| ours(found, &self.mirrors[array]))
+        arrays.find(|found| ours(found, &self.array_members[array]))
     }
 
     /// The node of an array: one that stays may run under another one than it was made with.
@@ -130,7 +139,7 @@ impl<'a> Draft<'a> {
                 placed.push(Placed { node, bytes, spec, on });
             }
         }
-        for (index, (array, members)) in self.description.arrays.iter().zip(&self.mirrors).enumerate() {
+        for (index, (array, members)) in self.description.arrays.iter().zip(&self.array_members).enumerate() {
             let least = members.iter().map(|(_, bytes)| *bytes).min().unwrap_or(0);
             // The superblock and the bitmap of the array.
             let reckoned = least.saturating_sub(least / 100 + MIB);
@@ -162,7 +171,7 @@ impl<'a> Draft<'a> {
 
     /// Whether a file system is made; else what is on it stays.
     pub(super) fn makes(&self, file_system: &FileSystem) -> bool {
-        self.wishes.wants(Phase::Partitioning) && (self.anew || !file_system.keep_data)
+        self.options.wants(Phase::Partitioning) && (self.anew || !file_system.keep_data)
     }
 
     /// The partitions that a disk is to have.
@@ -176,7 +185,7 @@ impl<'a> Draft<'a> {
                 node: device.partition_node(number),
                 start: segment.start,
                 length: segment.length,
-                kind: kinds::kind(volume),
+                kind: partition_types::kind(volume),
                 guid: volume.guid,
                 name: self.name(volume),
             })

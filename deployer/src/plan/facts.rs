@@ -4,10 +4,10 @@ use std::path::{Path, PathBuf};
 
 use super::{Problem, Problems};
 use crate::machine::blkid::{self, Content};
+use crate::machine::holders::{Holder, Usage, same_device};
 use crate::machine::lvm::{self, Groups};
 use crate::machine::md::{self, RunningArray};
 use crate::machine::table::{self, Entry, Table};
-use crate::machine::users::{Usage, User, same_device};
 use crate::machine::{BlockDevice, Firmware};
 use crate::model::{Description, Disk};
 use crate::stop::Stop;
@@ -33,7 +33,7 @@ pub(crate) struct Facts {
 pub(crate) struct DiskFacts {
     pub(crate) device: BlockDevice,
     pub(crate) table: Table,
-    pub(crate) users: Vec<User>,
+    pub(crate) holders: Vec<Holder>,
     /// What is on the disk itself, outside of any partition.
     pub(crate) content: Content,
     /// The partitions of its GPT; where it has none, those that the kernel knows.
@@ -53,12 +53,12 @@ pub(crate) struct PartitionFacts {
     pub(crate) length: u64,
     pub(crate) content: Content,
     /// Whether the kernel knows it.
-    pub(crate) kernel: Kernel,
+    pub(crate) kernel: KernelView,
 }
 
 /// What the kernel knows of a partition.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Kernel {
+pub(crate) enum KernelView {
     /// It is where the table has it.
     Agrees,
     /// It has none of this number.
@@ -150,7 +150,7 @@ fn look_at(disk: &Disk, usage: &Usage, locked: bool, stop: &Stop) -> Result<Disk
             partition.attribute("start").and_then(|start| start.parse::<u64>().ok()).unwrap_or(0) * 512;
         let node = partition.node();
         let content = blkid::probe(&node, stop).map_err(|error| failed(error.to_string()))?;
-        let (length, kernel) = (partition.bytes, Kernel::Agrees);
+        let (length, kernel) = (partition.bytes, KernelView::Agrees);
         known.push(PartitionFacts { number, start, length, content, node, kernel });
     }
     let (partitions, stale) = match &table {
@@ -164,11 +164,11 @@ fn look_at(disk: &Disk, usage: &Usage, locked: bool, stop: &Stop) -> Result<Disk
         Table::Mbr | Table::None => (known, Vec::new()),
     };
     let content = blkid::probe(&device.node(), stop).map_err(|error| failed(error.to_string()))?;
-    let mut users = usage.of(&device);
-    if locked && users.is_empty() && device.is_taken() {
-        users.push(User::Unseen);
+    let mut holders = usage.of(&device);
+    if locked && holders.is_empty() && device.is_taken() {
+        holders.push(Holder::Unseen);
     }
-    Ok(DiskFacts { table, users, content, partitions, stale, device })
+    Ok(DiskFacts { table, holders, content, partitions, stale, device })
 }
 
 /// A partition of a table, whether the kernel knows it or not.
@@ -184,8 +184,8 @@ fn look_in_table(
         Some(partition) if (partition.start, partition.length) == (start, length) => {
             return Ok(partition.clone());
         }
-        Some(_) => Kernel::HasAnother,
-        None => Kernel::LacksIt,
+        Some(_) => KernelView::HasAnother,
+        None => KernelView::LacksIt,
     };
     // A damaged table may name what is not on the disk.
     let inside = length > 0 && start.checked_add(length).is_some_and(|end| end <= disk.bytes);

@@ -4,8 +4,8 @@
 mod build;
 mod draft;
 pub(crate) mod facts;
-mod kinds;
 pub(crate) mod need;
+mod partition_types;
 mod refuse;
 pub(crate) mod show;
 mod spans;
@@ -21,9 +21,9 @@ use thiserror::Error;
 use crate::machine::Firmware;
 use crate::machine::blkid::Content;
 use crate::model::FileSystem;
-pub(crate) use build::{Wishes, build};
-pub(crate) use kinds::is_efi;
+pub(crate) use build::{PlanOptions, build};
 use need::{Capacity, Need};
+pub(crate) use partition_types::is_efi;
 use step::{NewPartition, Step};
 
 /// Version of the plan's JSON form.

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use super::Problem;
 use super::draft::{Draft, array_node};
 use super::facts::{DiskFacts, Facts};
+use crate::machine::holders::{Holder, same_device};
 use crate::machine::md::without_host;
-use crate::machine::users::{User, same_device};
 use crate::model::Description;
 
 /// What ends each refusal that can be overruled.
@@ -19,9 +19,9 @@ pub(super) fn problems(draft: &Draft<'_>) -> Vec<Problem> {
     for disk in &facts.disks {
         let node = disk.device.node();
         problems
-            .extend(disk.users.iter().filter_map(never).map(|reason| Problem::new(node.display(), reason)));
-        if !draft.wishes.force {
-            let reasons = disk.users.iter().filter_map(|user| in_use(user, description));
+            .extend(disk.holders.iter().filter_map(never).map(|reason| Problem::new(node.display(), reason)));
+        if !draft.options.force {
+            let reasons = disk.holders.iter().filter_map(|holder| in_use(holder, description));
             problems
                 .extend(reasons.map(|reason| Problem::new(node.display(), format!("{reason}; {OVERRULE}"))));
         }
@@ -30,7 +30,7 @@ pub(super) fn problems(draft: &Draft<'_>) -> Vec<Problem> {
         problems.extend(groups_beyond(description, facts));
         problems.extend(arrays_beyond(facts));
         problems.extend(names_taken(draft));
-        if !draft.wishes.force {
+        if !draft.options.force {
             problems.extend(foreign_groups(description, facts));
             problems.extend(foreign_arrays(description, facts));
         }
@@ -39,15 +39,15 @@ pub(super) fn problems(draft: &Draft<'_>) -> Vec<Problem> {
 }
 
 /// Uses that not even force ends.
-fn never(user: &User) -> Option<String> {
-    match user {
-        User::Mount { at, .. } if at == Path::new("/") => {
+fn never(holder: &Holder) -> Option<String> {
+    match holder {
+        Holder::Mount { at, .. } if at == Path::new("/") => {
             Some("the running system stands on it (/)".to_owned())
         }
-        User::Other(name) => {
+        Holder::Other(name) => {
             Some(format!("{name} stands on it, which is neither LVM nor an array; stop it first"))
         }
-        User::Unseen => {
+        Holder::Unseen => {
             let message = "it is in use by something that is not seen from here, perhaps mounted in another mount \
                            namespace; end that first";
             Some(message.to_owned())
@@ -56,18 +56,18 @@ fn never(user: &User) -> Option<String> {
     }
 }
 
-fn in_use(user: &User, description: &Description) -> Option<String> {
-    match user {
-        User::Mount { at, .. } if at == Path::new("/") => None,
-        User::Mount { at, .. } if stands_on(at) => {
+fn in_use(holder: &Holder, description: &Description) -> Option<String> {
+    match holder {
+        Holder::Mount { at, .. } if at == Path::new("/") => None,
+        Holder::Mount { at, .. } if stands_on(at) => {
             Some(format!("the running system stands on it ({})", at.display()))
         }
-        User::Mount { at, .. } => Some(format!("it is in use: mounted at {}", at.display())),
-        User::Swap(node) => Some(format!("it is in use: {} is swap", node.display())),
-        User::Group(name) if !description.groups.iter().any(|group| group.name == *name) => {
+        Holder::Mount { at, .. } => Some(format!("it is in use: mounted at {}", at.display())),
+        Holder::Swap(node) => Some(format!("it is in use: {} is swap", node.display())),
+        Holder::VolumeGroup(name) if !description.groups.iter().any(|group| group.name == *name) => {
             Some(format!("the volume group {name}, which is not described, lies on it"))
         }
-        User::Array { name, .. } if !description.arrays.iter().any(|array| array.name == *name) => {
+        Holder::Array { name, .. } if !description.arrays.iter().any(|array| array.name == *name) => {
             Some(format!("the array {name}, which is not described, lies on it"))
         }
         _ => None,
@@ -163,8 +163,8 @@ fn foreign_groups(description: &Description, facts: &Facts) -> Vec<Problem> {
         return members.map(|(node, _)| Problem::new(node.display(), &message)).collect();
     }
     let active = |wanted: &str| {
-        let mut users = facts.disks.iter().flat_map(|disk| &disk.users);
-        users.any(|user| matches!(user, User::Group(name) if name == wanted))
+        let mut holders = facts.disks.iter().flat_map(|disk| &disk.holders);
+        holders.any(|holder| matches!(holder, Holder::VolumeGroup(name) if name == wanted))
     };
     let foreign = facts.groups.physical.iter().filter(|(node, group)| {
         facts.is_described(node)

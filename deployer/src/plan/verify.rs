@@ -4,12 +4,12 @@ use std::path::{Path, PathBuf};
 
 use super::Problem;
 use super::draft::Draft;
-use super::facts::{DiskFacts, Kernel, logical_node};
+use super::facts::{DiskFacts, KernelView, logical_node};
 use super::step::NewPartition;
 use crate::machine::blkid::Content;
+use crate::machine::holders::same_device;
 use crate::machine::md::RunningArray;
 use crate::machine::table::{Entry, Table};
-use crate::machine::users::same_device;
 use crate::model::layout::EXTENT;
 use crate::model::{FileSystem, MIB, Role, human};
 
@@ -99,7 +99,8 @@ fn kernel(expected: &[NewPartition], there: &DiskFacts) -> Vec<Problem> {
     let mut problems = Vec::new();
     let hint = "`partprobe` or a restart makes it read the table again";
     for partition in &there.partitions {
-        if partition.kernel == Kernel::HasAnother && expected.iter().any(|new| new.number == partition.number)
+        if partition.kernel == KernelView::HasAnother
+            && expected.iter().any(|new| new.number == partition.number)
         {
             let message = format!("the kernel has this partition at another place than the table; {hint}");
             problems.push(Problem::new(partition.node.display(), message));
@@ -182,7 +183,8 @@ fn groups(draft: &Draft<'_>, compare: bool) -> Vec<Problem> {
         return problems;
     }
     let found = &draft.facts.groups;
-    for ((group, members), extents) in draft.description.groups.iter().zip(&draft.members).zip(&draft.extents)
+    for ((group, members), extents) in
+        draft.description.groups.iter().zip(&draft.group_members).zip(&draft.extents)
     {
         let place = format!("volume group {}", group.name);
         let mut there: Vec<&Path> = Vec::new();
@@ -229,7 +231,7 @@ fn groups(draft: &Draft<'_>, compare: bool) -> Vec<Problem> {
 /// Mirrors, running or not.
 fn arrays(draft: &Draft<'_>, compare: bool) -> Vec<Problem> {
     let mut problems = Vec::new();
-    for (index, (array, members)) in draft.description.arrays.iter().zip(&draft.mirrors).enumerate() {
+    for (index, (array, members)) in draft.description.arrays.iter().zip(&draft.array_members).enumerate() {
         let place = format!("array {}", array.name);
         let running = draft.running(index);
         if let Some(held) = running.filter(|running| running.level.is_none()) {

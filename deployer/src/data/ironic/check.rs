@@ -3,15 +3,15 @@
 
 use std::collections::HashSet;
 
+use super::implied::{self, CONFIG_LABEL};
+use super::raw::{self, Mount, Top};
 use super::trees;
-use super::unnamed::{self, CONFIG_LABEL};
-use super::written::{self, Mount, Top};
 use crate::data::shape::Log;
 use crate::model::{
     Array, Description, Disk, FileSystem, FsKind, Group, Image, LogicalVolume, MIB, Role, Size, Tree, Volume,
 };
 
-pub(super) fn check(written: written::Description, log: &Log) -> Option<Description> {
+pub(super) fn check(written: raw::Description, log: &Log) -> Option<Description> {
     let mut checker = Checker {
         log,
         names: Vec::new(),
@@ -66,7 +66,7 @@ pub(super) fn check(written: written::Description, log: &Log) -> Option<Descript
     trees::settle(&mut description);
     checker.mounts(&mut description);
     checker.twice(&description);
-    unnamed::add(&mut description);
+    implied::add(&mut description);
     checker.layouts(&description);
     Some(description)
 }
@@ -99,7 +99,7 @@ pub(super) struct Checker<'a> {
 }
 
 impl Checker<'_> {
-    fn images(&mut self, written: Vec<Option<written::Image>>) -> Vec<Image> {
+    fn images(&mut self, written: Vec<Option<raw::Image>>) -> Vec<Image> {
         let mut images = Vec::new();
         for image in written {
             let Some((image, name)) = image.and_then(|mut image| image.name.take().map(|name| (image, name)))
@@ -114,7 +114,7 @@ impl Checker<'_> {
                 self.names.len() - 1
             });
             let (Some(url), Some(target)) = (image.url, image.target) else { continue };
-            let written::Image { boot, image_name, image_uuid, path, .. } = image;
+            let raw::Image { boot, image_name, image_uuid, path, .. } = image;
             let trees = vec![tree];
             images.push(Image { name, trees, boot, image_name, image_uuid, url, target, path });
         }
@@ -125,7 +125,7 @@ impl Checker<'_> {
         self.names.iter().map(|name| Tree { name: name.clone(), has_root: false }).collect()
     }
 
-    fn file_system(&mut self, written: written::FileSystem, path: &str) -> FileSystem {
+    fn file_system(&mut self, written: raw::FileSystem, path: &str) -> FileSystem {
         self.all_placed &= written.placed;
         let trees = match written.images {
             None if !written.placed => Vec::new(),
@@ -182,7 +182,7 @@ impl Checker<'_> {
         }
     }
 
-    fn disk(&mut self, index: usize, written: written::Disk, groups: &[Option<String>]) -> Disk {
+    fn disk(&mut self, index: usize, written: raw::Disk, groups: &[Option<String>]) -> Disk {
         let mut volumes = Vec::new();
         let mut sizes_known = written.size.is_some();
         let mut filled = Vec::new();
@@ -198,14 +198,14 @@ impl Checker<'_> {
             sizes_known &= volume.size.is_some();
             let path = volume.path;
             let (role, guid) = match volume.role {
-                written::Role::Partition { file_system, guid } => {
+                raw::Role::Partition { file_system, guid } => {
                     (Role::FileSystem(self.file_system(file_system, &path)), guid)
                 }
-                written::Role::Raid { file_system, name } => match self.member(file_system, name, &path) {
+                raw::Role::Raid { file_system, name } => match self.member(file_system, name, &path) {
                     Some(array) => (Role::Member(array), None),
                     None => (Role::Reserved, None),
                 },
-                written::Role::Physical { group, reserved, clear } => {
+                raw::Role::Physical { group, reserved, clear } => {
                     let found = groups.iter().position(|known| *known == group && group.is_some());
                     match (found, group) {
                         (Some(group), _) => {
@@ -231,7 +231,7 @@ impl Checker<'_> {
                         }
                     }
                 }
-                written::Role::Reserved => (Role::Reserved, None),
+                raw::Role::Reserved => (Role::Reserved, None),
             };
             // A size that is wrong has been complained about; nothing is said about what follows from it.
             volumes.push(Volume { size: volume.size.unwrap_or(Size::Bytes(MIB)), role, guid, path });
@@ -246,7 +246,7 @@ impl Checker<'_> {
     }
 
     /// The array of a member: found by its mount.
-    fn member(&mut self, written: written::FileSystem, name: Option<String>, path: &str) -> Option<usize> {
+    fn member(&mut self, written: raw::FileSystem, name: Option<String>, path: &str) -> Option<usize> {
         let clear = written.clear;
         let file_system = self.file_system(written, path);
         if file_system.mount.is_none() && file_system.kind != FsKind::Swap {
@@ -304,7 +304,7 @@ impl Checker<'_> {
         }
     }
 
-    fn group(&mut self, written: written::Group) -> Group {
+    fn group(&mut self, written: raw::Group) -> Group {
         let mut volumes: Vec<LogicalVolume> = Vec::new();
         for volume in written.volumes {
             let Some(volume) = volume else {

@@ -1,11 +1,11 @@
 //! The `ironic` data driver: `provision.json`, as Ironic's bareon drivers hand it to the deploy agent.
 
 mod check;
+mod cross_checks;
+mod implied;
+mod raw;
 mod text;
-mod together;
 mod trees;
-mod unnamed;
-mod written;
 
 use serde_json::{Value, json};
 
@@ -30,7 +30,7 @@ impl DataDriver for Ironic {
             vec![Complaint { path: "$".to_owned(), message: format!("not JSON: {error}") }]
         })?;
         let log = Log::default();
-        let written = written::DESCRIPTION.read(Node { path: "$", value: &value, log: &log });
+        let written = raw::DESCRIPTION.read(Node { path: "$", value: &value, log: &log });
         // What spans several places can be looked at even where single places are wrong.
         let description = written.and_then(|written| check::check(written, &log));
         let Said { complaints, warnings, unknown } = log.into_said();
@@ -43,7 +43,7 @@ impl DataDriver for Ironic {
     }
 
     fn schema(&self) -> Value {
-        let mut schema = written::DESCRIPTION.schema();
+        let mut schema = raw::DESCRIPTION.schema();
         schema["$schema"] = json!("https://json-schema.org/draft/2020-12/schema");
         schema["title"] = json!("Deploy configuration");
         schema

@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use crate::boot::grub::{self, Installation};
 use crate::boot::kernel;
 use crate::boot::menu::{self, BootElement, BootEntries, Entry};
+use crate::confined::Root;
 use crate::deploy::{DeployError, Job, marker};
-use crate::inside::Root;
 use crate::machine::Firmware;
 use crate::model::Image;
 use crate::mount::{Devices, MountedTree};
@@ -29,7 +29,7 @@ pub(in crate::deploy) fn boot_loader(job: &mut Job<'_>) -> Result<(), DeployErro
 fn one_system(job: &Job<'_>, tree: usize, disks: &[PathBuf]) -> Result<(), DeployError> {
     let mut mounted = MountedTree::mount(&job.plan, tree)?;
     let entries: Vec<Entry> = entry(job, tree, mounted.root())?.into_iter().collect();
-    mounted.make_livable(&Devices::of(&job.plan, &job.uuids()?), job.asked.efi_variables)?;
+    mounted.make_livable(&Devices::of(&job.plan, &job.uuids()?), job.options.efi_variables)?;
     let efi = efi_of(job, tree);
     installation(job, disks, efi.as_deref()).system(mounted.root(), &parameters(job), &entries, &job.stop)?;
     marker::write(job, tree, mounted.root(), Phase::BootLoader, true)?;
@@ -59,7 +59,7 @@ fn several_systems(job: &Job<'_>, node: &Path, disks: &[PathBuf]) -> Result<(), 
 
     let tree = tools.unwrap_or(entries[default].0);
     let mut mounted = MountedTree::mount(&job.plan, tree)?;
-    mounted.make_livable(&Devices::of(&job.plan, &job.uuids()?), job.asked.efi_variables)?;
+    mounted.make_livable(&Devices::of(&job.plan, &job.uuids()?), job.options.efi_variables)?;
     mounted.add_at(menu, MENU)?;
     let efi = efi_of(job, tree);
     let installation = installation(job, disks, efi.as_deref());
@@ -99,7 +99,7 @@ fn list_entries(
     let elements = entries.iter().enumerate().map(element).collect();
     let list = BootEntries { elements, multiboot_partition: Some(menu), current_element: default };
     let text = serde_json::to_string_pretty(&list).expect("a list is plain") + "\n";
-    let path = &job.asked.boot_entries;
+    let path = &job.options.boot_entries;
     let (directory, name) = (directory_of(path), path.file_name().unwrap_or_default());
     let written = Root::open(directory).and_then(|root| root.write(&name.to_string_lossy(), &text));
     written.map_err(|source| DeployError::Tree { action: "write", path: path.clone(), source })
@@ -115,12 +115,12 @@ pub(in crate::deploy) fn directory_of(path: &Path) -> &Path {
 }
 
 fn installation<'a>(job: &Job<'_>, disks: &'a [PathBuf], efi: Option<&'a str>) -> Installation<'a> {
-    Installation { firmware: job.plan.firmware, disks, efi, variables: job.asked.efi_variables }
+    Installation { firmware: job.plan.firmware, disks, efi, variables: job.options.efi_variables }
 }
 
 /// Where the EFI system partition is mounted in a tree, on a machine that starts from it.
 fn efi_of(job: &Job<'_>, tree: usize) -> Option<String> {
-    let loads = job.plan.firmware == Firmware::Uefi && job.asked.wishes.boot_loader;
+    let loads = job.plan.firmware == Firmware::Uefi && job.options.plan.boot_loader;
     let mounts = job.plan.mounts_of(tree);
     let efi = mounts.iter().find(|plan| loads && is_efi(&plan.spec))?;
     efi.spec.mount.as_ref().map(ToString::to_string)

@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use crate::boot::fstab::{self, Line};
+use crate::confined::{Root, path_of};
 use crate::deploy::{DeployError, Job, marker, write};
-use crate::inside::{Root, path_of};
 use crate::model::Image;
 use crate::mount::MountedTree;
 use crate::plan::need::shortage;
@@ -18,7 +18,7 @@ pub(in crate::deploy) fn copy_image(
 ) -> Result<(), DeployError> {
     let mut mounted: Option<(usize, MountedTree)> = None;
     // Not by the steps of this run: the boot loader may be left to a later one.
-    let last = !job.asked.wishes.boot_loader;
+    let last = !job.options.plan.boot_loader;
     job.each_step(Phase::CopyImage, |job, step| {
         match step {
             Step::Pull { tree: name, url, target } => {

@@ -28,9 +28,9 @@ pub(super) fn config_drive(job: &mut Job<'_>) -> Result<(), DeployError> {
 pub(super) fn reboot() -> Result<(), DeployError> {
     rustix::fs::sync();
     // In a ramdisk the first process is often a script, which nobody can ask.
-    let asked =
+    let by_init =
         ["/run/systemd/system", "/run/initctl", "/dev/initctl"].iter().any(|path| Path::new(path).exists());
-    if asked && Command::new("reboot").run(&crate::stop::Stop::default()).is_ok() {
+    if by_init && Command::new("reboot").run(&crate::stop::Stop::default()).is_ok() {
         return Ok(());
     }
     rustix::system::reboot(rustix::system::RebootCommand::Restart)

@@ -15,7 +15,7 @@ use crate::plan::{NoPlan, Problem, Problems};
 const EFI: &str = "/efi";
 /// Carries out the steps of this phase.
 pub(in crate::deploy) fn partitioning(job: &mut Job<'_>) -> Result<(), DeployError> {
-    if job.asked.wishes.wants(Phase::Partitioning) && job.description.policy == Policy::Verify {
+    if job.options.plan.wants(Phase::Partitioning) && job.description.policy == Policy::Verify {
         job.reporter.note("the disks are as described");
     }
     job.each_step(Phase::Partitioning, |job, step| {

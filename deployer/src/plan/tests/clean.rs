@@ -2,7 +2,7 @@
 
 use super::facts::{activate, array, mounted};
 use super::*;
-use crate::machine::users::User;
+use crate::machine::holders::Holder;
 use crate::plan::step::NewPartition;
 
 /// Where partitions lie: number, begin and length in MiB, type, name.
@@ -32,15 +32,15 @@ fn a_group_on_two_disks_is_made_after_all_that_was_there_is_let_go() {
         ],
     );
     let mut facts = empty(&description);
-    facts.disks[0].users = vec![
+    facts.disks[0].holders = vec![
         mounted("/mnt", 1),
         mounted("/mnt/deeper", 2),
-        User::Swap("/dev/sda3".into()),
-        User::Array { name: "old".into(), node: "/dev/md127".into() },
-        User::Group("old".into()),
+        Holder::Swap("/dev/sda3".into()),
+        Holder::Array { name: "old".into(), node: "/dev/md127".into() },
+        Holder::VolumeGroup("old".into()),
     ];
     // An array and a group lie on both disks.
-    facts.disks[1].users = facts.disks[0].users[2..].to_vec();
+    facts.disks[1].holders = facts.disks[0].holders[2..].to_vec();
     let plan = plan(&description, &facts, FORCED);
     assert_eq!(
         table(&plan, 0),
@@ -149,9 +149,9 @@ fn an_array_or_group_of_the_same_name_is_let_go_and_made_anew() {
     let mut facts = as_described(&description);
     facts.arrays.push((array("start", "/dev/md127", &["/dev/sda2", "/dev/sdb2"]), content("ext4")));
     activate(&mut facts, &description);
-    let user = User::Array { name: "start".into(), node: "/dev/md127".into() };
-    facts.disks[0].users = vec![user.clone(), User::Group("office".into())];
-    facts.disks[1].users = vec![user];
+    let holder = Holder::Array { name: "start".into(), node: "/dev/md127".into() };
+    facts.disks[0].holders = vec![holder.clone(), Holder::VolumeGroup("office".into())];
+    facts.disks[1].holders = vec![holder];
     // What is described needs no force.
     let plan = plan(&description, &facts, PROVISION);
     let done = done(&plan);
@@ -176,9 +176,9 @@ fn what_is_mounted_once_is_unmounted_once_however_many_disks_it_lies_on() {
     );
     let mut facts = empty(&description);
     // Two mounts at one place, of a volume on both disks, over one of a partition of the second.
-    let group = vec![User::Group("old".into()), mounted("/mnt", 2), mounted("/mnt", 3)];
-    facts.disks[0].users.clone_from(&group);
-    facts.disks[1].users = [vec![mounted("/mnt", 1)], group].concat();
+    let group = vec![Holder::VolumeGroup("old".into()), mounted("/mnt", 2), mounted("/mnt", 3)];
+    facts.disks[0].holders.clone_from(&group);
+    facts.disks[1].holders = [vec![mounted("/mnt", 1)], group].concat();
     let done = done(&plan(&description, &facts, FORCED));
     let unmount = "unmount /mnt";
     assert_eq!(done[..4], [unmount, unmount, unmount, "$ vgchange --activate n --yes old"]);

@@ -5,13 +5,13 @@ use std::path::{Path, PathBuf};
 use uuid::Uuid;
 
 use super::super::draft::Draft;
-use super::super::facts::{DiskFacts, Facts, Kernel, PartitionFacts, logical_node};
+use super::super::facts::{DiskFacts, Facts, KernelView, PartitionFacts, logical_node};
 use super::PROVISION;
 use crate::machine::blkid::Content;
+use crate::machine::holders::Holder;
 use crate::machine::lvm::{Groups, Logical};
 use crate::machine::md::RunningArray;
 use crate::machine::table::{Entry, Table};
-use crate::machine::users::User;
 use crate::machine::{BlockDevice, Firmware};
 use crate::model::layout::EXTENT;
 use crate::model::{Description, Disk, FileSystem, MIB, Role};
@@ -21,7 +21,7 @@ pub(super) fn empty(description: &Description) -> Facts {
     let disk = |disk: &Disk| DiskFacts {
         device: BlockDevice { name: disk.id.to_string(), bytes: disk.size, sector: 512, model: None },
         table: Table::None,
-        users: Vec::new(),
+        holders: Vec::new(),
         content: Content::default(),
         partitions: Vec::new(),
         stale: Vec::new(),
@@ -60,12 +60,13 @@ pub(super) fn as_described(description: &Description) -> Facts {
                 start: new.start,
                 length: new.length,
                 content: on_partition(description, role),
-                kernel: Kernel::Agrees,
+                kernel: KernelView::Agrees,
             });
         }
         there.table = Table::Gpt { entries, damaged: None };
     }
-    for ((group, members), extents) in description.groups.iter().zip(&draft.members).zip(&draft.extents) {
+    for ((group, members), extents) in description.groups.iter().zip(&draft.group_members).zip(&draft.extents)
+    {
         let physical = members.iter().map(|(node, _)| (node.clone(), group.name.clone()));
         facts.groups.physical.extend(physical);
         for (volume, extents) in group.volumes.iter().zip(extents) {
@@ -91,8 +92,8 @@ fn of(file_system: &FileSystem) -> Content {
 }
 
 /// It is mounted there; the number tells mounts apart.
-pub(super) fn mounted(at: &str, id: u64) -> User {
-    User::Mount { at: at.into(), id }
+pub(super) fn mounted(at: &str, id: u64) -> Holder {
+    Holder::Mount { at: at.into(), id }
 }
 
 /// Something of this kind, without a label.

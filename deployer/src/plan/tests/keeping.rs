@@ -3,7 +3,7 @@
 use super::facts::{activate, array};
 use super::*;
 use crate::machine::table::Table;
-use crate::plan::facts::Kernel;
+use crate::plan::facts::KernelView;
 
 fn not_kept(volume: Value) -> Value {
     with(volume, "keep_data", false)
@@ -82,7 +82,7 @@ fn what_stands_against_using_it_is_told() {
             &["/dev/sda3: expected xfs on it, found ext4"],
         ),
         (
-            |facts| facts.partition("/dev/sda3").kernel = Kernel::HasAnother,
+            |facts| facts.partition("/dev/sda3").kernel = KernelView::HasAnother,
             &[
                 "/dev/sda3: the kernel has this partition at another place than the table; `partprobe` or a restart \
                makes it read the table again",

@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 
 use super::facts::Facts;
 use super::step::Phase;
-use super::{NoPlan, Plan, Problems, Wishes, build};
+use super::{NoPlan, Plan, PlanOptions, Problems, build};
 use crate::data::driver;
 use crate::disk::tools;
 use crate::model::{Description, MIB};
@@ -26,18 +26,18 @@ type Cases<'a> = [(fn(&mut Facts), &'a [&'a str])];
 
 const NOTHING: [&str; 0] = [];
 
-/// What `provision` wishes for.
-const PROVISION: Wishes = Wishes {
+/// What `provision` asks for.
+const PROVISION: PlanOptions = PlanOptions {
     force: false,
     boot_loader: true,
     phases: &[Phase::Partitioning, Phase::ConfigDrive, Phase::CopyImage, Phase::BootLoader],
 };
-const FORCED: Wishes = Wishes { force: true, ..PROVISION };
+const FORCED: PlanOptions = PlanOptions { force: true, ..PROVISION };
 
-/// What a single phase wishes for; as on the command line, the first ones have nothing to do with boot loaders.
-fn alone(phase: &'static [Phase]) -> Wishes {
+/// What a single phase asks for; as on the command line, the first ones have nothing to do with boot loaders.
+fn alone(phase: &'static [Phase]) -> PlanOptions {
     let boot_loader = phase.contains(&Phase::CopyImage) || phase.contains(&Phase::BootLoader);
-    Wishes { force: false, boot_loader, phases: phase }
+    PlanOptions { force: false, boot_loader, phases: phase }
 }
 
 /// A description of one system.
@@ -87,8 +87,8 @@ fn with(mut value: Value, key: &str, other: impl Into<Value>) -> Value {
     value
 }
 
-fn plan(description: &Description, facts: &Facts, wishes: Wishes) -> Plan {
-    build(description, facts, wishes).unwrap_or_else(|error| panic!("{error}"))
+fn plan(description: &Description, facts: &Facts, options: PlanOptions) -> Plan {
+    build(description, facts, options).unwrap_or_else(|error| panic!("{error}"))
 }
 
 /// What a plan does: the commands of the steps that have any, and the others as they are shown.
@@ -123,8 +123,8 @@ fn assert_each_differs(description: &Description, machine: impl Fn() -> Facts, c
 }
 
 /// Why it is refused, one line each.
-fn refusals(description: &Description, facts: &Facts, wishes: Wishes) -> Vec<String> {
-    match build(description, facts, wishes) {
+fn refusals(description: &Description, facts: &Facts, options: PlanOptions) -> Vec<String> {
+    match build(description, facts, options) {
         Err(NoPlan::Refused(problems)) => lines(&problems),
         Err(differs) => panic!("{differs}"),
         Ok(_) => Vec::new(),

@@ -5,7 +5,7 @@ use uuid::uuid;
 
 use super::*;
 use crate::machine::table::{Entry, Table};
-use crate::plan::facts::{Kernel, PartitionFacts};
+use crate::plan::facts::{KernelView, PartitionFacts};
 use crate::plan::step::Step;
 
 const GUID: &str = "11111111-2222-4333-8444-555555555555";
@@ -132,7 +132,7 @@ fn contents_and_labels_that_differ_are_told_all_at_once() {
 fn partitions_that_the_kernel_has_elsewhere_are_not_touched() {
     let hint = "`partprobe` or a restart makes it read the table again";
     assert_eq!(
-        after(|facts| facts.partition("/dev/sda3").kernel = Kernel::HasAnother),
+        after(|facts| facts.partition("/dev/sda3").kernel = KernelView::HasAnother),
         [format!("/dev/sda3: the kernel has this partition at another place than the table; {hint}")]
     );
     let stale = |facts: &mut Facts| {
@@ -151,7 +151,7 @@ fn partitions_that_the_kernel_lacks_are_announced_where_they_are() {
     let description = description();
     let mut facts = as_described(&description);
     for node in ["/dev/sda2", "/dev/sda4"] {
-        facts.partition(node).kernel = Kernel::LacksIt;
+        facts.partition(node).kernel = KernelView::LacksIt;
     }
     // Not where they would be laid out.
     let there = facts.partition("/dev/sda4");

@@ -18,8 +18,8 @@ fn description(policy: &str) -> Description {
 }
 
 /// What is done to disks that are laid out.
-fn steps(description: &Description, firmware: Firmware, wishes: Wishes) -> Vec<String> {
-    done(&plan(description, &Facts { firmware, ..as_described(description) }, wishes))
+fn steps(description: &Description, firmware: Firmware, options: PlanOptions) -> Vec<String> {
+    done(&plan(description, &Facts { firmware, ..as_described(description) }, options))
 }
 
 /// Two systems with a file system each; the second disk is shared.
@@ -49,8 +49,8 @@ const LOAD: &str = "install the boot loader of os on /dev/sda";
 #[test]
 fn nothing_starts_from_a_system_that_is_being_changed() {
     let verify = description("verify");
-    let bios = |wishes| steps(&verify, Firmware::Bios, wishes);
-    let uefi = |wishes| steps(&verify, Firmware::Uefi, wishes);
+    let bios = |options| steps(&verify, Firmware::Bios, options);
+    let uefi = |options| steps(&verify, Firmware::Uefi, options);
     assert_eq!(bios(PROVISION), [DISARM, INCOMPLETE, PULL, FSTAB, LOAD]);
     assert_eq!(uefi(PROVISION), [DISARM, DISARM_EFI, INCOMPLETE, PULL, FSTAB, LOAD]);
     assert_eq!(uefi(alone(COPY_IMAGE)), [DISARM, DISARM_EFI, INCOMPLETE, PULL, FSTAB]);
@@ -59,7 +59,7 @@ fn nothing_starts_from_a_system_that_is_being_changed() {
     assert_eq!(uefi(alone(CONFIG_DRIVE)), NOTHING);
     assert_eq!(uefi(alone(BOOT_LOADER)), [LOAD]);
     // What is kept is started by somebody else's boot loader.
-    let without = Wishes { boot_loader: false, ..PROVISION };
+    let without = PlanOptions { boot_loader: false, ..PROVISION };
     assert_eq!(uefi(without), [INCOMPLETE, PULL, FSTAB]);
     // Phases that come later take disks that were laid out anew for what they are.
     let clean = description("clean");
@@ -178,7 +178,7 @@ fn phases_alone_compare_what_they_do_not_make() {
     let description = described("verify", [disk("sda", [root])]);
     let mut facts = as_described(&description);
     facts.partition("/dev/sda2").content = content("xfs");
-    let differs = |wishes| match build(&description, &facts, wishes) {
+    let differs = |options| match build(&description, &facts, options) {
         Err(NoPlan::Differs(problems)) => lines(&problems),
         other => panic!("{other:?}"),
     };
@@ -190,15 +190,15 @@ fn phases_alone_compare_what_they_do_not_make() {
 
 #[test]
 fn a_machine_that_starts_by_uefi_needs_an_efi_partition_for_each_system() {
-    let refused = |description: &Description, wishes| {
-        refusals(description, &Facts { firmware: Firmware::Uefi, ..empty(description) }, wishes)
+    let refused = |description: &Description, options| {
+        refusals(description, &Facts { firmware: Firmware::Uefi, ..empty(description) }, options)
     };
     let reason = "this machine starts by UEFI and needs an EFI system partition: describe a partition with the file \
                   system \"vfat\" and the mount \"/boot/efi\", or leave the boot loader out (--no-boot-loader)";
     let root = || partition("/", "ext4", "2 GiB");
     let none = described("clean", [disk("sda", [root()])]);
     assert_eq!(refused(&none, FORCED), [format!("os: {reason}")]);
-    assert_eq!(refused(&none, Wishes { boot_loader: false, ..PROVISION }), NOTHING);
+    assert_eq!(refused(&none, PlanOptions { boot_loader: false, ..PROVISION }), NOTHING);
     assert_eq!(refused(&none, alone(PARTITION)), NOTHING);
     assert_eq!(refused(&description("clean"), PROVISION), NOTHING);
     let short = described("clean", [disk("sda", [root(), partition("/efi", "vfat", "100 MiB")])]);

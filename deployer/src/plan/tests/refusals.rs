@@ -2,7 +2,7 @@
 
 use super::facts::{array, member, mounted};
 use super::*;
-use crate::machine::users::User;
+use crate::machine::holders::Holder;
 
 /// The usual end of a refusal.
 const OVERRULE: &str = "--force does it nevertheless";
@@ -26,42 +26,45 @@ fn refused(change: impl FnOnce(&mut Facts)) -> (Vec<String>, Vec<String>) {
 
 #[test]
 fn disks_in_use_are_refused_unless_forced() {
-    let user_array = |name: &str| User::Array { name: name.into(), node: "/dev/md127".into() };
-    for (user, reason) in [
+    let user_array = |name: &str| Holder::Array { name: name.into(), node: "/dev/md127".into() };
+    for (holder, reason) in [
         (mounted("/mnt", 1), "it is in use: mounted at /mnt"),
         (mounted("/boot", 1), "the running system stands on it (/boot)"),
         (mounted("/boot/efi", 1), "the running system stands on it (/boot/efi)"),
-        (User::Swap("/dev/sda9".into()), "it is in use: /dev/sda9 is swap"),
-        (User::Group("attic".into()), "the volume group attic, which is not described, lies on it"),
+        (Holder::Swap("/dev/sda9".into()), "it is in use: /dev/sda9 is swap"),
+        (Holder::VolumeGroup("attic".into()), "the volume group attic, which is not described, lies on it"),
         (user_array("attic"), "the array attic, which is not described, lies on it"),
     ] {
-        let (refused, forced) = refused(|facts| facts.disks[0].users.push(user.clone()));
+        let (refused, forced) = refused(|facts| facts.disks[0].holders.push(holder.clone()));
         assert_eq!(refused, [format!("/dev/sda: {reason}; {OVERRULE}")]);
-        assert_eq!(forced, NOTHING, "{user:?}");
+        assert_eq!(forced, NOTHING, "{holder:?}");
         // Whatever the policy.
         let description = description("verify");
         let mut facts = as_described(&description);
-        facts.disks[0].users.push(user);
+        facts.disks[0].holders.push(holder);
         assert_eq!(refusals(&description, &facts, PROVISION), refused);
     }
-    for user in [User::Group("office".into()), user_array("start")] {
-        let (refused, _) = refused(|facts| facts.disks[0].users.push(user.clone()));
-        assert_eq!(refused, NOTHING, "{user:?}");
+    for holder in [Holder::VolumeGroup("office".into()), user_array("start")] {
+        let (refused, _) = refused(|facts| facts.disks[0].holders.push(holder.clone()));
+        assert_eq!(refused, NOTHING, "{holder:?}");
     }
 }
 
 #[test]
 fn some_uses_not_even_force_ends() {
-    for (user, reason) in [
+    for (holder, reason) in [
         (mounted("/", 1), "the running system stands on it (/)"),
-        (User::Other("crypt".into()), "crypt stands on it, which is neither LVM nor an array; stop it first"),
         (
-            User::Unseen,
+            Holder::Other("crypt".into()),
+            "crypt stands on it, which is neither LVM nor an array; stop it first",
+        ),
+        (
+            Holder::Unseen,
             "it is in use by something that is not seen from here, perhaps mounted in another mount namespace; end \
              that first",
         ),
     ] {
-        let (refused, forced) = refused(|facts| facts.disks[1].users.push(user));
+        let (refused, forced) = refused(|facts| facts.disks[1].holders.push(holder));
         assert_eq!(refused, [format!("/dev/sdb: {reason}")]);
         assert_eq!(forced, refused);
     }
@@ -70,8 +73,8 @@ fn some_uses_not_even_force_ends() {
 #[test]
 fn everything_that_stands_against_it_is_told_at_once() {
     let (refused, forced) = refused(|facts| {
-        facts.disks[0].users = vec![mounted("/", 1), mounted("/usr", 2)];
-        facts.disks[1].users = vec![User::Swap("/dev/sdb1".into())];
+        facts.disks[0].holders = vec![mounted("/", 1), mounted("/usr", 2)];
+        facts.disks[1].holders = vec![Holder::Swap("/dev/sdb1".into())];
     });
     assert_eq!(
         refused,
@@ -166,7 +169,7 @@ fn groups_that_are_not_active_are_refused_unless_forced() {
     // What is active is told once.
     let (refused, _) = self::refused(|facts| {
         facts.groups.physical = vec![("/dev/sda".into(), "attic".into())];
-        facts.disks[0].users = vec![User::Group("attic".into())];
+        facts.disks[0].holders = vec![Holder::VolumeGroup("attic".into())];
     });
     assert_eq!(
         refused,

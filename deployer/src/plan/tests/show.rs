@@ -132,40 +132,40 @@ fn programs_find_everything_under_its_name() {
     assert_eq!(keys(disk), ["after", "before", "bytes", "content", "laid_out", "model", "node"]);
     assert_eq!(
         disk["before"][2],
-        json!({"number": 3, "start": 2073 * MIB, "length": 1024 * MIB, "content": "xfs", "label": "data"})
+        json!({"number": 3, "start": 2073 * MIB, "bytes": 1024 * MIB, "content": "xfs", "label": "data"})
     );
     assert_eq!(
         disk["after"][2],
-        json!({"number": 3, "node": "/dev/sda3", "start": 2073 * MIB, "length": 1024 * MIB, "guid": null,
-               "kind": "0fc63daf-8483-4772-8e79-3d69d8477de4", "name": "data"})
+        json!({"number": 3, "node": "/dev/sda3", "start": 2073 * MIB, "bytes": 1024 * MIB, "guid": null,
+               "type_guid": "0fc63daf-8483-4772-8e79-3d69d8477de4", "name": "data"})
     );
     assert_eq!(
         plan["file_systems"][0],
         json!({"node": "/dev/sda2", "bytes": 2048 * MIB, "made": true, "file_system": "ext4", "mount": "/",
-               "label": null, "trees": ["os"], "offer": {"bytes": 2_028_081_152u64, "inodes": 130_544},
+               "label": null, "trees": ["os"], "capacity": {"bytes": 2_028_081_152u64, "inodes": 130_544},
                "need": {"bytes": 900 * MIB, "inodes": 41_000}})
     );
     assert_eq!(
         plan["steps"],
         json!([
-            {"step": "activate-group", "group": "office"},
-            {"step": "check", "node": "/dev/office/home", "file_system": "btrfs"},
-            {"step": "disarm", "disk": "/dev/sda"},
-            {"step": "make-file-system", "node": "/dev/sda2", "file_system": "ext4", "label": null},
-            {"step": "write-config-drive", "node": "/dev/sda6"},
-            {"step": "pull", "tree": "os", "url": "h::m/os/", "target": "/"},
-            {"step": "fstab", "tree": "os"},
-            {"step": "boot-loader", "tree": "os", "disks": ["/dev/sda"]},
+            {"action": "activate-volume-group", "group": "office"},
+            {"action": "check", "node": "/dev/office/home", "file_system": "btrfs"},
+            {"action": "disarm", "disk": "/dev/sda"},
+            {"action": "make-file-system", "node": "/dev/sda2", "file_system": "ext4", "label": null},
+            {"action": "write-config-drive", "node": "/dev/sda6"},
+            {"action": "pull", "tree": "os", "url": "h::m/os/", "target": "/"},
+            {"action": "fstab", "tree": "os"},
+            {"action": "boot-loader", "tree": "os", "disks": ["/dev/sda"]},
         ])
     );
     let plan = serde_json::to_value(laid_out()).unwrap();
     let spans = [0, 1, 24, 25, 1048, 1049, 2072, 10239];
-    let spans = spans.map(|start| json!({"start": start * MIB, "length": MIB}));
+    let spans = spans.map(|start| json!({"start": start * MIB, "bytes": MIB}));
     assert_eq!(
         plan["steps"][1],
-        json!({"step": "erase", "disk": "/dev/sda",
+        json!({"action": "erase", "disk": "/dev/sda",
                "spans": spans})
     );
-    assert_eq!(keys(&plan["steps"][2]), ["disk", "partitions", "step"]);
+    assert_eq!(keys(&plan["steps"][2]), ["action", "disk", "partitions"]);
     assert_eq!(plan["steps"][2]["partitions"], plan["disks"][0]["after"]);
 }

@@ -1,7 +1,7 @@
 //! What is erased of a disk before it is laid out.
 
 use super::*;
-use crate::plan::facts::{DiskFacts, Kernel, PartitionFacts};
+use crate::plan::facts::{DiskFacts, KernelView, PartitionFacts};
 use crate::plan::step::Step;
 
 /// Spans that are erased of a disk of 10 GiB, in units of `unit`, where these partitions are there.
@@ -15,7 +15,7 @@ fn erased(unit: u64, there: &[(u64, u64)], stale: &[(u64, u64)]) -> Vec<(u64, u6
             start: *start,
             length: *length,
             content: Default::default(),
-            kernel: Kernel::Agrees,
+            kernel: KernelView::Agrees,
         };
         places.iter().map(partition).collect()
     };

@@ -3,8 +3,8 @@
 
 use super::facts::{activate, array, member, mounted};
 use super::*;
+use crate::machine::holders::Holder;
 use crate::machine::lvm::Logical;
-use crate::machine::users::User;
 use crate::model::layout::EXTENT;
 use crate::plan::step::Step;
 
@@ -76,13 +76,13 @@ fn an_array_that_runs_is_used_under_the_node_that_it_has() {
 fn of_what_stays_only_mounts_and_swap_are_let_go() {
     let description = description();
     let mut facts = in_use(&description);
-    facts.disks[0].users = vec![
+    facts.disks[0].holders = vec![
         mounted("/mnt", 1),
-        User::Swap("/dev/dm-1".into()),
-        User::Group("office".into()),
-        User::Array { name: "start".into(), node: "/dev/md127".into() },
+        Holder::Swap("/dev/dm-1".into()),
+        Holder::VolumeGroup("office".into()),
+        Holder::Array { name: "start".into(), node: "/dev/md127".into() },
     ];
-    facts.disks[1].users = facts.disks[0].users.clone();
+    facts.disks[1].holders = facts.disks[0].holders.clone();
     let done = done(&plan(&description, &facts, FORCED));
     assert_eq!(done[..3], ["unmount /mnt", "$ swapoff /dev/dm-1", "$ vgchange --activate y --yes office"]);
 }

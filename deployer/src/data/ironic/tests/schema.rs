@@ -12,7 +12,7 @@ fn validator() -> Validator {
 pub(super) fn places_wrong(description: &str) -> Vec<String> {
     let log = Log::default();
     let value = Json::parse(description).unwrap();
-    written::DESCRIPTION.read(Node { path: "$", value: &value, log: &log });
+    raw::DESCRIPTION.read(Node { path: "$", value: &value, log: &log });
     log.into_said().complaints.iter().map(ToString::to_string).collect()
 }
 

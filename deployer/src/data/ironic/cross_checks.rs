@@ -4,7 +4,7 @@
 use std::collections::HashSet;
 
 use super::check::Checker;
-use super::unnamed;
+use super::implied;
 use crate::model::layout::{self, LayoutError, Physical};
 use crate::model::{Description, FileSystem, Image, MountPoint, Role};
 
@@ -126,7 +126,7 @@ impl Checker<'_> {
                 }
                 Err(error) => {
                     let message = match error {
-                        LayoutError::TooMuch { .. } => format!("{error}{}", unnamed::spelled_out(disk)),
+                        LayoutError::TooMuch { .. } => format!("{error}{}", implied::spelled_out(disk)),
                         error => error.to_string(),
                     };
                     self.log.complain(&path, message);

@@ -13,13 +13,13 @@ use super::{BlockDevice, md};
 
 /// Something that uses a device.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum User {
+pub(crate) enum Holder {
     /// It is mounted there; a mount of several devices has one number on all of them.
     Mount { at: PathBuf, id: u64 },
     /// It is swap that is in use: the node.
     Swap(PathBuf),
     /// A volume of this group stands on it.
-    Group(String),
+    VolumeGroup(String),
     /// The array of this name stands on it, with its node.
     Array { name: String, node: PathBuf },
     /// Something else stands on it.
@@ -100,48 +100,48 @@ impl Usage {
     }
 
     /// Everything that uses the device, its partitions or what stands on them.
-    pub(crate) fn of(&self, device: &BlockDevice) -> Vec<User> {
-        let mut users = Vec::new();
-        self.collect(device, &mut users);
+    pub(crate) fn of(&self, device: &BlockDevice) -> Vec<Holder> {
+        let mut holders = Vec::new();
+        self.collect(device, &mut holders);
         for (_, partition) in device.partitions() {
-            self.collect(&partition, &mut users);
+            self.collect(&partition, &mut holders);
         }
-        users
+        holders
     }
 
-    fn collect(&self, device: &BlockDevice, users: &mut Vec<User>) {
+    fn collect(&self, device: &BlockDevice, holders: &mut Vec<Holder>) {
         if let Some(own) = device.number() {
             // What is mounted twice at one place is unmounted twice.
-            users.extend(
+            holders.extend(
                 self.mounts
                     .iter()
                     .filter(|(number, _)| *number == own)
-                    .map(|(_, mount)| User::Mount { at: mount.at.clone(), id: mount.id }),
+                    .map(|(_, mount)| Holder::Mount { at: mount.at.clone(), id: mount.id }),
             );
-            users.extend(
+            holders.extend(
                 self.swaps
                     .iter()
                     .filter(|(number, _)| *number == own)
-                    .map(|(_, node)| User::Swap(node.clone())),
+                    .map(|(_, node)| Holder::Swap(node.clone())),
             );
         }
         for entry in fs::read_dir(device.sys().join("holders")).into_iter().flatten().flatten() {
             let holder = BlockDevice::by_sys_name(&entry.file_name().to_string_lossy());
             let further = [vec![what_holds(&holder)], self.of(&holder)].concat();
             // An array stands on several partitions of a disk, and a group's volumes do.
-            let fresh: Vec<User> = further.into_iter().filter(|user| !users.contains(user)).collect();
-            users.extend(fresh);
+            let fresh: Vec<Holder> = further.into_iter().filter(|holder| !holders.contains(holder)).collect();
+            holders.extend(fresh);
         }
     }
 }
 
-fn what_holds(holder: &BlockDevice) -> User {
+fn what_holds(holder: &BlockDevice) -> Holder {
     if holder.sys().join("md").is_dir() {
-        return User::Array { name: md::name(holder), node: holder.node() };
+        return Holder::Array { name: md::name(holder), node: holder.node() };
     }
     match (holder.attribute("dm/uuid"), holder.attribute("dm/name")) {
-        (Some(uuid), Some(name)) if uuid.starts_with("LVM-") => User::Group(group_of(&name)),
-        (_, name) => User::Other(name.unwrap_or_else(|| holder.name.clone())),
+        (Some(uuid), Some(name)) if uuid.starts_with("LVM-") => Holder::VolumeGroup(group_of(&name)),
+        (_, name) => Holder::Other(name.unwrap_or_else(|| holder.name.clone())),
     }
 }
 
