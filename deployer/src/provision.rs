@@ -139,9 +139,9 @@ fn carry_out(
     Ok(())
 }
 
-/// A description that was named is looked at as in every other phase; the usual one need not be there any more.
+/// A description that was named is looked at as in every other phase; that in the default place need not be there any more.
 fn before_reboot(deploy: &Deploy) -> Result<(), DeployError> {
-    if !matches!(deploy.input, Input::Usual(_)) {
+    if !matches!(deploy.input, Input::Default(_)) {
         read(deploy)?;
     }
     if deploy.dry_run {
@@ -158,7 +158,7 @@ fn read(deploy: &Deploy) -> Result<Reading, DeployError> {
     let from_file = |path: &Path, trusted: bool| {
         let file = fs::File::open(path)?;
         let owner = file.metadata()?;
-        // Everybody may put a file into the usual place, and root would do what it says.
+        // Everybody may put a file into the default place, and root would do what it says.
         if trusted && (owner.uid() != 0 || owner.mode() & 0o022 != 0) {
             return Err(io::Error::other(
                 "it is not root's alone; name it with --input-data-file if it is meant",
@@ -172,7 +172,7 @@ fn read(deploy: &Deploy) -> Result<Reading, DeployError> {
             read_all(io::stdin().lock()).map_err(unreadable("standard input"))?
         }
         Input::File(path) => from_file(path, false).map_err(unreadable(&path.display().to_string()))?,
-        Input::Usual(path) => {
+        Input::Default(path) => {
             let place = format!("{} (no other is named by --input-data-file)", path.display());
             from_file(path, true).map_err(unreadable(&place))?
         }

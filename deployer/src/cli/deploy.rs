@@ -45,16 +45,16 @@ pub(crate) struct Deploy {
 pub(crate) enum Input {
     /// In a file; `-` is standard input.
     File(PathBuf),
-    /// In the usual place, because none is named.
-    Usual(PathBuf),
+    /// In the default place, because none is named.
+    Default(PathBuf),
     /// On the command line.
     Text(String),
 }
 
 /// Where the old agent looked for the description.
-const USUAL_INPUT: &str = "/tmp/provision.json";
+const DEFAULT_INPUT: &str = "/tmp/provision.json";
 /// Where it left the list of boot entries.
-const USUAL_ENTRIES: &str = "/tmp/boot_entries.json";
+const DEFAULT_ENTRIES: &str = "/tmp/boot_entries.json";
 
 const ALL: &[Phase] = &[Phase::Partitioning, Phase::ConfigDrive, Phase::CopyImage, Phase::BootLoader];
 
@@ -71,14 +71,16 @@ const PHASES: [(&str, &[Phase], &str); 5] = [
 pub(super) fn parsers() -> Vec<Parser> {
     let mut parsers = Vec::new();
     for (name, phases, about) in PHASES {
-        parsers.push(executing(described(Parser::new(name).about(about)), phases));
+        parsers.push(executing(name, described(Parser::new(name).about(about)), phases));
     }
     let plan = described(Parser::new("plan").about("Show what `provision` would do, and touch nothing"));
-    parsers.push(planning(plan, ALL).arg(flag("json", "Print for programs, as JSON")));
+    // It is one anyway.
+    let plan = plan.arg(flag("dry-run", "Touch nothing").short('n').hide(true));
+    parsers.push(planning("plan", plan, ALL).arg(flag("json", "Print for programs, as JSON")));
     let validate = Parser::new("validate").about("Check a description, without a look at any machine");
     let validate = validate.after_help(help("deployer validate --input-data-file provision.json"));
     parsers.push(described(validate).arg(flag("json", "Print for programs, as JSON")));
-    let schema = with_help(Parser::new("schema")).about("Print the JSON Schema of descriptions");
+    let schema = Parser::new("schema").about("Print the JSON Schema of descriptions");
     parsers.push(schema.arg(data_driver()).after_help(help("deployer schema >provision.schema.json")));
     let reboot = described(Parser::new("reboot").about("Restart the machine"))
         .arg(flag("dry-run", "Do not restart it").short('n'))
@@ -91,43 +93,38 @@ fn help(example: &str) -> String {
     format!("Example:\n  {example}\n\n{DEPLOY_TABLE}")
 }
 
-fn with_help(parser: Parser) -> Parser {
-    parser
-        .disable_help_flag(true)
-        .args_override_self(true)
-        .arg(Arg::new("help").long("help").help("Show this help").action(ArgAction::Help))
+/// A choice among drivers, each with its name and what it does. Older callers write underscores.
+fn driver(
+    long: &'static str,
+    old: &'static str,
+    default: &'static str,
+    what: &str,
+    drivers: &[(&'static str, &'static str)],
+) -> Arg {
+    let about: Vec<String> = drivers.iter().map(|(name, about)| format!("{name}: {about}")).collect();
+    Arg::new(long)
+        .long(long)
+        .alias(old)
+        .value_name("NAME")
+        .default_value(default)
+        .value_parser(PossibleValuesParser::new(drivers.iter().map(|(name, _)| *name)))
+        .hide_possible_values(true)
+        .help(format!("{what} ({})", about.join("; ")))
 }
 
 fn data_driver() -> Arg {
-    let names = data::DRIVERS.iter().map(|driver| driver.name());
-    let about: Vec<String> =
-        data::DRIVERS.iter().map(|driver| format!("{}: {}", driver.name(), driver.about())).collect();
-    Arg::new("data-driver")
-        .long("data-driver")
-        .alias("data_driver")
-        .value_name("NAME")
-        .default_value("ironic")
-        .value_parser(PossibleValuesParser::new(names))
-        .hide_possible_values(true)
-        .help(format!("What the description is ({})", about.join("; ")))
+    let drivers: Vec<_> = data::DRIVERS.iter().map(|driver| (driver.name(), driver.about())).collect();
+    driver("data-driver", "data_driver", "ironic", "What the description is", &drivers)
 }
 
 fn deploy_driver() -> Arg {
-    let names = deploy::DRIVERS.iter().map(|driver| driver.name());
-    let about: Vec<String> =
-        deploy::DRIVERS.iter().map(|driver| format!("{}: {}", driver.name(), driver.about())).collect();
-    Arg::new("deploy-driver")
-        .long("deploy-driver")
-        .alias("deploy_driver")
-        .value_name("NAME")
-        .default_value("rsync")
-        .value_parser(PossibleValuesParser::new(names))
-        .hide_possible_values(true)
-        .help(format!("How images are copied ({})", about.join("; ")))
+    let drivers: Vec<_> = deploy::DRIVERS.iter().map(|driver| (driver.name(), driver.about())).collect();
+    driver("deploy-driver", "deploy_driver", "rsync", "How images are copied", &drivers)
 }
 
 fn described(parser: Parser) -> Parser {
-    with_help(parser)
+    parser
+        .args_override_self(true)
         .arg(data_driver())
         .arg(deploy_driver())
         .arg(
@@ -135,7 +132,7 @@ fn described(parser: Parser) -> Parser {
                 .long("input-data-file")
                 .alias("input_data_file")
                 .value_name("FILE")
-                .help(format!("The description, or - for standard input [default: {USUAL_INPUT}]"))
+                .help(format!("The description, or - for standard input [default: {DEFAULT_INPUT}]"))
                 .value_parser(value_parser!(PathBuf)),
         )
         .arg(
@@ -153,24 +150,23 @@ fn flag(name: &'static str, help: &'static str) -> Arg {
 }
 
 /// Options that say what is planned.
-fn planning(parser: Parser, phases: &[Phase]) -> Parser {
+fn planning(name: &str, parser: Parser, phases: &[Phase]) -> Parser {
     let force =
         "Go on although disks are in use: unmount them, stop swapping, stop arrays, deactivate groups";
     let mut parser = parser.arg(flag("force", force));
     if phases.contains(&Phase::CopyImage) {
-        let about = "Do not install a boot loader";
+        let about = match phases.contains(&Phase::BootLoader) {
+            true => "Do not install a boot loader",
+            false => "No boot loader is to follow: the systems are complete without",
+        };
         parser = parser.arg(flag("no-boot-loader", about));
     }
-    parser.after_help(format!(
-        "Examples:\n  deployer plan --input-data-file provision.json\n  \
-         deployer provision --data-driver ironic --deploy-driver rsync --input-data-file provision.json\n\n\
-         {DEPLOY_TABLE}"
-    ))
+    parser.after_help(help(&format!("deployer {name} --input-data-file provision.json")))
 }
 
 /// Options of the commands that carry out phases.
-fn executing(parser: Parser, phases: &[Phase]) -> Parser {
-    let mut parser = planning(parser, phases)
+fn executing(name: &str, parser: Parser, phases: &[Phase]) -> Parser {
+    let mut parser = planning(name, parser, phases)
         .arg(flag("dry-run", "Show what would be done, and touch nothing").short('n'))
         .arg(flag("json", "With --dry-run: print for programs, as JSON").requires("dry-run"))
         .arg(flag("quiet", "Say nothing but warnings and errors").short('q'))
@@ -196,7 +192,7 @@ fn executing(parser: Parser, phases: &[Phase]) -> Parser {
                 .long("boot-entries")
                 .value_name("FILE")
                 .help(format!(
-                    "With several systems: where the list of boot entries goes [default: {USUAL_ENTRIES}]"
+                    "With several systems: where the list of boot entries goes [default: {DEFAULT_ENTRIES}]"
                 ))
                 .value_parser(value_parser!(PathBuf)),
         );
@@ -219,7 +215,7 @@ pub(super) fn read(command: &str, matches: &ArgMatches) -> Deploy {
     {
         (Some(text), _) => Input::Text(text.clone()),
         (None, Some(path)) => Input::File(path.clone()),
-        (None, None) => Input::Usual(PathBuf::from(USUAL_INPUT)),
+        (None, None) => Input::Default(PathBuf::from(DEFAULT_INPUT)),
     };
     // Not every command has every option.
     let has = |name: &str| matches.try_get_one::<bool>(name).ok().flatten().copied().unwrap_or(false);
@@ -231,7 +227,7 @@ pub(super) fn read(command: &str, matches: &ArgMatches) -> Deploy {
     let options = DeployOptions {
         plan,
         efi_variables: has("efi-variables"),
-        boot_entries: path("boot-entries").unwrap_or_else(|| USUAL_ENTRIES.into()),
+        boot_entries: path("boot-entries").unwrap_or_else(|| DEFAULT_ENTRIES.into()),
     };
     Deploy {
         action,

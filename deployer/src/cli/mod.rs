@@ -51,7 +51,13 @@ pub(crate) struct List {
 pub(crate) fn parse() -> Result<Command, Failure> {
     let matches = match parser().try_get_matches() {
         Ok(matches) => matches,
-        Err(error) if error.kind() == ErrorKind::UnknownArgument => return Err(unknown(&error)),
+        Err(error) if error.kind() == ErrorKind::UnknownArgument => {
+            let hint = match std::env::args().nth(1).as_deref() {
+                Some("pull" | "list" | "schema") => "--help shows what is taken",
+                _ => "a description is named by --input-data-file",
+            };
+            return Err(unknown(&error, hint));
+        }
         Err(error) => {
             let _ = error.print();
             let exit = if error.use_stderr() { Exit::Usage } else { Exit::Success };

@@ -36,7 +36,7 @@ pub(super) fn check(driver: &dyn DeployDriver, job: &mut Job<'_>) -> Result<(), 
                 job.config_drive = Some(drive);
             }
             Err(error) if error.is_worth_a_retry() => errors.push(error.into()),
-            Err(error) => problems.push(Problem::new("the config drive", error.to_string())),
+            Err(error) => problems.push(Problem::new("$.configdrive", error.to_string())),
         }
     }
     let bootable = match job.options.plan.wants(Phase::CopyImage) {
@@ -113,9 +113,10 @@ fn survey(
                 }
             };
             bootable.add(survey.bootable);
+            job.plan.split_links += survey.split_links;
             if survey.split_links > 0 {
                 let message = format!(
-                    "{}: {} hard links cross mounts and become copies",
+                    "{}: hard links that cross mounts and become copies: {}",
                     image.url, survey.split_links
                 );
                 job.reporter.note(&message);

@@ -16,11 +16,11 @@ use crate::exit::{Exit, Failure};
 use crate::model::PullOptions;
 
 /// What a description that has no `rsync_flags` means.
-const USUAL: &str = "-a -A -X";
+const DEFAULT: &str = "-a -A -X";
 
 /// The options of a description that names none.
-pub(crate) fn usual() -> PullOptions {
-    parse_text(USUAL).expect("the usual options are options")
+pub(crate) fn default() -> PullOptions {
+    parse_text(DEFAULT).expect("the default options are options")
 }
 
 /// Options in one line, as in a description.
@@ -28,9 +28,9 @@ pub(crate) fn parse_text(text: &str) -> Result<PullOptions, String> {
     let words = shlex::split(text).ok_or("a quote is not closed")?;
     let parser = with_output(with_switches(with_connection(Parser::new("rsync_flags")))).no_binary_name(true);
     let matches = parser.try_get_matches_from(words).map_err(|error| match error.kind() {
-        ErrorKind::UnknownArgument => {
-            unknown(&error).message.replace("--help lists", "`deployer pull --help` lists")
-        }
+        ErrorKind::UnknownArgument => unknown(&error, "only options stand here")
+            .message
+            .replace("--help lists", "`deployer pull --help` lists"),
         ErrorKind::DisplayHelp => "--help is for the command line".to_owned(),
         _ => error.to_string().lines().next().unwrap_or_default().trim_start_matches("error: ").to_owned(),
     })?;
@@ -158,13 +158,17 @@ fn checksum(name: &str) -> Result<ChecksumKind, Failure> {
 }
 
 /// An option that is not there: named, with the one that may have been meant.
-pub(crate) fn unknown(error: &clap::Error) -> Failure {
+/// What does not begin with a dash gets another hint.
+pub(crate) fn unknown(error: &clap::Error, for_words: &str) -> Failure {
     let text = |kind| match error.get(kind) {
         Some(ContextValue::String(text)) => Some(text.clone()),
         Some(ContextValue::Strings(texts)) => texts.first().cloned(),
         _ => None,
     };
     let option = text(ContextKind::InvalidArg).unwrap_or_default();
+    if !option.starts_with('-') {
+        return Failure::usage(format!("there is no place for {option:?} here; {for_words}"));
+    }
     let hint = match text(ContextKind::SuggestedArg) {
         Some(similar) => format!("did you mean {similar}?"),
         None => "--help lists those there are".to_owned(),
@@ -182,7 +186,7 @@ mod tests {
         assert!(flags.options.hard_links && flags.options.acls && !flags.options.group);
         assert_eq!(flags.timeouts.idle, Some(Duration::from_secs(300)));
         assert_eq!(flags.password_file, Some(PathBuf::from("/etc/a secret")));
-        assert!(usual().options.xattrs && usual().options.recursive);
+        assert!(default().options.xattrs && default().options.recursive);
     }
 
     #[test]

@@ -300,6 +300,7 @@ impl<'a> Builder<'a> {
             firmware: self.draft.facts.firmware,
             disks,
             file_systems: file_systems.collect(),
+            split_links: 0,
             steps: self.steps,
         }
     }

@@ -38,6 +38,8 @@ pub(crate) struct Plan {
     pub(crate) firmware: Firmware,
     pub(crate) disks: Vec<DiskPlan>,
     pub(crate) file_systems: Vec<FsPlan>,
+    /// Hard links that cross mounts: they become copies. Known once the images have been looked at.
+    pub(crate) split_links: u64,
     pub(crate) steps: Vec<Step>,
 }
 

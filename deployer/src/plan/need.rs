@@ -183,7 +183,9 @@ pub(crate) fn shortage(file_system: &FsPlan, there: Option<Capacity>) -> Option<
     let wanted = need.bytes + of_entries(kind, need.inodes, file_system.bytes);
     if wanted + wanted / SPARE > offer.bytes {
         let (needed, has) = (human(wanted), human(offer.bytes));
-        return Some(Problem::new(place, format!("the files need {needed} and some room, there are {has}")));
+        let spare = human(wanted / SPARE);
+        let message = format!("the files need {needed}, and {spare} to spare; it has {has}: make it larger");
+        return Some(Problem::new(place, message));
     }
     match offer.inodes {
         Some(inodes) if need.inodes + need.inodes / SPARE > inodes => {

@@ -54,13 +54,19 @@ pub(crate) fn text(plan: &Plan) -> String {
     }
     text.push_str("\nFile systems\n");
     let mut columns = Columns::default();
-    let head = ["on", "mount", "kind", "size", "needed", "there is", "", "trees"].map(str::to_owned);
+    let head = ["on", "mount", "kind", "size", "needed", "capacity", "", "trees"].map(str::to_owned);
     columns.row(head);
     for file_system in &plan.file_systems {
         columns.row(row(file_system));
     }
     columns.write(&mut text);
+    if plan.split_links > 0 {
+        let _ = writeln!(text, "  hard links that cross mounts and become copies: {}", plan.split_links);
+    }
     text.push_str("\nSteps\n");
+    if plan.steps.is_empty() {
+        text.push_str("  none\n");
+    }
     let mut phase = None;
     for (number, step) in plan.steps.iter().enumerate() {
         if phase != Some(step.phase()) {
@@ -69,7 +75,9 @@ pub(crate) fn text(plan: &Plan) -> String {
         phase = Some(step.phase());
         let _ = writeln!(text, "  {:>4}. {step}", number + 1);
     }
+    let pulls = plan.steps.iter().any(|step| matches!(step, Step::Pull { .. }));
     let verdict = match plan.destroys() {
+        false if !pulls => "Nothing is wiped, and no file is replaced.",
         true => "What is on the parts marked \"wiped\", \"made anew\" or \"overwritten\" will be lost.",
         false => "Nothing is wiped; files of the images replace those that differ.",
     };
@@ -82,9 +90,9 @@ fn row(file_system: &FsPlan) -> [String; 8] {
     let offer = file_system.capacity;
     let (need, holds) = match file_system.need {
         Some(need) => (
-            format!("{} in {} inodes", human(need.bytes), need.inodes),
+            format!("{} in {}", human(need.bytes), inodes(need.inodes)),
             match offer.inodes {
-                Some(inodes) => format!("{} and {inodes} inodes", human(offer.bytes)),
+                Some(inodes) => format!("{} and {}", human(offer.bytes), self::inodes(inodes)),
                 None => human(offer.bytes),
             },
         ),
@@ -100,6 +108,10 @@ fn row(file_system: &FsPlan) -> [String; 8] {
         if file_system.made { "made anew" } else { "kept" }.to_owned(),
         file_system.trees.join(", "),
     ]
+}
+
+fn inodes(count: u64) -> String {
+    format!("{count} inode{}", if count == 1 { "" } else { "s" })
 }
 
 fn show_disk(text: &mut String, disk: &DiskPlan, plan: &Plan) {

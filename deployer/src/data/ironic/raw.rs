@@ -118,7 +118,7 @@ pub(super) const DESCRIPTION: Object<Description> = Object(|fields| {
     Some(Description {
         policy,
         images: images.unwrap_or_else(unread),
-        pull: pull.unwrap_or_else(flags::usual),
+        pull: pull.unwrap_or_else(flags::default),
         kernel_params: kernel_params.unwrap_or_default(),
         partitions: partitions.unwrap_or_else(unread),
         config_drive,

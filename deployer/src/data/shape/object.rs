@@ -31,8 +31,10 @@ impl<T> Shape for Tagged<T> {
     type Value = T;
 
     fn read(&self, node: Node<'_>) -> Option<T> {
-        let Json::Object(entries) = node.value else { return node.expected("an object") };
         let names = one_of(self.0.iter().map(|(name, _)| *name));
+        let Json::Object(entries) = node.value else {
+            return node.expected(&format!("an object with the key \"type\" ({names})"));
+        };
         let Some((_, kind)) = entries.iter().find(|(key, _)| key == "type") else {
             node.log.complain(node.path, format!("expected the key \"type\" ({names}), found none"));
             return None;
