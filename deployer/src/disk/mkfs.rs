@@ -2,6 +2,7 @@
 //! this machine would choose by themselves.
 
 use std::fs;
+use std::io;
 use std::path::Path;
 
 use super::DiskError;
@@ -74,7 +75,7 @@ pub(crate) fn make(node: &Path, kind: FsKind, label: Option<&str>, stop: &Stop) 
         FsKind::Ext2 | FsKind::Ext3 | FsKind::Ext4 => {
             let path = Path::new(MKE2FS_CONF_PATH);
             let written = fs::create_dir_all(path.parent().expect("it is in a directory"))
-                .and_then(|()| fs::write(path, MKE2FS_CONF));
+                .and_then(|()| write_settings(path));
             written.map_err(DiskError::new("write", path))?;
         }
         FsKind::Xfs => {
@@ -93,6 +94,14 @@ pub(crate) fn make(node: &Path, kind: FsKind, label: Option<&str>, stop: &Stop) 
     }
     command.run(stop)?;
     Ok(())
+}
+
+/// Puts them into their place as a whole: a deployment onto other disks may be reading them, and with half of them mke2fs
+/// makes something else without a word.
+fn write_settings(path: &Path) -> io::Result<()> {
+    let mut new = path.to_owned().into_os_string();
+    new.push(format!(".{}", std::process::id()));
+    fs::write(&new, MKE2FS_CONF).and_then(|()| fs::rename(&new, path))
 }
 
 /// Those of the new features that the tool knows, by what it says about itself.
@@ -124,6 +133,21 @@ mod tests {
         assert_eq!(make(FsKind::Btrfs, Some("x")), "mkfs.btrfs -q -f -L x /dev/sda2");
         assert_eq!(make(FsKind::Vfat, Some("EFI")), "mkfs.vfat -n EFI /dev/sda2");
         assert_eq!(make(FsKind::Swap, Some("swap")), "mkswap -f -L swap /dev/sda2");
+    }
+
+    #[test]
+    fn whoever_reads_the_settings_reads_all_of_them() {
+        use std::io::Read;
+        let scratch = tempfile::tempdir().unwrap();
+        let path = scratch.path().join("mke2fs.conf");
+        fs::write(&path, "older").unwrap();
+        let mut reader = fs::File::open(&path).unwrap();
+        write_settings(&path).unwrap();
+        let mut text = String::new();
+        reader.read_to_string(&mut text).unwrap();
+        assert_eq!(text, "older");
+        assert_eq!(fs::read_to_string(&path).unwrap(), MKE2FS_CONF);
+        assert_eq!(fs::read_dir(scratch.path()).unwrap().count(), 1);
     }
 
     #[test]
