@@ -20,6 +20,9 @@ const MOST: u64 = 1 << 20;
 /// Beside a file that is being written.
 const TEMPORARY: &str = ".deployer-new";
 
+/// How often the kernel is asked again that could not tell where `..` leads.
+const ATTEMPTS: usize = 1000;
+
 /// The root of a tree.
 #[derive(Debug)]
 pub(crate) struct Root {
@@ -43,7 +46,15 @@ impl Root {
         let path = path.strip_prefix("/").unwrap_or(path);
         let path = if path.as_os_str().is_empty() { Path::new(".") } else { path };
         let resolve = ResolveFlags::IN_ROOT | ResolveFlags::NO_MAGICLINKS;
-        match openat2(&self.directory, path, flags | OFlags::CLOEXEC, Mode::empty(), resolve) {
+        let attempt = || openat2(&self.directory, path, flags | OFlags::CLOEXEC, Mode::empty(), resolve);
+        let mut result = attempt();
+        for _ in 0..ATTEMPTS {
+            // A link has `..` in it, and somewhere on this machine something was renamed or mounted meanwhile.
+            let Err(Errno::AGAIN) = result else { break };
+            std::thread::yield_now();
+            result = attempt();
+        }
+        match result {
             // Before Linux 5.6: links are not followed at all.
             Err(Errno::NOSYS) => self.resolve_without_links(path, flags),
             result => result,
@@ -239,6 +250,28 @@ mod tests {
         assert_eq!(root.read("etc/fstab").unwrap().as_deref(), Some("a line\n"));
         assert!(root.write("/up/x", "").is_err());
         assert_eq!(fs::read_dir(scratch.0.join("outside")).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn what_others_rename_is_in_the_way_of_no_link() {
+        use std::sync::atomic::{AtomicBool, Ordering};
+        let scratch = Scratch::new("renames");
+        fs::create_dir_all(scratch.0.join("tree/a/b")).unwrap();
+        symlink("../../a/../a/b/../../a/b", scratch.0.join("tree/link")).unwrap();
+        fs::write(scratch.0.join("one"), "").unwrap();
+        let root = Root::open(&scratch.0.join("tree")).unwrap();
+        let done = AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                while !done.load(Ordering::SeqCst) {
+                    fs::rename(scratch.0.join("one"), scratch.0.join("two")).unwrap();
+                    fs::rename(scratch.0.join("two"), scratch.0.join("one")).unwrap();
+                }
+            });
+            let found = (0..20_000).find_map(|_| root.resolve(Path::new("/link"), OFlags::PATH).err());
+            done.store(true, Ordering::SeqCst);
+            assert_eq!(found, None);
+        });
     }
 
     #[test]
