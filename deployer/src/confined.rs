@@ -10,7 +10,7 @@ use std::path::{Component, Path, PathBuf};
 
 use rustix::fs::{
     AtFlags, CWD, FileType, Mode, OFlags, ResolveFlags, XattrFlags, fchmod, fchown, fgetxattr, fsetxattr,
-    fstat, mkdirat, open, openat, openat2, renameat, unlinkat,
+    fstat, mkdirat, open, openat, openat2, renameat, statat, unlinkat,
 };
 use rustix::io::Errno;
 use rustix::process::{Gid, Uid};
@@ -142,6 +142,46 @@ impl Root {
         }
         names.sort();
         Ok(names)
+    }
+
+    /// Removes what is neither a directory nor a regular file from the directory at `path` and from those in it. A program
+    /// of this machine that writes there would be led elsewhere by a link, and would wait for a FIFO.
+    pub(crate) fn remove_specials(&self, path: &Path) -> io::Result<()> {
+        let mut open = vec![path.to_owned()];
+        while let Some(path) = open.pop() {
+            let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW;
+            let directory = match self.resolve(&path, flags) {
+                Err(Errno::NOENT) => continue,
+                result => result?,
+            };
+            for entry in rustix::fs::Dir::read_from(&directory)? {
+                let entry = entry?;
+                let name = OsStr::from_bytes(entry.file_name().to_bytes());
+                if name == "." || name == ".." {
+                    continue;
+                }
+                let stat = statat(&directory, name, AtFlags::SYMLINK_NOFOLLOW)?;
+                match FileType::from_raw_mode(stat.st_mode) {
+                    FileType::Directory => open.push(path.join(name)),
+                    FileType::RegularFile => {}
+                    _ => unlinkat(&directory, name, AtFlags::empty())?,
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Removes the file at `path`, if there is one.
+    pub(crate) fn remove(&self, path: &Path) -> io::Result<()> {
+        let parent =
+            match self.resolve(path.parent().unwrap_or(Path::new("/")), OFlags::PATH | OFlags::DIRECTORY) {
+                Err(Errno::NOENT | Errno::NOTDIR) => return Ok(()),
+                result => result?,
+            };
+        match unlinkat(&parent, path.file_name().ok_or(io::ErrorKind::InvalidInput)?, AtFlags::empty()) {
+            Ok(()) | Err(Errno::NOENT) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
     }
 
     /// Puts a file into its place: whole or not at all. It has owner, permissions and security label of a regular file
@@ -305,6 +345,26 @@ mod tests {
         rustix::fs::mknodat(CWD, scratch.0.join("fifo"), FileType::Fifo, Mode::from_raw_mode(0o600), 0)
             .unwrap();
         assert!(root.read("/fifo").is_err());
+    }
+
+    #[test]
+    fn only_directories_and_files_are_left_for_programs_of_this_machine() {
+        let scratch = Scratch::new("specials");
+        let deep = scratch.0.join("grub/deep");
+        fs::create_dir_all(&deep).unwrap();
+        fs::write(deep.join("file"), "stays").unwrap();
+        symlink("/", deep.join("up")).unwrap();
+        symlink("deep/file", scratch.0.join("grub/link")).unwrap();
+        rustix::fs::mknodat(CWD, deep.join("fifo"), FileType::Fifo, Mode::from_raw_mode(0o600), 0).unwrap();
+        let root = Root::open(&scratch.0).unwrap();
+        root.remove_specials(Path::new("/grub")).unwrap();
+        assert_eq!(root.names("/grub").unwrap(), ["deep"]);
+        assert_eq!(root.names("/grub/deep").unwrap(), ["file"]);
+        root.remove_specials(Path::new("/missing")).unwrap();
+        root.remove(Path::new("/grub/deep/file")).unwrap();
+        root.remove(Path::new("/grub/deep/file")).unwrap();
+        root.remove(Path::new("/missing/file")).unwrap();
+        assert!(root.names("/grub/deep").unwrap().is_empty());
     }
 
     #[test]

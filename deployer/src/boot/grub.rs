@@ -19,6 +19,8 @@ const EFI: (&str, &str) = ("x86_64-efi", "grub-efi-amd64-bin");
 #[cfg(target_arch = "aarch64")]
 const EFI: (&str, &str) = ("arm64-efi", "grub-efi-arm64-bin");
 const BIOS: &str = "i386-pc";
+/// In GRUB's directory: which disks its names mean.
+const DEVICE_MAP: &str = "device.map";
 
 /// A boot loader was not installed.
 #[derive(Debug, Error)]
@@ -149,6 +151,13 @@ impl Installation<'_> {
         if root.is_symlink(&directory) {
             let source = io::Error::other("it is a symlink, and a directory is needed");
             return Err(GrubError::file("use", &directory.to_string_lossy())(source));
+        }
+        if tools.root.is_none() {
+            // And what is in it; and they would take other disks for those that are named.
+            let cleaned = root.remove_specials(&directory);
+            cleaned
+                .and_then(|()| root.remove(&directory.join(DEVICE_MAP)))
+                .map_err(GrubError::file("clear", &directory.to_string_lossy()))?;
         }
         let path = tools.configuration(boot).to_string_lossy().into_owned();
         root.write(&path, configuration).map_err(GrubError::file("write", &path))?;
