@@ -115,6 +115,12 @@ impl MountedTree {
         mount: impl FnOnce(&Path) -> rustix::io::Result<()>,
     ) -> io::Result<()> {
         let path = path_of(directory)?;
+        // The first is the place of trees, on which the root is mounted.
+        if self.mounts.iter().skip(1).any(|mounted| *mounted == path) {
+            return Err(io::Error::other(
+                "the tree has a link there, and where it leads another file system is mounted already",
+            ));
+        }
         let at = PathBuf::from(format!("/proc/self/fd/{}", directory.as_raw_fd()));
         mount(&at)?;
         self.mounts.push(path);
