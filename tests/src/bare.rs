@@ -7,11 +7,13 @@ use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::os::fd::OwnedFd;
-use std::os::unix::fs::FileExt;
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::thread;
+use std::time::{Duration, Instant};
 
-use rustix::fs::{FlockOperation, flock};
+use rustix::fs::{FlockOperation, OFlags, flock};
 use rustix::mount::{MountFlags, UnmountFlags, mount, unmount};
 use xxhash_rust::xxh3::Xxh3;
 
@@ -19,6 +21,8 @@ use crate::scratch::Scratch;
 
 /// Bytes that are looked at in one piece.
 const PAGE: usize = 4096;
+/// How long others may hold a disk. It is there to end a hang.
+const LIMIT: Duration = Duration::from_secs(60);
 
 /// A disk that lasts as long as this value.
 #[derive(Debug)]
@@ -203,6 +207,29 @@ impl BareDisk {
         output(command.args([u64::from(number), start / 512, length / 512].map(|it| it.to_string())));
     }
 
+    /// Makes the kernel forget a partition. What is on it stays.
+    ///
+    /// # Panics
+    /// If the kernel does not know it, or somebody uses it.
+    pub fn forget(&self, number: u32) {
+        output(Command::new("delpart").arg(&self.device).arg(number.to_string()));
+    }
+
+    /// The nodes of its partitions.
+    ///
+    /// # Panics
+    /// If nodes cannot be listed.
+    #[must_use]
+    pub fn nodes(&self) -> Vec<String> {
+        let own = format!("{}p", self.name());
+        let names = fs::read_dir("/dev").expect("nodes can be listed").flatten();
+        let mut names: Vec<String> =
+            names.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
+        names.retain(|name| name.starts_with(&own));
+        names.sort();
+        names
+    }
+
     /// Keeps others away from it, as long as the value lasts.
     ///
     /// # Panics
@@ -255,8 +282,8 @@ impl Drop for BareDisk {
 #[derive(Debug)]
 pub struct Mounted {
     scratch: Scratch,
-    /// In the order of mounting.
-    points: Vec<PathBuf>,
+    /// In the order of mounting: what is mounted, and where.
+    points: Vec<(PathBuf, PathBuf)>,
 }
 
 impl Mounted {
@@ -288,7 +315,7 @@ impl Mounted {
             let point = root.join(place.trim_start_matches('/'));
             mount(&node, &point, kind.as_str(), flags, None)
                 .unwrap_or_else(|error| panic!("{} cannot be mounted: {error}", node.display()));
-            mounted.points.push(point);
+            mounted.points.push((node, point));
         }
         mounted
     }
@@ -331,14 +358,39 @@ impl Mounted {
 
 impl Drop for Mounted {
     fn drop(&mut self) {
-        for point in self.points.iter().rev() {
+        for (_, point) in self.points.iter().rev() {
             // Not detached: the disk is looked at next, and everything has to be on it.
             let closed = unmount(point, UnmountFlags::NOFOLLOW);
             if closed.is_err() {
                 let _ = unmount(point, UnmountFlags::DETACH | UnmountFlags::NOFOLLOW);
             }
         }
+        // What a failing test still has elsewhere stays there until its end.
+        if !thread::panicking() {
+            for (node, _) in &self.points {
+                let _ = wait_until_free(node);
+            }
+        }
     }
+}
+
+/// Waits until nobody has a device for himself. Whoever made a mount namespace while it was mounted, as deployments of
+/// other tests do, has it mounted there until he ends. Returns whether it is free.
+#[must_use]
+pub fn wait_until_free(node: &Path) -> bool {
+    let deadline = Instant::now() + LIMIT;
+    let alone = OFlags::EXCL.bits().cast_signed();
+    let busy = || {
+        let opened = OpenOptions::new().read(true).custom_flags(alone).open(node);
+        opened.is_err_and(|error| error.kind() == io::ErrorKind::ResourceBusy)
+    };
+    while busy() {
+        if Instant::now() > deadline {
+            return false;
+        }
+        thread::sleep(Duration::from_millis(2));
+    }
+    true
 }
 
 /// Runs a program. Returns what it printed, without the end of the last line.

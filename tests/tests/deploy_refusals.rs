@@ -160,11 +160,12 @@ fn what_cannot_be_let_go_of_ends_a_forced_deployment_before_anything_is_erased()
     let text = description("clean", &[system.image()], &[whole(&bare, "/")]);
     let mounted = bare.mount(1);
     // A copy of the mount that stays when this one goes.
-    let _holder = Elsewhere::new("");
+    let holder = Elsewhere::new("");
     let before = bare.sum();
     let ended = desk.provision(&text, &["--no-boot-loader", "--force"]).expect(exit::DISK);
     ended.says(&[&bare.partition(1).display().to_string(), "busy"]);
     assert_eq!(bare.sum(), before, "nothing was expected to be erased");
+    drop(holder);
     drop(mounted);
 }
 
