@@ -40,6 +40,8 @@ pub mod exit {
     pub const AUTHENTICATION: i32 = 46;
     /// An image is incomplete, or its server refused.
     pub const IMAGE: i32 = 47;
+    /// The boot loader was not installed.
+    pub const BOOT_LOADER: i32 = 48;
 }
 
 /// A volume of a disk.

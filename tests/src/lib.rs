@@ -12,6 +12,7 @@
 //! 7. [`pair`]: the six above put together for the shape that most tests have
 //! 8. [`bare`], [`deploy`], [`refusal`] and [`interrupt`]: whole disks, deployments onto them, those that are refused,
 //!    and those that are cut off
+//! 9. [`hostile`] and [`loader`]: what no deployment may reach, and stand-ins for a boot loader's programs
 //!
 //! [`at`], [`acl`] and [`random`] serve these. The tests need root and Linux; without root they fail.
 
@@ -23,7 +24,9 @@ pub mod daemon;
 pub mod deploy;
 pub mod diff;
 pub mod disk;
+pub mod hostile;
 pub mod interrupt;
+pub mod loader;
 pub mod mutate;
 pub mod os_tree;
 pub mod pair;
