@@ -246,8 +246,12 @@ pub(crate) fn kernel_knows(kind: FsKind) -> Option<bool> {
     }
 }
 
-/// Of the options in fstab, those that say how files are stored. The others are for the running system.
+/// Of the options in fstab, those that say how files are stored. The others are for the running system. FAT has no
+/// owners and hardly any permissions; that they are not kept there is no failure.
 fn options(kind: FsKind, fstab: &str) -> String {
+    if kind == FsKind::Vfat {
+        return "quiet".to_owned();
+    }
     let stores = |option: &&str| kind == FsKind::Btrfs && option.starts_with("compress");
     fstab.split(',').filter(stores).collect::<Vec<_>>().join(",")
 }

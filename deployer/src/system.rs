@@ -65,11 +65,12 @@ fn blkpg(disk: impl AsFd, operation: i32, number: u32, start: u64, length: u64) 
 }
 
 /// Gives this process a mount namespace of its own: what is mounted from now on is seen by it and its children
-/// only, and is gone with the last of them, however they end.
+/// only, and is gone with the last of them, however they end. What others unmount is unmounted here too, so that no disk
+/// is kept busy, where the system shares its mounts.
 pub(crate) fn private_mounts() -> io::Result<()> {
     // SAFETY: no file descriptors are unshared.
     unsafe { rustix::thread::unshare_unsafe(UnshareFlags::NEWNS)? };
-    let flags = rustix::mount::MountPropagationFlags::PRIVATE | rustix::mount::MountPropagationFlags::REC;
+    let flags = rustix::mount::MountPropagationFlags::DOWNSTREAM | rustix::mount::MountPropagationFlags::REC;
     Ok(rustix::mount::mount_change("/", flags)?)
 }
 

@@ -70,7 +70,7 @@ fn every_entry_lies_on_its_file_system() {
     assert_eq!(inode("/usr/bin/file-1"), inode("/usr/bin/same"), "links on one file system stay links");
     assert_eq!(fs::metadata(tree.join("/usr/bin/file-2")).unwrap().nlink(), 1);
     drop(tree);
-    ended.says(&["2 hard links cross mounts and become copies"]);
+    ended.says(&["hard links that cross mounts and become copies: 2"]);
     let image = &ended.receipt()["images"][0];
     let messages = image["messages"].to_string();
     assert!(messages.contains("var/lib/other-name") || messages.contains("usr/bin/file-2"), "{image}");

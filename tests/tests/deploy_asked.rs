@@ -149,7 +149,7 @@ fn a_config_drive_that_cannot_be_made_is_refused() {
     ] {
         let text = with(text.clone(), "configdrive", drive);
         let ended = refusal.expect(&text, exit::REFUSED, words);
-        ended.says(&["not ready; nothing was changed\n  the config drive: "]);
+        ended.says(&["not ready; nothing was changed\n  $.configdrive: "]);
         assert!(!ended.outcome.stderr.contains("secret"), "{}", ended.outcome);
     }
 }
@@ -199,7 +199,7 @@ fn all_mistakes_of_a_description_are_told_wherever_it_comes_from() {
         ];
         let told: Vec<Outcome> = runs.map(|run| run.run().expect(exit::DESCRIPTION)).to_vec();
         for outcome in &told {
-            assert!(outcome.stderr.contains("the description is wrong; nothing was changed"), "{outcome}");
+            assert!(outcome.stderr.contains("the description is wrong"), "{outcome}");
             let lines: Vec<&str> =
                 outcome.stderr.lines().map(str::trim).filter(|line| line.starts_with('$')).collect();
             for complaint in &complaints {

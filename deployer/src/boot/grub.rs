@@ -191,7 +191,9 @@ impl Installation<'_> {
             Firmware::Uefi => {
                 let mut directory = OsString::from("--efi-directory=");
                 directory.push(efi.unwrap_or(Path::new("/boot/efi")));
-                let command = || command().arg(&directory);
+                // Distributions that call it so would rather have their own package's loader.
+                let force = (tools.name == "grub2").then_some("--force");
+                let command = || command().arg(&directory).args(force);
                 command().args(["--removable", "--no-nvram"]).run(stop)?;
                 if self.variables {
                     command().run(stop)?;

@@ -154,7 +154,7 @@ fn planning(name: &str, parser: Parser, phases: &[Phase]) -> Parser {
     let force =
         "Go on although disks are in use: unmount them, stop swapping, stop arrays, deactivate groups";
     let mut parser = parser.arg(flag("force", force));
-    if phases.contains(&Phase::CopyImage) {
+    if phases != [Phase::ConfigDrive] && phases != [Phase::BootLoader] {
         let about = match phases.contains(&Phase::BootLoader) {
             true => "Do not install a boot loader",
             false => "No boot loader is to follow: the systems are complete without",
@@ -222,7 +222,8 @@ pub(super) fn read(command: &str, matches: &ArgMatches) -> Deploy {
     let path = |name: &str| matches.try_get_one::<PathBuf>(name).ok().flatten().cloned();
     let dry_run = has("dry-run");
     let action = if dry_run && action == Action::Execute { Action::Plan } else { action };
-    let loads = phases.contains(&Phase::CopyImage) || phases.contains(&Phase::BootLoader);
+    // What only writes the config drive changes no system.
+    let loads = phases != [Phase::ConfigDrive];
     let plan = PlanOptions { force: has("force"), boot_loader: loads && !has("no-boot-loader"), phases };
     let options = DeployOptions {
         plan,

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use super::Job;
 use crate::boot::{grub, kernel};
+use crate::command::find;
 use crate::machine::Firmware;
 use crate::model::{FileSystem, MIB};
 use crate::plan::step::Step;
@@ -20,6 +21,8 @@ pub(crate) struct Bootable {
     pub(crate) modules: bool,
     /// What makes the system's own volume groups and arrays usable.
     pub(crate) lvm: bool,
+    /// What writes the firmware's variables.
+    pub(crate) efibootmgr: bool,
     pub(crate) mdadm: bool,
 }
 
@@ -31,6 +34,7 @@ impl Bootable {
         // Where /sbin is a link to /usr/sbin, the programs are listed there.
         self.kernel |= text.strip_prefix("/boot/").is_some_and(|name| kernel::version(name).is_some());
         self.lvm |= ["/usr/sbin/lvm", "/sbin/lvm", "/usr/bin/lvm"].contains(&text);
+        self.efibootmgr |= text.ends_with("bin/efibootmgr");
         self.mdadm |= ["/usr/sbin/mdadm", "/sbin/mdadm", "/usr/bin/mdadm"].contains(&text);
         self.installer |= grub::places("grub-install").iter().any(|place| place == text);
         self.configurator |= grub::places("grub-mkconfig").iter().any(|place| place == text);
@@ -43,6 +47,7 @@ impl Bootable {
         self.configurator |= other.configurator;
         self.modules |= other.modules;
         self.lvm |= other.lvm;
+        self.efibootmgr |= other.efibootmgr;
         self.mdadm |= other.mdadm;
     }
 
@@ -121,6 +126,13 @@ pub(super) fn cannot_start(job: &Job<'_>, bootable: &[Bootable]) -> Vec<Problem>
             problems.push(Problem::new(&tree.name, message));
         }
         problems.extend(cannot_mount(job, system, has));
+        let variables = job.options.efi_variables && job.plan.firmware == Firmware::Uefi;
+        let by = if has.has_tools() { has.efibootmgr } else { find("efibootmgr".as_ref()).is_some() };
+        if variables && !by {
+            let message =
+                "--efi-variables needs efibootmgr, which is missing; install it, or leave the option out";
+            problems.push(Problem::new(&tree.name, message));
+        }
         if !has.has_tools() && !machine && !several {
             let message = format!(
                 "neither the image nor this machine has GRUB for {target}: install grub2-common and {package} in one \

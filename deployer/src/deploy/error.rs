@@ -67,6 +67,11 @@ pub(crate) enum DeployError {
     /// A file system has no UUID.
     #[error("{0} has no UUID, by which it would be mounted")]
     NoUuid(PathBuf),
+    /// A system whose images are not in place.
+    #[error(
+        "{0}: its images are not in place, because copying them was cut off; run `deployer copyimage` first"
+    )]
+    LacksImages(String),
     /// The boot loader was not installed.
     #[error("the boot loader: {0}")]
     BootLoader(#[from] GrubError),
@@ -101,7 +106,11 @@ fn lines(complaints: &[Complaint]) -> String {
 impl DeployError {
     /// Whether it came up before its step changed anything.
     pub(crate) fn is_before_any_change(&self) -> bool {
-        matches!(self, DeployError::BootLoader(GrubError::NoTools { .. } | GrubError::NoKernel))
+        matches!(
+            self,
+            DeployError::LacksImages(_)
+                | DeployError::BootLoader(GrubError::NoTools { .. } | GrubError::NoKernel)
+        )
     }
 
     /// What it consists of.
@@ -123,7 +132,9 @@ impl DeployError {
         match self {
             DeployError::Description(_) | DeployError::Unreadable { .. } => Exit::Description,
             DeployError::NoPlan(NoPlan::Differs(_)) => Exit::Differs,
-            DeployError::NoPlan(NoPlan::Refused(_)) | DeployError::NotReady(_) => Exit::Refused,
+            DeployError::NoPlan(NoPlan::Refused(_))
+            | DeployError::NotReady(_)
+            | DeployError::LacksImages(_) => Exit::Refused,
             DeployError::Image { source, .. } => match source {
                 Error::Network { .. } | Error::Timeout { .. } | Error::Gone(_) => Exit::Network,
                 Error::Refused { kind: Refused::Busy | Refused::Silent, .. } => Exit::Network,

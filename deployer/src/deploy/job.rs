@@ -38,8 +38,8 @@ pub(crate) struct Job<'a> {
     pub(crate) changed: bool,
     pub(crate) reporter: Arc<Reporter>,
     pub(crate) stop: Stop,
-    /// Trees whose last deployment did not come to its end.
-    pub(crate) cut_off: BTreeSet<usize>,
+    /// Systems that stay, and whose last deployment came to its end.
+    pub(crate) was_complete: BTreeSet<usize>,
     /// The config drive's content, which is fetched before anything is touched.
     pub(crate) config_drive: Option<ConfigDrive>,
     _locks: Vec<DiskLock>,
@@ -73,6 +73,8 @@ impl<'a> Job<'a> {
             true => DeployError::Stopped,
             false => NoPlan::Refused(problems).into(),
         })?;
+        // Who only wants to see a plan is in nobody's way while servers are asked.
+        let locks = if lock { locks } else { Vec::new() };
         let plan = plan::build(description, &facts, options.plan)?;
         receipt.plan(&plan);
         let mut job = Self {
@@ -83,7 +85,7 @@ impl<'a> Job<'a> {
             changed: false,
             reporter,
             stop,
-            cut_off: BTreeSet::new(),
+            was_complete: BTreeSet::new(),
             config_drive: None,
             _locks: locks,
         };

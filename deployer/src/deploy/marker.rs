@@ -8,7 +8,7 @@ use crate::plan::step::Phase;
 
 const PATH: &str = "/.deployer-state.json";
 
-/// How far a system got.
+/// How far a system got: the last phase that came to its end.
 #[derive(Serialize)]
 struct Marker<'a> {
     version: u32,
@@ -21,14 +21,22 @@ struct Marker<'a> {
 /// What is read again of it, whatever version has written it.
 #[derive(Deserialize)]
 struct Read {
+    reached: Phase,
     complete: bool,
 }
 
-/// Whether the last deployment of a system did not come to its end.
-pub(super) fn was_cut_off(root: &Root) -> bool {
-    let text = root.read(PATH).ok().flatten();
-    let marked = text.and_then(|text| serde_json::from_str::<Read>(&text).ok());
-    marked.is_some_and(|marked| !marked.complete)
+fn read(root: &Root) -> Option<Read> {
+    serde_json::from_str(&root.read(PATH).ok().flatten()?).ok()
+}
+
+/// Whether the last deployment of a system came to its end.
+pub(super) fn is_complete(root: &Root) -> bool {
+    read(root).is_some_and(|read| read.complete)
+}
+
+/// Whether the last deployment of a system ended before its images were in place.
+pub(super) fn lacks_images(root: &Root) -> bool {
+    read(root).is_some_and(|read| !read.complete && read.reached < Phase::CopyImage)
 }
 
 /// Writes it.

@@ -4,7 +4,7 @@
 use super::bootable::{self, Bootable};
 use super::phases::directory_of;
 use super::{DeployDriver, DeployError, Job, requirements};
-use crate::boot::configdrive::{self, ConfigDrive, ConfigDriveError};
+use crate::boot::configdrive::{self, ConfigDrive, ConfigDriveError, LABEL};
 use crate::model::{ConfigSource, MountPoint, human};
 use crate::plan::need::{self, Need};
 use crate::plan::step::{Phase, Step};
@@ -32,7 +32,7 @@ pub(super) fn check(driver: &dyn DeployDriver, job: &mut Job<'_>) -> Result<(), 
     if let Some(source) = job.description.config_drive.as_ref().filter(|_| writes_drive) {
         match load(source, &job.stop)? {
             Ok(drive) => {
-                problems.extend(too_large(job, &drive));
+                problems.extend(unfit_drive(job, &drive));
                 job.config_drive = Some(drive);
             }
             Err(error) if error.is_worth_a_retry() => errors.push(error.into()),
@@ -77,14 +77,22 @@ fn no_place_for_entries(job: &Job<'_>) -> Option<Problem> {
     (listed && !directory.is_dir()).then(|| Problem::new(directory.display(), message))
 }
 
-/// The config drive, where its partition is smaller.
-fn too_large(job: &Job<'_>, drive: &ConfigDrive) -> Option<Problem> {
+/// The config drive, where its partition is smaller or could not be mounted.
+fn unfit_drive(job: &Job<'_>, drive: &ConfigDrive) -> Option<Problem> {
     let node = job.plan.steps.iter().find_map(|step| match step {
         Step::WriteConfigDrive { node } => Some(node),
         _ => None,
     })?;
-    let partition =
-        job.plan.disks.iter().flat_map(|disk| &disk.after).find(|partition| partition.node == *node)?;
+    let disk = job.plan.disks.iter().find(|disk| disk.after.iter().any(|it| it.node == *node))?;
+    if disk.sector > configdrive::SECTOR {
+        let message = format!(
+            "no config drive can be mounted from a disk with sectors of {} bytes yet; describe the partition {LABEL:?} \
+             on another disk",
+            disk.sector
+        );
+        return Some(Problem::new(node.display(), message));
+    }
+    let partition = disk.after.iter().find(|partition| partition.node == *node)?;
     let (needs, has) = (human(drive.size()), human(partition.length));
     let message = format!("the config drive ({}) needs {needs}, there are {has}", drive.kind());
     (drive.size() > partition.length).then(|| Problem::new(node.display(), message))

@@ -1,6 +1,5 @@
 //! Erasing: boot code, tables and signatures are overwritten with zeros.
 
-use std::fs::{File, OpenOptions};
 use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
@@ -15,14 +14,9 @@ const NEXT_DEVICE: [u8; 5] = [0xcd, 0x18, 0xf4, 0xeb, 0xfd];
 /// Bytes that are written at once.
 const PIECE: usize = 1 << 20;
 
-/// Opens a device for writing.
-pub(crate) fn open(device: &Path) -> Result<File, DiskError> {
-    OpenOptions::new().read(true).write(true).open(device).map_err(DiskError::new("open", device))
-}
-
 /// Overwrites spans of a device.
 pub(crate) fn spans(device: &Path, spans: &[Span]) -> Result<(), DiskError> {
-    let file = open(device)?;
+    let file = super::open(device)?;
     let zeros = vec![0; PIECE];
     let overwrite = || {
         for span in spans {
@@ -41,7 +35,7 @@ pub(crate) fn spans(device: &Path, spans: &[Span]) -> Result<(), DiskError> {
 
 /// Takes the code away that a BIOS would start, and leaves the table that follows it.
 pub(crate) fn boot_code(device: &Path) -> Result<(), DiskError> {
-    let file = open(device)?;
+    let file = super::open(device)?;
     let mut code = [0; BOOT_CODE];
     code[..NEXT_DEVICE.len()].copy_from_slice(&NEXT_DEVICE);
     let overwrite = || -> io::Result<()> {

@@ -58,7 +58,7 @@ pub(super) fn command(node: &Path, kind: FsKind, label: Option<&str>) -> Command
         FsKind::Xfs => Command::new("mkfs.xfs").args(["-q", "-f"]),
         FsKind::Btrfs => Command::new("mkfs.btrfs").args(["-q", "-f"]),
         FsKind::Vfat => Command::new("mkfs.vfat"),
-        FsKind::Swap => Command::new("mkswap").arg("-f"),
+        FsKind::Swap => Command::new("mkswap"),
     };
     let option = if kind == FsKind::Vfat { "-n" } else { "-L" };
     let command = match label {
@@ -132,7 +132,7 @@ mod tests {
         assert_eq!(make(FsKind::Xfs, None), "mkfs.xfs -q -f /dev/sda2");
         assert_eq!(make(FsKind::Btrfs, Some("x")), "mkfs.btrfs -q -f -L x /dev/sda2");
         assert_eq!(make(FsKind::Vfat, Some("EFI")), "mkfs.vfat -n EFI /dev/sda2");
-        assert_eq!(make(FsKind::Swap, Some("swap")), "mkswap -f -L swap /dev/sda2");
+        assert_eq!(make(FsKind::Swap, Some("swap")), "mkswap -L swap /dev/sda2");
     }
 
     #[test]

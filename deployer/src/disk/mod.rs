@@ -7,6 +7,7 @@ pub(crate) mod nodes;
 pub(crate) mod table;
 pub(crate) mod tools;
 
+use std::fs::{File, OpenOptions};
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -26,4 +27,9 @@ impl DiskError {
         let path = path.to_owned();
         move |source| Self { action, path, source }
     }
+}
+
+/// Opens a device for writing.
+fn open(device: &Path) -> Result<File, DiskError> {
+    OpenOptions::new().read(true).write(true).open(device).map_err(DiskError::new("open", device))
 }

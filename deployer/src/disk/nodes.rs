@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use rustix::fs::{CWD, FileType, Mode, mknodat};
 use rustix::io::Errno;
 
-use super::{DiskError, erase};
+use super::DiskError;
 use crate::machine::BlockDevice;
 use crate::plan::step::NewPartition;
 use crate::system;
@@ -20,25 +20,27 @@ const PATIENCE: Duration = Duration::from_secs(3);
 /// How long a disk may stay busy, while others look at it.
 const BUSY: Duration = Duration::from_secs(10);
 
-/// Makes the kernel forget all partitions of a disk. Fails if anyone uses the disk or one of them.
-pub(crate) fn take_over(disk: &BlockDevice) -> Result<(), DiskError> {
-    let node = disk.node();
-    let alone = || while_busy(|| open_alone(&node)).map_err(DiskError::new("get hold of", &node));
-    // One that somebody uses keeps all its partitions.
-    alone()?;
-    let file = erase::open(&node)?;
-    for (number, partition) in disk.partitions() {
-        let failed = DiskError::new("take out of use", &partition.node());
-        while_busy(|| match system::delete_partition(&file, number) {
-            // Someone was faster.
-            Err(error) if error.raw_os_error() == Some(Errno::NXIO.raw_os_error()) => Ok(()),
-            result => result,
-        })
-        .map_err(failed)?;
-    }
-    drop(file);
+/// Makes the kernel forget all partitions of the disks. Fails if anyone uses one of them, before anything has changed.
+pub(crate) fn take_over(disks: &[BlockDevice]) -> Result<(), DiskError> {
     // The kernel gives a disk to one user only: whoever mounted it since the plan was made is seen here.
-    alone()
+    let alone = |disk: &BlockDevice| {
+        let node = disk.node();
+        while_busy(|| open_alone(&node)).map_err(DiskError::new("get hold of", &node))
+    };
+    disks.iter().try_for_each(alone)?;
+    for disk in disks {
+        let file = super::open(&disk.node())?;
+        for (number, partition) in disk.partitions() {
+            let failed = DiskError::new("take out of use", &partition.node());
+            while_busy(|| match system::delete_partition(&file, number) {
+                // Someone was faster.
+                Err(error) if error.raw_os_error() == Some(Errno::NXIO.raw_os_error()) => Ok(()),
+                result => result,
+            })
+            .map_err(failed)?;
+        }
+    }
+    disks.iter().try_for_each(alone)
 }
 
 fn open_alone(node: &Path) -> io::Result<()> {
@@ -50,7 +52,7 @@ fn open_alone(node: &Path) -> io::Result<()> {
 /// Makes partitions known to the kernel, and waits until their nodes are there.
 pub(crate) fn announce(disk: &BlockDevice, partitions: &[NewPartition]) -> Result<(), DiskError> {
     let node = disk.node();
-    let file = erase::open(&node)?;
+    let file = super::open(&node)?;
     for partition in partitions {
         let (number, start, length) = (partition.number, partition.start, partition.length);
         let known = disk.partitions().into_iter().any(|(known, device)| {
@@ -93,8 +95,11 @@ pub(crate) fn wait(node: &Path) -> Result<(), DiskError> {
                     fs::remove_file(node).map_err(failed)?;
                 }
                 let mode = Mode::from_raw_mode(0o660);
-                return mknodat(CWD, node, FileType::BlockDevice, mode, number)
-                    .map_err(|error| failed(error.into()));
+                match mknodat(CWD, node, FileType::BlockDevice, mode, number) {
+                    // Someone was faster; the node is looked at again.
+                    Ok(()) | Err(Errno::EXIST) => {}
+                    Err(error) => return Err(failed(error.into())),
+                }
             }
             (None, _) if started.elapsed() >= BUSY => return Err(failed(io::ErrorKind::NotFound.into())),
             _ => std::thread::sleep(Duration::from_millis(20)),

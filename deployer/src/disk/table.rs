@@ -21,7 +21,7 @@ const LONGEST_NAME: usize = 36;
 pub(crate) fn write(disk: &BlockDevice, partitions: &[NewPartition]) -> Result<(), DiskError> {
     let node = disk.node();
     let failed = |error: io::Error| DiskError::new("write the partition table of", &node)(error);
-    let mut file = erase::open(&node)?;
+    let mut file = super::open(&node)?;
     let sectors = disk.bytes / disk.sector;
     let protected = u32::try_from(sectors - 1).unwrap_or(u32::MAX);
     let mbr = ProtectiveMBR::with_lb_size(protected);

@@ -45,25 +45,35 @@ fn look(command: &Command, stop: &Stop) -> Result<Content, CommandError> {
 }
 
 fn command() -> Command {
-    Command::new("blkid").args(["--probe", "--output", "export"])
+    Command::new("blkid").args(["--probe", "--output", "udev"])
 }
 
+/// The form for device managers has labels as they are, but for bytes that it writes as `\x20`.
 fn parse(output: &str) -> Content {
     let value = |wanted: &str| {
         let mut pairs = output.lines().filter_map(|line| line.split_once('='));
         pairs.find(|(key, _)| *key == wanted).map(|(_, value)| unescape(value))
     };
-    Content { kind: value("TYPE"), label: value("LABEL"), uuid: value("UUID") }
+    Content { kind: value("ID_FS_TYPE"), label: value("ID_FS_LABEL_ENC"), uuid: value("ID_FS_UUID_ENC") }
 }
 
-/// The format escapes what a shell would take for itself.
 fn unescape(value: &str) -> String {
-    let mut plain = String::new();
-    let mut letters = value.chars();
-    while let Some(letter) = letters.next() {
-        plain.extend(if letter == '\\' { letters.next() } else { Some(letter) });
+    let mut plain = Vec::new();
+    let mut rest = value.as_bytes();
+    while let Some((first, others)) = rest.split_first() {
+        let digits = others.strip_prefix(b"x").and_then(|others| str::from_utf8(others.get(..2)?).ok());
+        match digits.and_then(|digits| u8::from_str_radix(digits, 16).ok()).filter(|_| *first == b'\\') {
+            Some(byte) => {
+                plain.push(byte);
+                rest = &others[3..];
+            }
+            None => {
+                plain.push(*first);
+                rest = others;
+            }
+        }
     }
-    plain
+    String::from_utf8_lossy(&plain).into_owned()
 }
 
 #[cfg(test)]
@@ -72,10 +82,10 @@ mod tests {
 
     #[test]
     fn the_exported_form_is_understood() {
-        let output =
-            "DEVNAME=/dev/sda1\nLABEL=a\\ label\nUUID=3f2-11\nVERSION=1.0\nBLOCK_SIZE=4096\nTYPE=ext4\n";
+        let output = "ID_FS_LABEL=a_label\nID_FS_LABEL_ENC=a\\x20é\\x5cx\nID_FS_UUID=3f2-11\n\
+                      ID_FS_UUID_ENC=3f2-11\nID_FS_VERSION=1.0\nID_FS_TYPE=ext4\nID_FS_USAGE=filesystem\n";
         let content = parse(output);
-        assert_eq!(content.label.as_deref(), Some("a label"));
+        assert_eq!(content.label.as_deref(), Some("a é\\x"));
         assert_eq!((content.uuid.as_deref(), content.kind.as_deref()), (Some("3f2-11"), Some("ext4")));
         assert_eq!(parse(""), Content::default());
     }

@@ -6,10 +6,14 @@ use std::io;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use rustix::fs::makedev;
 
 use super::{BlockDevice, md};
+
+/// How long something unseen may hold a disk.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Something that uses a device.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -107,6 +111,25 @@ impl Usage {
             self.collect(&partition, &mut holders);
         }
         holders
+    }
+
+    /// Whether the device or a partition of it, which nobody seems to hold, is held all the same. What a deployment leaves
+    /// behind that was killed ends by itself, so it gets some time.
+    pub(crate) fn has_unseen(&self, device: &BlockDevice) -> bool {
+        let started = Instant::now();
+        loop {
+            let mut free =
+                device.partitions().into_iter().map(|(_, partition)| partition).collect::<Vec<_>>();
+            // A disk is held with each of its partitions.
+            if self.of(device).is_empty() {
+                free.push(device.clone());
+            }
+            let unseen = free.iter().any(|part| self.of(part).is_empty() && part.is_taken());
+            if !unseen || started.elapsed() >= PATIENCE {
+                return unseen;
+            }
+            std::thread::sleep(Duration::from_millis(100));
+        }
     }
 
     fn collect(&self, device: &BlockDevice, holders: &mut Vec<Holder>) {

@@ -12,7 +12,7 @@ pub(crate) fn has(file: &str, name: &str, modules: &[&str], stop: &Stop) -> bool
     if !named() && find("modprobe".as_ref()).is_some() {
         for module in modules {
             // Whether it helped is seen in the file.
-            let _ = Command::new("modprobe").args(["--quiet", module]).run(stop);
+            let _ = Command::new("modprobe").args(["-q", module]).run(stop);
         }
     }
     named()

@@ -214,8 +214,30 @@ impl FsKind {
         Self::NAMES.iter().find(|(_, kind)| *kind == self).expect("every kind has a name").0
     }
 
+    /// Whether it can have this label.
+    ///
+    /// # Errors
+    /// What it takes, and what was found.
+    pub fn takes_label(self, label: &str) -> Result<(), String> {
+        let (kind, longest) = (self.name(), self.longest_label());
+        if label.len() > longest {
+            return Err(format!(
+                "expected at most {longest} bytes for {kind}, found {}: {label:?}",
+                label.len()
+            ));
+        }
+        // Names of FAT, from which its labels come.
+        let taken = |letter: &char| !letter.is_ascii() || "*?.,;:/\\|+=<>[]\"".contains(*letter);
+        match label.chars().find(taken).filter(|_| self == FsKind::Vfat) {
+            Some(letter) => {
+                Err(format!("expected a label for {kind}, which has no {letter:?}; found {label:?}"))
+            }
+            None => Ok(()),
+        }
+    }
+
     /// The most bytes of a label.
-    pub fn longest_label(self) -> usize {
+    fn longest_label(self) -> usize {
         match self {
             FsKind::Ext2 | FsKind::Ext3 | FsKind::Ext4 => 16,
             FsKind::Xfs => 12,

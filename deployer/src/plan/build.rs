@@ -93,7 +93,7 @@ impl<'a> Builder<'a> {
         self.release();
         if self.draft.anew {
             // A disk that nobody gives away is found before another one is erased.
-            self.steps.extend(self.disks().map(|disk| Step::TakeOver { disk: disk.device.node() }));
+            self.steps.push(Step::TakeOver { disks: self.disks().map(|disk| disk.device.node()).collect() });
             // One that is erased later would start a system of which the first parts are gone.
             if self.draft.facts.disks.len() > 1 {
                 self.steps.extend(self.disks().map(|disk| Step::Disarm { disk: disk.device.node() }));
@@ -189,7 +189,11 @@ impl<'a> Builder<'a> {
         // Only now can be seen what is on them.
         let kept = self.placed.iter().filter(|placed| matches!(placed.on, On::Array | On::Logical));
         let kept = kept.filter(|placed| !self.is_made(placed));
-        let check = kept.map(|placed| Step::Check { node: placed.node.clone(), kind: placed.spec.kind });
+        let check = kept.map(|placed| Step::Check {
+            node: placed.node.clone(),
+            kind: placed.spec.kind,
+            label: placed.spec.label.clone(),
+        });
         self.steps.extend(check.collect::<Vec<_>>());
     }
 
@@ -279,6 +283,7 @@ impl<'a> Builder<'a> {
             node: there.device.node(),
             model: there.device.model.clone(),
             bytes: there.device.bytes,
+            sector: there.device.sector,
             content: there.content.kind.clone(),
             laid_out: self.draft.anew,
             before: there.partitions.iter().chain(&there.stale).map(before).collect(),

@@ -165,7 +165,7 @@ fn look_at(disk: &Disk, usage: &Usage, locked: bool, stop: &Stop) -> Result<Disk
     };
     let content = blkid::probe(&device.node(), stop).map_err(|error| failed(error.to_string()))?;
     let mut holders = usage.of(&device);
-    if locked && holders.is_empty() && device.is_taken() {
+    if locked && usage.has_unseen(&device) {
         holders.push(Holder::Unseen);
     }
     Ok(DiskFacts { table, holders, content, partitions, stale, device })

@@ -11,6 +11,7 @@ pub(crate) mod show;
 mod spans;
 pub(crate) mod step;
 mod verify;
+mod verify_volumes;
 
 use std::fmt;
 use std::path::PathBuf;
@@ -25,6 +26,8 @@ pub(crate) use build::{PlanOptions, build};
 use need::{Capacity, Need};
 pub(crate) use partition_types::is_efi;
 use step::{NewPartition, Step};
+pub(crate) use verify::differs;
+pub(crate) use verify_volumes::unusable;
 
 /// Version of the plan's JSON form.
 const VERSION: u32 = 1;
@@ -50,6 +53,8 @@ pub(crate) struct DiskPlan {
     pub(crate) model: Option<String>,
     /// All of it, in bytes.
     pub(crate) bytes: u64,
+    /// Bytes of a logical sector.
+    pub(crate) sector: u64,
     /// What is on all of it, outside of any partition.
     pub(crate) content: Option<String>,
     /// Whether its table is written anew.
@@ -153,8 +158,8 @@ fn lines(problems: &[Problem]) -> String {
 pub(crate) enum NoPlan {
     /// What is on the disks is not what is described.
     #[error(
-        "what is on the disks is not what is described\n{0}\n  to lay the disks out anew, and lose what is on them, \
-         use the policy \"clean\""
+        "what is on the disks is not what is described\n{0}\n  with the policy \"clean\", `deployer provision` or \
+         `deployer partition` lays the disks out anew, and what is on them is lost"
     )]
     Differs(Problems),
     /// It would do harm, or could not be carried to its end.

@@ -162,6 +162,17 @@ pub(crate) fn least(kind: FsKind) -> u64 {
     }
 }
 
+/// The most that mkfs takes.
+fn most(kind: FsKind) -> u64 {
+    const TIB: u64 = 1 << 40;
+    match kind {
+        // Block numbers of 32 bits.
+        FsKind::Ext2 | FsKind::Ext3 => 16 * TIB,
+        FsKind::Vfat => 2 * TIB,
+        _ => u64::MAX,
+    }
+}
+
 /// File systems that are too small: for mkfs, or for what is going to be on them.
 pub(crate) fn too_small(plan: &Plan) -> Vec<Problem> {
     plan.file_systems.iter().flat_map(|file_system| shortage(file_system, None)).collect()
@@ -177,6 +188,10 @@ pub(crate) fn shortage(file_system: &FsPlan, there: Option<Capacity>) -> Option<
     if file_system.made && file_system.bytes < least(kind) {
         let (has, least) = (human(file_system.bytes), human(least(kind)));
         return Some(Problem::new(place, format!("{} needs at least {least}, there are {has}", kind.name())));
+    }
+    if file_system.made && file_system.bytes >= most(kind) {
+        let (has, most) = (human(file_system.bytes), human(most(kind)));
+        return Some(Problem::new(place, format!("{} takes less than {most}, there are {has}", kind.name())));
     }
     let need = file_system.need?;
     let offer = there.unwrap_or(file_system.capacity);

@@ -176,7 +176,15 @@ fn foreign_groups(description: &Description, facts: &Facts) -> Vec<Problem> {
         let message = format!("it belongs to the volume group {group}, which is not described; {OVERRULE}");
         Problem::new(node.display(), message)
     };
-    foreign.map(problem).collect()
+    let mut problems: Vec<Problem> = foreign.map(problem).collect();
+    // LVM passes over what the kernel does not know, and what its settings leave out.
+    let listed = |node: &Path| facts.groups.physical.iter().any(|(listed, _)| same_device(listed, node));
+    let members = facts.disks.iter().flat_map(|disk| contents(disk, "LVM2_member"));
+    for (node, _) in members.filter(|(node, _)| !listed(node)) {
+        let message = format!("it belongs to a volume group that LVM does not show; {OVERRULE}");
+        problems.push(Problem::new(node.display(), message));
+    }
+    problems
 }
 
 /// Members of arrays that the description does not name and that are not running now.

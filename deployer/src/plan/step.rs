@@ -3,13 +3,13 @@
 use std::fmt;
 use std::path::PathBuf;
 
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Serialize, Serializer};
 use uuid::Uuid;
 
 use crate::model::{FsKind, human};
 
 /// The phases of a deployment, in their order.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Phase {
     /// Disks, arrays, groups and file systems.
@@ -95,6 +95,7 @@ pub(crate) enum Step {
         node: PathBuf,
         #[serde(rename = "file_system", serialize_with = "as_name")]
         kind: FsKind,
+        label: Option<String>,
     },
     /// Take the code away that a BIOS starts from this disk, until the deployment is complete.
     Disarm { disk: PathBuf },
@@ -102,8 +103,8 @@ pub(crate) enum Step {
     MarkIncomplete { tree: String },
     /// Put the boot loaders aside that UEFI firmware starts from this file system, until the deployment is complete.
     DisarmEfi { node: PathBuf },
-    /// Take the disk away from the kernel's partitions, and find out whether anyone else has it.
-    TakeOver { disk: PathBuf },
+    /// Find out whether anyone else has one of the disks, then take all of them away from the kernel's partitions.
+    TakeOver { disks: Vec<PathBuf> },
     /// Overwrite the boot code, the table and all signatures.
     Erase { disk: PathBuf, spans: Vec<Span> },
     /// Write a partition table.
@@ -210,7 +211,9 @@ impl fmt::Display for Step {
                 let disk = disk.display();
                 write!(f, "make {} partitions of {disk} known to the kernel", partitions.len())
             }
-            Step::Check { node, kind } => write!(f, "check that {} holds {}", node.display(), kind.name()),
+            Step::Check { node, kind, .. } => {
+                write!(f, "check that {} holds {}", node.display(), kind.name())
+            }
             Step::Disarm { disk } => {
                 write!(f, "erase the boot code of {} until the deployment is complete", disk.display())
             }
@@ -219,7 +222,7 @@ impl fmt::Display for Step {
                 write!(f, "put the EFI boot loaders on {node} aside until the deployment is complete")
             }
             Step::MarkIncomplete { tree } => write!(f, "note in {tree} that it is not complete"),
-            Step::TakeOver { disk } => write!(f, "take {} out of use", disk.display()),
+            Step::TakeOver { disks } => write!(f, "take {} out of use", list(disks)),
             Step::Erase { disk, .. } => write!(f, "erase {}: boot code, table, signatures", disk.display()),
             Step::WriteTable { disk, partitions } => {
                 write!(f, "write a GPT with {} partitions to {}", partitions.len(), disk.display())

@@ -17,6 +17,8 @@ use crate::model::{ConfigSource, MIB, human};
 
 /// The most bytes of a config drive, packed or unpacked.
 pub const LIMIT: u64 = 64 * MIB;
+/// Bytes of the smallest sectors of the images, which may not be smaller than those of the disk.
+pub const SECTOR: u64 = 512;
 /// What cloud-init looks for.
 pub const LABEL: &str = "config-2";
 

@@ -7,8 +7,8 @@ use uuid::Uuid;
 pub(super) use super::text::Mount;
 use super::text::{
     ARRAY_NAME, CONFIG_DRIVE, DISK_NAME, DISK_PATH, EXACT, FILE_SYSTEM, FREE_TEXT, FSTAB_OPTIONS, GROUP_NAME,
-    GUID, IMAGE_NAME, META_SIZE, MOUNT, POOL_SIZE, RESERVED, RSYNC_FLAGS, SCSI_ADDRESS, SIZE, TARGET, URL,
-    VOLUME_NAME,
+    GUID, IMAGE_NAME, LABEL, META_SIZE, MOUNT, POOL_SIZE, RESERVED, RSYNC_FLAGS, SCSI_ADDRESS, SIZE, TARGET,
+    URL, VOLUME_NAME,
 };
 use crate::data::shape::{Choice, Fields, Flag, List, Object, Tagged};
 use crate::flags;
@@ -233,7 +233,7 @@ fn file_system(fields: &mut Fields<'_>) -> FileSystem {
         fields.default("fstab_options", &FSTAB_OPTIONS, about, ("defaults".to_owned(), json!("defaults")));
     let about = "Names of the images whose tree it belongs to; by default the first image.";
     let images = fields.optional("images", &List { item: IMAGE_NAME, at_least: 1 }, about);
-    let label = fields.optional("disk_label", &FREE_TEXT, "Label of the file system.");
+    let label = fields.optional("disk_label", &LABEL, "Label of the file system.");
     FileSystem {
         kind,
         kind_known: true,
@@ -254,13 +254,10 @@ fn finish(file_system: &mut FileSystem, fields: &Fields<'_>) {
     let others = ["file_system", "disk_label", "keep_data", "fstab_enabled", "fstab_options"];
     file_system.clear = file_system.placed && fields.clear(&others);
     file_system.kind_known = fields.clear(&["file_system"]);
-    let (kind, longest) = (file_system.kind.name(), file_system.kind.longest_label());
-    if let Some(label) = file_system.label.as_ref().filter(|label| label.len() > longest)
-        && file_system.kind_known
+    if let Some(label) = file_system.label.as_ref().filter(|_| file_system.kind_known)
+        && let Err(reason) = file_system.kind.takes_label(label)
     {
-        let message =
-            format!("expected at most {longest} bytes for {kind}, found {}: {label:?}", label.len());
-        fields.complain(Some("disk_label"), message);
+        fields.complain(Some("disk_label"), reason);
     }
 }
 

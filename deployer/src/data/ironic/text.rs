@@ -60,6 +60,16 @@ pub(super) const FREE_TEXT: Text<String> = Text {
     secret: false,
 };
 
+pub(super) const LABEL: Text<String> = Text {
+    what: "a label",
+    parse: |text| match one_line(text)? {
+        text if text.trim() != text => Err("it may not begin or end with a blank".to_owned()),
+        text => Ok(text.to_owned()),
+    },
+    pattern: Some(r"^([^\s\x00-\x1f\x7f-\x9f]([^\x00-\x1f\x7f-\x9f]*[^\s\x00-\x1f\x7f-\x9f])?)?$"),
+    secret: false,
+};
+
 fn one_line(text: &str) -> Result<&str, String> {
     match text.chars().any(char::is_control) {
         true => Err("control characters are not allowed".to_owned()),

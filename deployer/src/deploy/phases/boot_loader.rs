@@ -4,8 +4,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::boot::grub::{self, Installation};
-use crate::boot::kernel;
 use crate::boot::menu::{self, BootElement, BootEntries, Entry};
+use crate::boot::{disarm, kernel};
 use crate::confined::Root;
 use crate::deploy::{DeployError, Job, marker};
 use crate::machine::Firmware;
@@ -28,12 +28,24 @@ pub(in crate::deploy) fn boot_loader(job: &mut Job<'_>) -> Result<(), DeployErro
 
 fn one_system(job: &Job<'_>, tree: usize, disks: &[PathBuf]) -> Result<(), DeployError> {
     let mut mounted = MountedTree::mount(&job.plan, tree)?;
+    has_images(job, tree, mounted.root())?;
     let entries: Vec<Entry> = entry(job, tree, mounted.root())?.into_iter().collect();
     mounted.make_livable(&Devices::of(&job.plan, &job.uuids()?), job.options.efi_variables)?;
     let efi = efi_of(job, tree);
     installation(job, disks, efi.as_deref()).system(mounted.root(), &parameters(job), &entries, &job.stop)?;
+    if let Some(efi) = &efi {
+        disarm::put_back(mounted.root(), efi)?;
+    }
     marker::write(job, tree, mounted.root(), Phase::BootLoader, true)?;
     Ok(mounted.close()?)
+}
+
+/// A system whose images are not in place does not get a boot loader.
+fn has_images(job: &Job<'_>, tree: usize, root: &Root) -> Result<(), DeployError> {
+    match marker::lacks_images(root) {
+        true => Err(DeployError::LacksImages(job.description.trees[tree].name.clone())),
+        false => Ok(()),
+    }
 }
 
 fn several_systems(job: &Job<'_>, node: &Path, disks: &[PathBuf]) -> Result<(), DeployError> {
@@ -43,6 +55,7 @@ fn several_systems(job: &Job<'_>, node: &Path, disks: &[PathBuf]) -> Result<(), 
     let mut tools = None;
     for tree in &systems {
         let mounted = MountedTree::mount(&job.plan, *tree)?;
+        has_images(job, *tree, mounted.root())?;
         let entry = entry(job, *tree, mounted.root())?.ok_or(grub::GrubError::NoKernel)?;
         entries.push((*tree, entry));
         if tools.is_none() && grub::has_tools(mounted.root(), target) {
@@ -66,6 +79,9 @@ fn several_systems(job: &Job<'_>, node: &Path, disks: &[PathBuf]) -> Result<(), 
     let plain: Vec<Entry> = entries.iter().map(|(_, entry)| entry.clone()).collect();
     let configuration = menu::configuration(&plain, default);
     installation.common(tools.is_some(), mounted.root(), Path::new(MENU), &configuration, &job.stop)?;
+    if let Some(efi) = &efi {
+        disarm::put_back(mounted.root(), efi)?;
+    }
     mounted.close()?;
 
     for tree in systems {
@@ -119,7 +135,7 @@ fn installation<'a>(job: &Job<'_>, disks: &'a [PathBuf], efi: Option<&'a str>) -
 }
 
 /// Where the EFI system partition is mounted in a tree, on a machine that starts from it.
-fn efi_of(job: &Job<'_>, tree: usize) -> Option<String> {
+pub(super) fn efi_of(job: &Job<'_>, tree: usize) -> Option<String> {
     let loads = job.plan.firmware == Firmware::Uefi && job.options.plan.boot_loader;
     let mounts = job.plan.mounts_of(tree);
     let efi = mounts.iter().find(|plan| loads && is_efi(&plan.spec))?;

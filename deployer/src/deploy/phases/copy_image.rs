@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use super::boot_loader::efi_of;
+use crate::boot::disarm;
 use crate::boot::fstab::{self, Line};
 use crate::confined::{Root, path_of};
 use crate::deploy::{DeployError, Job, marker, write};
@@ -28,6 +30,7 @@ pub(in crate::deploy) fn copy_image(
                 let image =
                     images.into_iter().find(|image| image.url == *url && image.target.as_path() == target);
                 pull(job, image.expect("steps name images of the description"), name, root)?;
+                keep_from_starting(job, tree, root.root())?;
             }
             Step::Fstab { tree } => {
                 let tree = enter(job, tree, &mut mounted)?;
@@ -61,6 +64,9 @@ fn enter(
         None => {}
     }
     let root = MountedTree::mount(&job.plan, tree)?;
+    if job.description.trees[tree].has_root {
+        marker::write(job, tree, root.root(), Phase::Partitioning, false)?;
+    }
     let mut problems = Vec::new();
     for file_system in job.plan.mounts_of(tree) {
         let point = file_system.spec.mount.as_ref().expect("only what has a mount is mounted");
@@ -72,10 +78,9 @@ fn enter(
     if !problems.is_empty() {
         return Err(DeployError::NoRoom(Problems(problems)));
     }
-    if job.description.trees[tree].has_root {
-        marker::write(job, tree, root.root(), Phase::CopyImage, false)?;
-    }
-    if job.cut_off.contains(&tree) {
+    // Where anything was kept, a deployment that was cut off may have left something.
+    let kept = job.plan.mounts_of(tree).iter().any(|file_system| !file_system.made);
+    if kept && !job.was_complete.contains(&tree) {
         let path = root.root().path();
         rsync_proto::local::remove_leftovers(path).map_err(|source| DeployError::Tree {
             action: "remove what a deployment that was cut off left in",
@@ -85,6 +90,17 @@ fn enter(
     }
     *mounted = Some((tree, root));
     Ok(tree)
+}
+
+/// What an image itself brings does not start the machine, nor say that it is complete.
+fn keep_from_starting(job: &Job<'_>, tree: usize, root: &Root) -> Result<(), DeployError> {
+    if job.description.trees[tree].has_root {
+        marker::write(job, tree, root, Phase::Partitioning, false)?;
+    }
+    if let Some(efi) = efi_of(job, tree) {
+        disarm::put_aside(root, &efi)?;
+    }
+    Ok(())
 }
 
 /// The directory at `path` in a tree, as a path without links.

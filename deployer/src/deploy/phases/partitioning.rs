@@ -1,15 +1,16 @@
 //! Lays the disks out, or makes usable what is there.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::boot::disarm;
 use crate::deploy::{DeployError, Job, marker};
 use crate::disk::{erase, mkfs, nodes, table, tools};
-use crate::machine::blkid;
+use crate::machine::holders::same_device;
+use crate::machine::{BlockDevice, blkid, md};
 use crate::model::{FsKind, Policy};
 use crate::mount::MountedTree;
 use crate::plan::step::{Phase, Step};
-use crate::plan::{NoPlan, Problem, Problems};
+use crate::plan::{NoPlan, Problem, Problems, differs, unusable};
 
 /// Where an EFI system partition is seen while its boot loaders are put aside.
 const EFI: &str = "/efi";
@@ -26,7 +27,7 @@ pub(in crate::deploy) fn partitioning(job: &mut Job<'_>) -> Result<(), DeployErr
                 })?;
             }
             Step::Announce { disk, partitions } => nodes::announce(&job.disk(disk)?, partitions)?,
-            Step::Check { node, kind } => check(job, node, *kind)?,
+            Step::Check { node, kind, label } => check(job, node, *kind, label.as_deref())?,
             Step::Disarm { disk } => erase::boot_code(disk)?,
             Step::DisarmEfi { node } => {
                 let mounted = MountedTree::alone(job.file_system(node), EFI)?;
@@ -37,13 +38,17 @@ pub(in crate::deploy) fn partitioning(job: &mut Job<'_>) -> Result<(), DeployErr
                 let tree = job.tree(tree);
                 let root = job.file_system_at(tree, "/").expect("a system has a root");
                 let mounted = MountedTree::alone(root, "/")?;
-                if marker::was_cut_off(mounted.root()) {
-                    job.cut_off.insert(tree);
+                if marker::is_complete(mounted.root()) {
+                    job.was_complete.insert(tree);
                 }
                 marker::write(job, tree, mounted.root(), Phase::Partitioning, false)?;
                 mounted.close()?;
             }
-            Step::TakeOver { disk } => nodes::take_over(&job.disk(disk)?)?,
+            Step::TakeOver { disks } => {
+                let disks: Vec<BlockDevice> =
+                    disks.iter().map(|disk| job.disk(disk)).collect::<Result<_, _>>()?;
+                nodes::take_over(&disks)?;
+            }
             Step::Erase { disk, spans } => erase::spans(disk, spans)?,
             Step::WriteTable { disk, partitions } => {
                 let disk = job.disk(disk)?;
@@ -62,6 +67,9 @@ pub(in crate::deploy) fn partitioning(job: &mut Job<'_>) -> Result<(), DeployErr
                 if let Some(node) = step.makes_node() {
                     nodes::appear(&node)?;
                 }
+                if let Step::AssembleArray { node, members } = step {
+                    check_array(node, members)?;
+                }
             }
         }
         Ok(())
@@ -69,12 +77,24 @@ pub(in crate::deploy) fn partitioning(job: &mut Job<'_>) -> Result<(), DeployErr
 }
 
 /// Sees whether what stays is what is described. Until now it could not be looked at.
-fn check(job: &Job<'_>, node: &Path, kind: FsKind) -> Result<(), DeployError> {
-    let found = blkid::probe(node, &job.stop)?.kind;
-    if found.as_deref() == Some(kind.name()) {
-        return Ok(());
+fn check(job: &Job<'_>, node: &Path, kind: FsKind, label: Option<&str>) -> Result<(), DeployError> {
+    let found = blkid::probe(node, &job.stop)?;
+    match differs(node, kind, label, &found) {
+        Some(problem) => Err(NoPlan::Differs(Problems(vec![problem])).into()),
+        None => Ok(()),
     }
-    let found = found.unwrap_or_else(|| "nothing that is known".to_owned());
-    let message = format!("expected {} on it, found {found}", kind.name());
-    Err(NoPlan::Differs(Problems(vec![Problem::new(node.display(), message)])).into())
+}
+
+/// Sees whether an array that was put together is one that can be used.
+fn check_array(node: &Path, members: &[PathBuf]) -> Result<(), DeployError> {
+    let running = md::arrays().into_iter().find(|array| same_device(&array.node, node));
+    let place = format!("array {}", node.display());
+    let problems = match running {
+        Some(running) => unusable(&place, members, &running),
+        None => vec![Problem::new(place, "it does not run")],
+    };
+    match problems.is_empty() {
+        true => Ok(()),
+        false => Err(NoPlan::Differs(Problems(problems)).into()),
+    }
 }

@@ -34,9 +34,9 @@ const PROVISION: PlanOptions = PlanOptions {
 };
 const FORCED: PlanOptions = PlanOptions { force: true, ..PROVISION };
 
-/// What a single phase asks for; as on the command line, the first ones have nothing to do with boot loaders.
+/// What a single phase asks for; as on the command line, the config drive has nothing to do with boot loaders.
 fn alone(phase: &'static [Phase]) -> PlanOptions {
-    let boot_loader = phase.contains(&Phase::CopyImage) || phase.contains(&Phase::BootLoader);
+    let boot_loader = !phase.contains(&Phase::ConfigDrive);
     PlanOptions { force: false, boot_loader, phases: phase }
 }
 

@@ -86,7 +86,7 @@ fn what_is_made_anew_needs_no_mark() {
     let new_srv = described("verify", [disk("sda", new_srv)]);
     assert_eq!(
         steps(&new_srv, Firmware::Bios, alone(PARTITION)),
-        [INCOMPLETE, "$ env MKE2FS_CONFIG=/run/deployer/mke2fs.conf mkfs.ext4 -q -F /dev/sda3"]
+        [DISARM, INCOMPLETE, "$ env MKE2FS_CONFIG=/run/deployer/mke2fs.conf mkfs.ext4 -q -F /dev/sda3"]
     );
 }
 
@@ -101,8 +101,7 @@ fn disks_that_are_laid_out_are_disarmed_before_the_first_is_erased() {
     assert_eq!(
         done,
         [
-            "take /dev/sda out of use",
-            "take /dev/sdb out of use",
+            "take /dev/sda, /dev/sdb out of use",
             "erase the boot code of /dev/sda until the deployment is complete",
             "erase the boot code of /dev/sdb until the deployment is complete",
             "erase /dev/sda: boot code, table, signatures",
@@ -199,7 +198,8 @@ fn a_machine_that_starts_by_uefi_needs_an_efi_partition_for_each_system() {
     let none = described("clean", [disk("sda", [root()])]);
     assert_eq!(refused(&none, FORCED), [format!("os: {reason}")]);
     assert_eq!(refused(&none, PlanOptions { boot_loader: false, ..PROVISION }), NOTHING);
-    assert_eq!(refused(&none, alone(PARTITION)), NOTHING);
+    assert_eq!(refused(&none, alone(PARTITION)), [format!("os: {reason}")]);
+    assert_eq!(refused(&none, PlanOptions { boot_loader: false, ..alone(PARTITION) }), NOTHING);
     assert_eq!(refused(&description("clean"), PROVISION), NOTHING);
     let short = described("clean", [disk("sda", [root(), partition("/efi", "vfat", "100 MiB")])]);
     assert_eq!(refused(&short, PROVISION), NOTHING);

@@ -1,5 +1,7 @@
 //! What stands against a plan: whatever its policy, with force and without.
 
+use std::path::Path;
+
 use super::facts::{array, member, mounted};
 use super::*;
 use crate::machine::holders::Holder;
@@ -175,6 +177,17 @@ fn groups_that_are_not_active_are_refused_unless_forced() {
         refused,
         [format!("/dev/sda: the volume group attic, which is not described, lies on it; {OVERRULE}")]
     );
+}
+
+#[test]
+fn members_that_lvm_does_not_show_are_refused_unless_forced() {
+    let description = description("clean");
+    let mut facts = as_described(&description);
+    // It is not known to the kernel, or left out by LVM's settings.
+    facts.groups.physical.retain(|(node, _)| node != Path::new("/dev/sdb3"));
+    let reason = format!("/dev/sdb3: it belongs to a volume group that LVM does not show; {OVERRULE}");
+    assert_eq!(refusals(&description, &facts, PROVISION), [reason]);
+    assert_eq!(refusals(&description, &facts, FORCED), NOTHING);
 }
 
 #[test]

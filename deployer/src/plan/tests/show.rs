@@ -49,9 +49,9 @@ fn what_is_kept_made_anew_and_overwritten_is_shown() {
   6  64 MiB unknown     →  64 MiB config-2   overwritten
 
 File systems
-  on                mount      kind   size   needed                   there is                              trees
+  on                mount      kind   size   needed                   capacity                              trees
   /dev/sda2         /          ext4   2 GiB  900 MiB in 41000 inodes  1.9 GiB and 130544 inodes  made anew  os
-  /dev/sda3         /srv/data  xfs    1 GiB  4 KiB in 1 inodes        867.5 MiB                  kept       os
+  /dev/sda3         /srv/data  xfs    1 GiB  4 KiB in 1 inode         867.5 MiB                  kept       os
   /dev/sda5         -          swap   1 GiB                                                      kept       os
   /dev/office/home  /home      btrfs  1 GiB                                                      kept       os
 
@@ -85,7 +85,7 @@ fn what_is_wiped_is_shown() {
   3  1 GiB xfs "old data"  →  -                 wiped
 
 File systems
-  on         mount  kind  size   needed  there is             trees
+  on         mount  kind  size   needed  capacity             trees
   /dev/sda2  /      ext4  2 GiB                    made anew  os
 
 Steps
@@ -123,13 +123,16 @@ fn keys(value: &Value) -> Vec<&str> {
 #[test]
 fn programs_find_everything_under_its_name() {
     let plan = serde_json::to_value(kept()).unwrap();
-    assert_eq!(keys(&plan), ["disks", "file_systems", "firmware", "policy", "steps", "version"]);
+    assert_eq!(
+        keys(&plan),
+        ["disks", "file_systems", "firmware", "policy", "split_links", "steps", "version"]
+    );
     assert_eq!(
         (&plan["version"], &plan["policy"], &plan["firmware"]),
         (&json!(1), &json!("verify"), &json!("bios"))
     );
     let disk = &plan["disks"][0];
-    assert_eq!(keys(disk), ["after", "before", "bytes", "content", "laid_out", "model", "node"]);
+    assert_eq!(keys(disk), ["after", "before", "bytes", "content", "laid_out", "model", "node", "sector"]);
     assert_eq!(
         disk["before"][2],
         json!({"number": 3, "start": 2073 * MIB, "bytes": 1024 * MIB, "content": "xfs", "label": "data"})
@@ -149,7 +152,7 @@ fn programs_find_everything_under_its_name() {
         plan["steps"],
         json!([
             {"action": "activate-volume-group", "group": "office"},
-            {"action": "check", "node": "/dev/office/home", "file_system": "btrfs"},
+            {"action": "check", "node": "/dev/office/home", "file_system": "btrfs", "label": null},
             {"action": "disarm", "disk": "/dev/sda"},
             {"action": "make-file-system", "node": "/dev/sda2", "file_system": "ext4", "label": null},
             {"action": "write-config-drive", "node": "/dev/sda6"},

@@ -114,7 +114,11 @@ fn a_wrong_value_is_named_at_its_place() {
         ("/configdrive", "{}", "found an object"),
         ("/partitions", "[]", "expected a list of at least 1 item, found an empty list"),
         ("/partitions/0/type", r#""disc""#, r#"expected one of "disk", "vg", found "disc""#),
-        ("/partitions/0/id", r#""sda""#, r#"expected an object, found "sda""#),
+        (
+            "/partitions/0/id",
+            r#""sda""#,
+            r#"expected an object with the key "type" (one of "name", "path", "scsi"), found "sda""#,
+        ),
         ("/partitions/0/id/type", r#""uuid""#, r#"expected one of "name", "path", "scsi", found "uuid""#),
         (
             "/partitions/0/id/value",
