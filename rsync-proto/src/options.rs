@@ -58,6 +58,9 @@ pub struct Options {
     pub checksum_choice: Option<ChecksumKind>,
     /// Highest protocol version to speak (`--protocol`).
     pub protocol: u8,
+    /// Pass over extended attributes and access control lists that a local file system does not have at all, in place of
+    /// failing the entry: for trees over several file systems, of which one is FAT. rsync has no such option.
+    pub lenient_attributes: bool,
     /// How chatty the server shall be (`-v`), 0 to 9.
     pub verbose: u8,
     /// The timeout that the server shall use as well, in seconds (`--timeout`); 0 for none.
@@ -91,6 +94,7 @@ impl Default for Options {
             inc_recursive: true,
             checksum_choice: None,
             protocol: MAX_PROTOCOL,
+            lenient_attributes: false,
             verbose: 0,
             server_timeout: 0,
             limits: Limits::default(),

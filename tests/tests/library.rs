@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 use std::fs;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -19,6 +19,8 @@ use rsync_proto::flist::{EntryRef, SafePath, Segment};
 use rsync_proto::local::{LocalDir, LocalSink, LocalTree, LocalTreeOptions};
 use rsync_proto::report::{Changes, Summary};
 use rsync_proto::{Client, Location, Options, Result};
+use rustix::fs::XattrFlags;
+use rustix::mount::{MountFlags, UnmountFlags, mount, unmount};
 
 /// A local tree whose content is damaged on the way in.
 struct Damaging {
@@ -341,6 +343,45 @@ impl Destination for Memory {
             checksum: rsync_proto::checksum::ChecksumKind::Md5,
             files: Arc::clone(&self.files),
         })
+    }
+}
+
+/// A file system in memory that has no extended attributes, for as long as this value lasts.
+struct Bare(PathBuf);
+
+impl Bare {
+    fn mount(at: &Path) -> Self {
+        mount("e2e", at, "ramfs", MountFlags::empty(), None).unwrap();
+        Self(at.to_owned())
+    }
+}
+
+impl Drop for Bare {
+    fn drop(&mut self) {
+        let _ = unmount(&self.0, UnmountFlags::DETACH);
+    }
+}
+
+#[test]
+fn attributes_that_a_file_system_lacks_are_passed_over_on_request() {
+    let source = Scratch::new();
+    for name in ["labelled", "plain"] {
+        let file = source.file(name, "content", 0o644);
+        if name == "labelled" {
+            rustix::fs::lsetxattr(&file, "user.label", b"value", XattrFlags::empty()).unwrap();
+        }
+    }
+    let daemon = Daemon::serving(source.path());
+    let to = Scratch::new();
+    let place = to.directory("bare");
+    let _bare = Bare::mount(&place);
+    for (lenient, failed) in [(false, 1), (true, 0)] {
+        let mut options = options();
+        (options.xattrs, options.acls, options.perms) = (true, true, true);
+        options.lenient_attributes = lenient;
+        let summary = run(client(&daemon, options).pull(&place)).unwrap();
+        assert_eq!(summary.failed, failed, "lenient: {lenient}");
+        assert_eq!(names(&place), ["labelled", "plain"]);
     }
 }
 

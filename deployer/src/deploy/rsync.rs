@@ -80,7 +80,10 @@ fn client(job: &Job<'_>, image: &Image) -> Result<Client, DeployError> {
     location.port = location.port.or(flags.port);
     let credentials = password::credentials(&location, flags.password_file.as_deref())
         .map_err(|problem| DeployError::Password { url: image.url.clone(), message: problem.message })?;
-    Ok(Client::new(location, flags.options.clone()).credentials(credentials).timeouts(flags.timeouts))
+    // A tree may lie on FAT in part.
+    let mut options = flags.options.clone();
+    options.lenient_attributes = true;
+    Ok(Client::new(location, options).credentials(credentials).timeouts(flags.timeouts))
 }
 
 /// Takes the list of an image.

@@ -13,7 +13,7 @@ use rustix::fs::makedev;
 use super::{BlockDevice, md};
 
 /// How long something unseen may hold a disk.
-const PATIENCE: Duration = Duration::from_secs(5);
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Something that uses a device.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -6,6 +6,7 @@ use std::io;
 use std::os::fd::AsFd;
 
 use rustix::fs::Stat;
+use rustix::io::Errno;
 
 use super::acl;
 use super::ids::{IdMap, Identity};
@@ -26,6 +27,7 @@ pub(super) struct Policy {
     pub(super) group: bool,
     pub(super) acls: bool,
     pub(super) xattrs: bool,
+    lenient: bool,
     pub(super) identity: Identity,
     pub(super) ids: IdMap,
     /// Permissions that new files do not get where the server's are not kept.
@@ -43,6 +45,7 @@ impl Policy {
             group: options.group,
             acls: options.acls,
             xattrs: options.xattrs,
+            lenient: options.lenient_attributes,
             ids: IdMap::new(!options.numeric_ids),
             umask: umask(),
             identity,
@@ -128,14 +131,14 @@ impl Policy {
             }
         }
         if let Some(set) = wish.xattrs.filter(|_| xattrs_due) {
-            failures
-                .note("extended attributes", xattr::apply(node, set, self.identity.root, changes.is_new()));
+            let applied = xattr::apply(node, set, self.identity.root, changes.is_new());
+            failures.note("extended attributes", self.as_far_as_there(applied));
         }
         if let Some((access, default)) = wish.lists.as_ref().filter(|_| changes.has(item::REPORT_ACL)) {
-            failures.note("access control list", set_list(node, acl::ACCESS, access.as_deref()));
+            let set = |name, list: Option<&[u8]>| self.as_far_as_there(set_list(node, name, list));
+            failures.note("access control list", set(acl::ACCESS, access.as_deref()));
             if wish.kind == Kind::Directory {
-                failures
-                    .note("default access control list", set_list(node, acl::DEFAULT, default.as_deref()));
+                failures.note("default access control list", set(acl::DEFAULT, default.as_deref()));
             }
             // A list brings its own idea of the mode.
             current = UNKNOWN_MODE;
@@ -150,6 +153,16 @@ impl Policy {
             failures.note("times", node.set_mtime(seconds, nanoseconds));
         }
         failures.first.map_or(Ok(()), Err)
+    }
+
+    /// What could not be set because the file system has no such thing is no failure, if that was asked for.
+    fn as_far_as_there(&self, set: io::Result<()>) -> io::Result<()> {
+        match set {
+            Err(error) if self.lenient && error.raw_os_error() == Some(Errno::OPNOTSUPP.raw_os_error()) => {
+                Ok(())
+            }
+            set => set,
+        }
     }
 }
 
