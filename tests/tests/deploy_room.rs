@@ -7,12 +7,12 @@ use std::path::Path;
 use end_to_end::bare::{BareDisk, Mounted};
 use end_to_end::deploy::{
     Desk, System, assert_deployed, assert_nothing_mounted, description, disk, exit, image, plant, volume,
-    write,
+    with, write,
 };
 use end_to_end::random::Random;
 use end_to_end::refusal::Refusal;
 use rustix::fs::{StatVfs, statvfs};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 const WITHOUT: &[&str] = &["--no-boot-loader"];
 
@@ -153,4 +153,26 @@ fn images_that_share_a_file_system_need_room_together() {
     assert!(ended.outcome.stderr.contains("need 12"), "{}", ended.outcome);
     fs::remove_file(other.source().join("hole")).unwrap();
     let _ = desk.provision(&description("clean", &images, &whole), WITHOUT).expect(exit::DONE);
+}
+
+#[test]
+fn systems_that_share_a_file_system_need_room_there_once() {
+    let (bare, desk) = (BareDisk::new(440), Desk::new());
+    let pattern = Random::new(6).bytes(35 << 20);
+    let systems = ["one", "two"].map(|name| {
+        let system = System::with(|root| {
+            plant(root);
+            write(root, &format!("home/{name}"), &pattern);
+        });
+        (name, system)
+    });
+    let images = systems.each_ref().map(|(name, system)| image(name, &system.url(), "/"));
+    let of = |name| with(volume("/", "ext4", "96 MiB"), "images", json!([name]));
+    let shared = with(volume("/home", "ext4", "112 MiB"), "images", json!(["one", "two"]));
+    let text = description("clean", &images, &[disk(&bare, &[of("one"), of("two"), shared])]);
+    let _ = desk.provision(&text, WITHOUT).expect(exit::DONE);
+    let home = Mounted::new(&[(&bare, 5, "/")]);
+    for (name, _) in &systems {
+        assert_eq!(fs::read(home.join(name)).unwrap(), pattern, "{name}");
+    }
 }

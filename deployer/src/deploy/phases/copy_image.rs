@@ -1,5 +1,6 @@
 //! Mounts the trees and brings the images into them, and what belongs there beside them.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use super::boot_loader::efi_of;
@@ -19,12 +20,13 @@ pub(in crate::deploy) fn copy_image(
     pull: impl Fn(&mut Job<'_>, &Image, &str, &MountedTree) -> Result<(), DeployError>,
 ) -> Result<(), DeployError> {
     let mut mounted: Option<(usize, MountedTree)> = None;
+    let mut measured = BTreeSet::new();
     // Not by the steps of this run: the boot loader may be left to a later one.
     let last = !job.options.plan.boot_loader;
     job.each_step(Phase::CopyImage, |job, step| {
         match step {
             Step::Pull { tree: name, url, target } => {
-                let tree = enter(job, name, &mut mounted)?;
+                let tree = enter(job, name, &mut mounted, &mut measured)?;
                 let (_, root) = mounted.as_ref().expect("it was mounted");
                 let images = job.description.images_of(tree);
                 let image =
@@ -33,7 +35,7 @@ pub(in crate::deploy) fn copy_image(
                 keep_from_starting(job, tree, root.root())?;
             }
             Step::Fstab { tree } => {
-                let tree = enter(job, tree, &mut mounted)?;
+                let tree = enter(job, tree, &mut mounted, &mut measured)?;
                 let (_, root) = mounted.as_ref().expect("it was mounted");
                 write_fstab(job, tree, root.root())?;
                 marker::write(job, tree, root.root(), Phase::CopyImage, last)?;
@@ -49,10 +51,14 @@ pub(in crate::deploy) fn copy_image(
 }
 
 /// Mounts the tree unless it is mounted, and makes sure that what is mounted takes what comes.
+///
+/// `measured` has the nodes of the file systems that were found large enough: for what all trees bring there, so
+/// that a later tree must not hold what an earlier one has brought against them.
 fn enter(
     job: &Job<'_>,
     name: &str,
     mounted: &mut Option<(usize, MountedTree)>,
+    measured: &mut BTreeSet<PathBuf>,
 ) -> Result<usize, DeployError> {
     let tree = job.tree(name);
     match mounted.take() {
@@ -69,6 +75,9 @@ fn enter(
     }
     let mut problems = Vec::new();
     for file_system in job.plan.mounts_of(tree) {
+        if !measured.insert(file_system.node.clone()) {
+            continue;
+        }
         let point = file_system.spec.mount.as_ref().expect("only what has a mount is mounted");
         let capacity = root.capacity(point.as_path(), file_system.made);
         let path = point.as_path().to_owned();
