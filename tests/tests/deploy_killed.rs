@@ -39,10 +39,11 @@ fn killed_in_any_step_it_begins_anew() {
     let machine = Machine::new();
     let clean = machine.describe("clean", &machine.system.url());
     let steps = kinds(&machine.desk.provision(&clean, WITHOUT).expect(exit::DONE));
-    machine.plant_boot_code();
-    let before = machine.disks().map(BareDisk::sum);
     let mut met = Vec::new();
     for (number, kind) in (1..).zip(&steps) {
+        // The signal may have met the run before in a later step, which erased something.
+        machine.plant_boot_code();
+        let before = machine.disks().map(BareDisk::sum);
         let cut = kill_in(&machine, &clean, WITHOUT, number, kind);
         let begun = kinds(&cut.ended).len();
         assert!(begun >= number, "it was expected to come to step {number} of {steps:?}");
