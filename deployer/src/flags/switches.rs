@@ -5,14 +5,14 @@ use clap::{Arg, ArgAction, ArgMatches};
 use rsync_proto::Options;
 
 /// One switch.
-struct Switch {
+pub(super) struct Switch {
     long: &'static str,
     short: Option<char>,
     help: &'static str,
     apply: fn(&mut Options, bool),
 }
 
-const fn switch(
+pub(super) const fn switch(
     long: &'static str,
     short: Option<char>,
     help: &'static str,
@@ -82,13 +82,18 @@ const SWITCHES: &[Switch] = &[
     ),
 ];
 
+/// All switches, in the order in which help shows them.
+fn all() -> impl Iterator<Item = &'static Switch> {
+    SWITCHES.iter()
+}
+
 fn off_id(switch: &Switch) -> String {
     format!("no-{}", switch.long)
 }
 
 /// The switches as arguments.
 pub(crate) fn arguments() -> impl Iterator<Item = Arg> {
-    SWITCHES.iter().flat_map(|switch| {
+    all().flat_map(|switch| {
         let flag = |id: String| Arg::new(id).num_args(0).default_missing_value("").action(ArgAction::Append);
         let mut on = flag(switch.long.to_owned()).help(switch.help);
         if switch.long.len() > 1 {
@@ -113,7 +118,7 @@ pub(crate) fn arguments() -> impl Iterator<Item = Arg> {
 /// What the switches come to, in the order in which they were typed.
 pub(crate) fn apply(matches: &ArgMatches, options: &mut Options) {
     let mut typed = Vec::new();
-    for switch in SWITCHES {
+    for switch in all() {
         for (id, on) in [(switch.long.to_owned(), true), (off_id(switch), false)] {
             // Not every command has every switch.
             if matches.try_contains_id(&id).is_ok() {
