@@ -5,7 +5,7 @@
 use bytes::Bytes;
 use libfuzzer_sys::fuzz_target;
 use rsync_proto::checksum::{BlockSummer, ChecksumKind};
-use rsync_proto::delta::BlockLayout;
+use rsync_proto::delta::Offer;
 use rsync_proto::flist::{Kind, ListOptions, Top};
 use rsync_proto::handshake::Agreed;
 use rsync_proto::limits::Limits;
@@ -61,7 +61,7 @@ fn outcome(bits: u16, bytes: &[u8], step: usize) -> String {
                     for entry in segment.iter().filter(|entry| entry.kind() == Kind::File) {
                         log.push_str(&format!("{:?} {:?};", entry.path(), entry.mtime()));
                         let wanted =
-                            Wanted::Content { layout: BlockLayout::NONE, sums: Vec::new(), size: entry.size() };
+                            Wanted::Content { offer: Offer::NONE, size: entry.size() };
                         let xattrs = entry.xattrs().filter(|set| !set.is_complete()).cloned();
                         let index = entry.index();
                         session.command(Command::Ask(Request { index, changes: 0, wanted, xattrs, ticket: index }));

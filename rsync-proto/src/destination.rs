@@ -11,8 +11,8 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use crate::checksum::StrongSum;
-use crate::delta::BlockLayout;
-use crate::flist::{EntryRef, SafePath, Segment};
+use crate::delta::Offer;
+use crate::flist::{EntryRef, Kind, SafePath, Segment};
 use crate::report::Changes;
 
 /// Something about one entry failed.
@@ -55,9 +55,16 @@ impl fmt::Display for Failure {
 
 /// What there is to do about an entry that is not a directory.
 #[derive(Debug)]
-pub enum Verdict {
+pub enum Verdict<B> {
     /// The content is right; these attributes are not.
     Same(Changes),
+    /// The content is elsewhere at the destination, from where [`Destination::bring`] takes it.
+    Here {
+        /// What differs from there.
+        changes: Changes,
+        /// Where it is.
+        basis: B,
+    },
     /// It must be made, or made anew, which needs no content: a symlink, device or special file.
     Make(Changes),
     /// It cannot be here, and is passed over without a failure; with the reason.
@@ -66,8 +73,8 @@ pub enum Verdict {
     Content {
         /// What differs.
         changes: Changes,
-        /// Size of the file that can serve as a basis, if there is one.
-        basis: Option<u64>,
+        /// The file that can serve as a basis, if there is one.
+        basis: Option<B>,
     },
 }
 
@@ -103,6 +110,8 @@ pub trait Destination: Send + Sync + 'static {
     type Dir: Send + Sync + 'static;
     /// Where the content of a file goes.
     type Sink: Sink;
+    /// A file that content can be taken from. It may be gone by the time that it is used.
+    type Basis: Clone + Send + Sync + 'static;
 
     /// Directories that may be open at once.
     fn open_directories(&self) -> u64 {
@@ -125,7 +134,7 @@ pub trait Destination: Send + Sync + 'static {
 
     /// Makes sure that `entry` is a directory, and tells what changes by that and will change by
     /// [`Self::leave`].
-    fn make_dir(&self, parent: &Self::Dir, entry: EntryRef<'_>) -> Result<Changes, Failure>;
+    fn make_dir(&self, parent: &Self::Dir, entry: EntryRef<'_>) -> Result<DirChanges, Failure>;
 
     /// Opens the directory of `entry`, for which [`Self::make_dir`] told `changes`.
     fn open_dir(&self, entry: EntryRef<'_>, changes: Changes) -> Result<Self::Dir, Failure>;
@@ -134,7 +143,7 @@ pub trait Destination: Send + Sync + 'static {
     fn leave(&self, dir: &Self::Dir, entry: EntryRef<'_>) -> Result<(), Failure>;
 
     /// Compares an entry that is not a directory with what is there.
-    fn look(&self, dir: &Self::Dir, entry: EntryRef<'_>) -> Result<Verdict, Failure>;
+    fn look(&self, dir: &Self::Dir, entry: EntryRef<'_>) -> Result<Verdict<Self::Basis>, Failure>;
 
     /// Sets the attributes of an entry whose content is right, as far as they are known.
     fn touch(&self, dir: &Self::Dir, entry: EntryRef<'_>, changes: Changes) -> Result<(), Failure>;
@@ -150,20 +159,112 @@ pub trait Destination: Send + Sync + 'static {
         entry: EntryRef<'_>,
     ) -> Result<Option<Changes>, Failure>;
 
-    /// The sums of the basis of `entry`; with `full` at their whole length. Without a usable basis,
-    /// [`BlockLayout::NONE`].
-    fn block_sums(
-        &self,
-        dir: &Self::Dir,
-        entry: EntryRef<'_>,
-        full: bool,
-    ) -> Result<(BlockLayout, Vec<u8>), Failure>;
+    /// Puts the content of `entry` into its place from where [`Self::look`] found it. False if it is not there any
+    /// more: then the server is asked for it.
+    fn bring(&self, _: &Self::Dir, _: EntryRef<'_>, _: &Self::Basis) -> Result<bool, Failure> {
+        Ok(false)
+    }
 
-    /// Gets ready for the content of `entry`, which refers to its basis if `with_basis`.
+    /// What to say of the basis of `entry`; in a second try, sums go at their whole length. Without a usable basis,
+    /// [`Offer::NONE`].
+    fn offer(&self, _: &Self::Dir, _: EntryRef<'_>, _: &Self::Basis, _again: bool) -> Result<Offer, Failure> {
+        Ok(Offer::NONE)
+    }
+
+    /// Gets ready for the content of `entry`.
     fn receive(
         &self,
         dir: &Arc<Self::Dir>,
         entry: EntryRef<'_>,
-        with_basis: bool,
+        incoming: Incoming<'_, Self::Basis>,
     ) -> Result<Self::Sink, Failure>;
+
+    /// All content is here: puts what waited for that into its place. What fails is returned.
+    fn conclude(&self) -> Vec<Failure> {
+        Vec::new()
+    }
+
+    /// What is odd about the destination and what goes with it, once the transfer has begun.
+    fn oddities(&self) -> Vec<String> {
+        Vec::new()
+    }
+
+    /// What is in the directory, whoever put it there. Only called to delete from it.
+    fn entries(&self, _: &Self::Dir) -> io::Result<Vec<Found>> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
+    /// A file of the directory with at most `most` bytes, if it is there: rules for what is deleted.
+    fn read_small(&self, _dir: &Self::Dir, _name: &[u8], _most: usize) -> io::Result<Option<Vec<u8>>> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
+    /// Opens the directory at `path`, which is in `dir` and not in the list, to delete what is in it. Nothing if it
+    /// lies outside of what the destination is made of, like another file system.
+    fn open_foreign(&self, _dir: &Self::Dir, _path: &SafePath) -> io::Result<Option<Self::Dir>> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
+    /// Opens a directory of the list once more, if it is there, to delete from it.
+    fn reopen(&self, _path: &SafePath) -> io::Result<Option<Self::Dir>> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
+    /// Removes an entry of the directory that is not in the list, with a dry run only seemingly; a directory only if
+    /// it is empty.
+    fn remove(&self, _dir: &Self::Dir, _name: &[u8], _kind: Kind) -> io::Result<Removed> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
+    /// Does `work` in the directory, which is finished already, and gives it back the time that it had.
+    fn unnoticed(&self, _dir: &Self::Dir, work: &mut dyn FnMut()) -> io::Result<()> {
+        work();
+        Ok(())
+    }
+}
+
+/// Something that is at the destination.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Found {
+    /// Its name.
+    pub name: Box<[u8]>,
+    /// What it is.
+    pub kind: Kind,
+}
+
+/// What came of removing something.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Removed {
+    /// It is gone.
+    Gone,
+    /// It is a directory with something in it.
+    NotEmpty,
+    /// Something is mounted there.
+    Mounted,
+}
+
+/// A new directory.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct DirChanges {
+    /// What changes by making it, and will change by leaving it.
+    pub changes: Changes,
+    /// What of that is told: less, where something like it is there already.
+    pub told: Changes,
+}
+
+impl From<Changes> for DirChanges {
+    fn from(changes: Changes) -> Self {
+        Self { changes, told: changes }
+    }
+}
+
+/// What is known of content before it comes.
+#[derive(Debug)]
+pub struct Incoming<'a, B> {
+    /// The file that it refers to, if it does.
+    pub basis: Option<&'a B>,
+    /// So many bytes at its beginning are in place already and do not come.
+    pub kept: u64,
+    /// It came damaged once.
+    pub again: bool,
 }

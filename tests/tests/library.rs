@@ -13,10 +13,10 @@ use bytes::Bytes;
 use end_to_end::daemon::{Daemon, Module, Plan};
 use end_to_end::scratch::Scratch;
 use rsync_proto::checksum::StrongSum;
-use rsync_proto::delta::BlockLayout;
-use rsync_proto::destination::{Destination, Failure, Received, Sink, Verdict};
+use rsync_proto::delta::Offer;
+use rsync_proto::destination::{Destination, DirChanges, Failure, Incoming, Received, Sink, Verdict};
 use rsync_proto::flist::{EntryRef, SafePath, Segment};
-use rsync_proto::local::{LocalDir, LocalSink, LocalTree, LocalTreeOptions};
+use rsync_proto::local::{LocalBasis, LocalDir, LocalSink, LocalTree, LocalTreeOptions};
 use rsync_proto::report::{Changes, Summary};
 use rsync_proto::{Client, Location, Options, Result};
 use rustix::fs::XattrFlags;
@@ -59,6 +59,7 @@ impl Sink for DamagingSink {
 impl Destination for Damaging {
     type Dir = LocalDir;
     type Sink = DamagingSink;
+    type Basis = LocalBasis;
 
     fn begin(&self, first: &Segment) -> Result<LocalDir> {
         self.tree.begin(first)
@@ -68,7 +69,7 @@ impl Destination for Damaging {
         self.tree.learn(segment);
     }
 
-    fn make_dir(&self, parent: &LocalDir, entry: EntryRef<'_>) -> Result<Changes, Failure> {
+    fn make_dir(&self, parent: &LocalDir, entry: EntryRef<'_>) -> Result<DirChanges, Failure> {
         self.tree.make_dir(parent, entry)
     }
 
@@ -80,7 +81,7 @@ impl Destination for Damaging {
         self.tree.leave(dir, entry)
     }
 
-    fn look(&self, dir: &LocalDir, entry: EntryRef<'_>) -> Result<Verdict, Failure> {
+    fn look(&self, dir: &LocalDir, entry: EntryRef<'_>) -> Result<Verdict<LocalBasis>, Failure> {
         self.tree.look(dir, entry)
     }
 
@@ -101,22 +102,27 @@ impl Destination for Damaging {
         self.tree.link(leader, dir, entry)
     }
 
-    fn block_sums(
+    fn bring(&self, dir: &LocalDir, entry: EntryRef<'_>, basis: &LocalBasis) -> Result<bool, Failure> {
+        self.tree.bring(dir, entry, basis)
+    }
+
+    fn offer(
         &self,
         dir: &LocalDir,
         entry: EntryRef<'_>,
-        full: bool,
-    ) -> Result<(BlockLayout, Vec<u8>), Failure> {
-        self.tree.block_sums(dir, entry, full)
+        basis: &LocalBasis,
+        again: bool,
+    ) -> Result<Offer, Failure> {
+        self.tree.offer(dir, entry, basis, again)
     }
 
     fn receive(
         &self,
         dir: &Arc<LocalDir>,
         entry: EntryRef<'_>,
-        basis: bool,
+        incoming: Incoming<'_, LocalBasis>,
     ) -> Result<DamagingSink, Failure> {
-        let sink = self.tree.receive(dir, entry, basis)?;
+        let sink = self.tree.receive(dir, entry, incoming)?;
         let mut left = self.left.lock().expect("no thread panics with the lock");
         let damage = *left > 0 && entry.name() == b"damaged";
         *left -= u32::from(damage);
@@ -297,6 +303,7 @@ impl Sink for MemoryFile {
 impl Destination for Memory {
     type Dir = ();
     type Sink = MemoryFile;
+    type Basis = ();
 
     fn begin(&self, _: &Segment) -> Result<()> {
         Ok(())
@@ -304,8 +311,8 @@ impl Destination for Memory {
 
     fn learn(&self, _: &Segment) {}
 
-    fn make_dir(&self, (): &(), _: EntryRef<'_>) -> Result<Changes, Failure> {
-        Ok(Changes::default())
+    fn make_dir(&self, (): &(), _: EntryRef<'_>) -> Result<DirChanges, Failure> {
+        Ok(DirChanges::default())
     }
 
     fn open_dir(&self, _: EntryRef<'_>, _: Changes) -> Result<(), Failure> {
@@ -316,7 +323,7 @@ impl Destination for Memory {
         Ok(())
     }
 
-    fn look(&self, (): &(), _: EntryRef<'_>) -> Result<Verdict, Failure> {
+    fn look(&self, (): &(), _: EntryRef<'_>) -> Result<Verdict<()>, Failure> {
         Ok(Verdict::Content { changes: Changes::NEW, basis: None })
     }
 
@@ -332,11 +339,7 @@ impl Destination for Memory {
         Ok(None)
     }
 
-    fn block_sums(&self, (): &(), _: EntryRef<'_>, _: bool) -> Result<(BlockLayout, Vec<u8>), Failure> {
-        Ok((BlockLayout::NONE, Vec::new()))
-    }
-
-    fn receive(&self, _: &Arc<()>, entry: EntryRef<'_>, _: bool) -> Result<MemoryFile, Failure> {
+    fn receive(&self, _: &Arc<()>, entry: EntryRef<'_>, _: Incoming<'_, ()>) -> Result<MemoryFile, Failure> {
         Ok(MemoryFile {
             path: entry.path(),
             content: Vec::new(),

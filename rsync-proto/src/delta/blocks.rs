@@ -38,7 +38,11 @@ impl BlockLayout {
     /// of the size. `full` asks for whole strong sums (the second try), of which `max_sum` bytes exist.
     /// Nothing for sizes that no index can express.
     pub fn for_basis(size: u64, full: bool, max_sum: usize) -> Option<Self> {
-        let block_len = block_len(size);
+        Self::with_blocks(block_len(size), size, full, max_sum)
+    }
+
+    /// As [`Self::for_basis`], with blocks of this length.
+    pub fn with_blocks(block_len: u32, size: u64, full: bool, max_sum: usize) -> Option<Self> {
         let count =
             u32::try_from(size.div_ceil(u64::from(block_len))).ok().filter(|n| *n < i32::MAX as u32)?;
         let longest = FULL_SUM.min(max_sum as u32);
@@ -76,6 +80,23 @@ impl BlockLayout {
         }
         Ok(layout)
     }
+}
+
+/// What a request for content says of the basis.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Offer {
+    /// How the basis was cut; [`BlockLayout::NONE`] without one.
+    pub layout: BlockLayout,
+    /// The sums of its blocks, as they go out.
+    pub sums: Vec<u8>,
+    /// So many bytes are the beginning of the file already, and are not sent (`--append`): all that the layout
+    /// covers, or none. They have no sums.
+    pub kept: u64,
+}
+
+impl Offer {
+    /// No basis: the file comes whole.
+    pub const NONE: Offer = Offer { layout: BlockLayout::NONE, sums: Vec::new(), kept: 0 };
 }
 
 /// The square root of the size, rounded down to a multiple of 8, within the bounds of the protocol.

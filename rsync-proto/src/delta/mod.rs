@@ -3,5 +3,5 @@
 mod blocks;
 mod tokens;
 
-pub use blocks::{BlockLayout, put_block_sums};
+pub use blocks::{BlockLayout, Offer, put_block_sums};
 pub use tokens::Token;

@@ -3,6 +3,7 @@
 
 use super::dirs::Directory;
 use super::shared::{Job, Shared};
+use crate::delta::Offer;
 use crate::destination::{Destination, Failure, Verdict};
 use crate::flist::{EntryRef, SafePath};
 use crate::report::{Action, Changes};
@@ -48,9 +49,10 @@ impl<D: Destination> Shared<D> {
                 Ok((None, Some(true)))
             }
             Verdict::Content { changes, basis } => {
-                job.changes = changes;
-                Ok((Some(self.content_request(job, basis.is_some())?), None))
+                (job.changes, job.basis) = (changes, basis);
+                Ok((Some(self.content_request(job)?), None))
             }
+            Verdict::Here { changes, basis } => self.bring(job, entry, changes, basis),
             Verdict::Skip(reason) => {
                 self.skipped(entry, reason);
                 Ok((None, Some(false)))
@@ -106,21 +108,41 @@ impl<D: Destination> Shared<D> {
             && entry.xattrs().is_some_and(|set| !set.is_complete())
     }
 
+    /// The content is elsewhere at the destination: takes it from there, or asks for it after all.
+    fn bring(
+        &self,
+        mut job: Job<D>,
+        entry: EntryRef<'_>,
+        changes: Changes,
+        basis: D::Basis,
+    ) -> Result<(Option<Request<Job<D>>>, Option<bool>), Failure> {
+        if !self.options.dry_run && !self.destination.bring(job.dir.dir(), entry, &basis)? {
+            (job.changes, job.basis) = (Changes::NEW, Some(basis));
+            return Ok((Some(self.content_request(job)?), None));
+        }
+        if changes.any() {
+            self.item(entry, Action::Made, changes, None);
+        }
+        Ok((None, Some(true)))
+    }
+
     /// The request for the content of a file. Reads its basis, if there is one.
-    pub(super) fn content_request(&self, mut job: Job<D>, basis: bool) -> Result<Request<Job<D>>, Failure> {
+    pub(super) fn content_request(&self, mut job: Job<D>) -> Result<Request<Job<D>>, Failure> {
         let handle = job.entry.clone();
         let entry = handle.get();
-        let (layout, sums) = if basis && !self.options.whole_file {
-            self.destination.block_sums(job.dir.dir(), entry, job.again)?
-        } else {
-            Default::default()
+        let offer = match job.basis.as_ref().filter(|_| !self.options.whole_file) {
+            Some(basis) => self.destination.offer(job.dir.dir(), entry, basis, job.again)?,
+            None => Offer::NONE,
         };
-        job.with_basis = layout.count > 0;
-        job.cost = REQUEST_COST + sums.len() as u64;
+        if offer.layout.count == 0 {
+            job.basis = None;
+        }
+        job.kept = offer.kept;
+        job.cost = REQUEST_COST + offer.sums.len() as u64;
         Ok(Request {
             index: job.index,
             changes: job.changes.0,
-            wanted: Wanted::Content { layout, sums, size: entry.size() },
+            wanted: Wanted::Content { offer, size: entry.size() },
             xattrs: entry.xattrs().filter(|set| !set.is_complete()).cloned(),
             ticket: job,
         })

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::shared::Shared;
-use crate::destination::{Destination, Failure};
+use crate::destination::{Destination, Failure, Incoming};
 use crate::flist::{EntryHandle, EntryRef};
 
 /// A directory that is being filled.
@@ -33,9 +33,9 @@ impl<D: Destination> Directory<D> {
         &self,
         shared: &Shared<D>,
         entry: EntryRef<'_>,
-        with_basis: bool,
+        incoming: Incoming<'_, D::Basis>,
     ) -> Result<D::Sink, Failure> {
-        shared.destination.receive(&self.dir, entry, with_basis)
+        shared.destination.receive(&self.dir, entry, incoming)
     }
 
     /// Something more in it is under way.

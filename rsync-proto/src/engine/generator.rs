@@ -9,7 +9,7 @@ use super::attempt::{Attempt, Linked};
 use super::dirs::Directory;
 use super::links::Role;
 use super::shared::{Job, Shared, bump};
-use crate::destination::Destination;
+use crate::destination::{Destination, DirChanges};
 use crate::flist::{EntryHandle, EntryRef, HardLink, Kind, Segment};
 use crate::report::{Action, Changes, KindCounts};
 use crate::session::{Command, Request};
@@ -128,6 +128,7 @@ impl<D: Destination> Generator<'_, D> {
                 return None;
             }
         };
+        self.shared.destination.oddities().iter().for_each(|odd| self.shared.warn(odd));
         let first = segment.iter().next().filter(EntryRef::is_root);
         let entry = first.map(|entry| EntryHandle::new(segment, entry.position()));
         let root = Arc::new(Directory::new(dir, entry, false));
@@ -249,7 +250,7 @@ impl<D: Destination> Generator<'_, D> {
     fn directory(&mut self, handle: &EntryHandle, entry: EntryRef<'_>, parent: &Arc<Directory<D>>) {
         let made = self.shared.destination.make_dir(parent.dir(), entry);
         self.shared.done(entry, 0);
-        let changes = match made {
+        let DirChanges { changes, told } = match made {
             Ok(changes) => changes,
             Err(failure) => {
                 self.shared.failed(failure);
@@ -257,9 +258,9 @@ impl<D: Destination> Generator<'_, D> {
                 return;
             }
         };
-        if changes.any() {
+        if told.any() {
             let action = if changes.is_new() { Action::Made } else { Action::Touched };
-            self.shared.item(entry, action, changes, None);
+            self.shared.item(entry, action, told, None);
         }
         if entry.is_root() {
             self.ask_directory_attributes(handle, entry.index(), parent, changes);

@@ -28,8 +28,10 @@ pub(crate) struct Job<D: Destination> {
     /// Where it lies; for a directory itself, that directory.
     pub(super) dir: Arc<Directory<D>>,
     pub(super) changes: Changes,
-    /// The content may refer to a basis.
-    pub(super) with_basis: bool,
+    /// What the content may refer to.
+    pub(super) basis: Option<D::Basis>,
+    /// Bytes at its beginning that are in place already.
+    pub(super) kept: u64,
     /// It cannot be linked to its group, which lies on another file system, and is on its own.
     pub(super) alone: bool,
     /// It came damaged once.
@@ -41,13 +43,14 @@ pub(crate) struct Job<D: Destination> {
 impl<D: Destination> Job<D> {
     pub(super) fn new(entry: &EntryHandle, index: u32, dir: &Arc<Directory<D>>, changes: Changes) -> Self {
         let (entry, dir) = (entry.clone(), Arc::clone(dir));
-        Self { entry, index, dir, changes, with_basis: false, alone: false, again: false, cost: 0 }
+        Self { entry, index, dir, changes, basis: None, kept: 0, alone: false, again: false, cost: 0 }
     }
 }
 
 impl<D: Destination> Clone for Job<D> {
     fn clone(&self) -> Self {
-        Self { entry: self.entry.clone(), dir: Arc::clone(&self.dir), ..*self }
+        let (entry, dir, basis) = (self.entry.clone(), Arc::clone(&self.dir), self.basis.clone());
+        Self { entry, dir, basis, ..*self }
     }
 }
 

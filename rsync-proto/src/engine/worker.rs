@@ -9,7 +9,7 @@ use tokio::sync::Notify;
 
 use super::shared::{Job, Shared};
 use crate::checksum::StrongSum;
-use crate::destination::{Destination, Failure, Received, Sink};
+use crate::destination::{Destination, Failure, Incoming, Received, Sink};
 use crate::flist::Kind;
 use crate::report::Action;
 use crate::session::Command;
@@ -158,7 +158,8 @@ impl<D: Destination> Worker<'_, D> {
 
     fn begin(&mut self, job: Job<D>) {
         let handle = job.entry.clone();
-        let opened = job.dir.receive(self.shared, handle.get(), job.with_basis);
+        let incoming = Incoming { basis: job.basis.as_ref(), kept: job.kept, again: job.again };
+        let opened = job.dir.receive(self.shared, handle.get(), incoming);
         let sink = self.ok(opened);
         self.file = Some(Open { job, sink, literal: 0, matched: 0 });
     }
@@ -218,7 +219,7 @@ impl<D: Destination> Worker<'_, D> {
         self.shared.warn(&format!("{path} came with a wrong checksum; asking for it again"));
         let (index, cost) = (job.index, job.cost);
         let again = Job { again: true, ..job.clone() };
-        match self.shared.content_request(again, job.with_basis) {
+        match self.shared.content_request(again) {
             Ok(mut request) => {
                 request.ticket.cost = cost;
                 self.commands.extend([Command::Ask(request), Command::Release(index)]);

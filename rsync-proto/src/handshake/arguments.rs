@@ -58,7 +58,7 @@ fn short(options: &Options) -> String {
     // segments, whole attribute lists, fixed seeds, in-place partial files, varint flags with negotiation,
     // names for number 0.
     flags.push_str("e.");
-    if options.recursive && options.inc_recursive {
+    if options.takes_segments() {
         flags.push('i');
     }
     flags.push_str("LfxCIvu");

@@ -270,7 +270,7 @@ impl Handshake {
             | compat::INPLACE_PARTIAL
             | compat::VARINT_FLAGS
             | compat::ID0_NAMES;
-        if self.options.recursive && self.options.inc_recursive {
+        if self.options.takes_segments() {
             allowed |= compat::INC_RECURSE;
         }
         if flags & !allowed != 0 {

@@ -3,7 +3,7 @@
 //! access control lists (an inherited one would be widened by a change of mode), mode, times.
 
 use std::io;
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, BorrowedFd};
 
 use rustix::fs::Stat;
 use rustix::io::Errno;
@@ -153,6 +153,14 @@ impl Policy {
             failures.note("times", node.set_mtime(seconds, nanoseconds));
         }
         failures.first.map_or(Ok(()), Err)
+    }
+
+    /// A directory that was finished was disturbed once more: gives it back the time that it had, where times are kept.
+    pub(super) fn put_time_back(&self, dir: BorrowedFd<'_>, before: &Stat) -> io::Result<()> {
+        if !self.times || self.omit_dir_times {
+            return Ok(());
+        }
+        Node::borrowed(dir).set_mtime(before.st_mtime, before.st_mtime_nsec as u32)
     }
 
     /// What could not be set because the file system has no such thing is no failure, if that was asked for.

@@ -1,7 +1,8 @@
-//! The file that is there as the basis of a new one: its sums, as a whole and block by block.
+//! Files that content can be taken from: where they are looked for, their sums as a whole and block by block.
 
 use std::io;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use rustix::fs::{Mode, OFlags, fstat, openat};
@@ -10,11 +11,37 @@ use rustix::io::{pread, read};
 use super::dir::{LocalDir, is_file};
 use super::tree::LocalTree;
 use crate::checksum::{FileSummer, StrongSum};
-use crate::delta::{BlockLayout, put_block_sums};
+use crate::delta::{BlockLayout, Offer, put_block_sums};
 use crate::flist::EntryRef;
 
 /// How much of a basis is read at once, in bytes.
 const READ_SIZE: usize = 256 * 1024;
+
+/// A file that content can be taken from, by where it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum LocalBasis {
+    /// What stands at the entry's own place.
+    Own,
+    /// What an interrupted transfer left in the directory for partial files.
+    Partial,
+    /// The file of the same path in the alternate directory of this number.
+    Alternate(Alternate),
+    /// A file of a similar name in the same directory, or in that of an alternate.
+    Similar {
+        /// The number of the alternate.
+        alternate: Option<usize>,
+        /// Its name.
+        name: Arc<[u8]>,
+    },
+}
+
+/// A file in an alternate directory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Alternate {
+    pub(super) number: usize,
+    /// Its attributes are those of the entry, too.
+    pub(super) exact: bool,
+}
 
 impl LocalTree {
     /// Ends long work when the transfer was stopped.
@@ -22,7 +49,7 @@ impl LocalTree {
         if self.stopped.load(Ordering::Relaxed) { Err(io::ErrorKind::Interrupted.into()) } else { Ok(()) }
     }
 
-    pub(super) fn file_sum(&self, dir: &LocalDir, name: &[u8]) -> io::Result<StrongSum> {
+    pub(super) fn file_sum(&self, dir: BorrowedFd<'_>, name: &[u8]) -> io::Result<StrongSum> {
         let file = open_file(dir, name)?;
         let mut summer = FileSummer::new(self.summer.kind);
         let mut buffer = vec![0; READ_SIZE];
@@ -35,20 +62,47 @@ impl LocalTree {
         }
     }
 
-    pub(super) fn sums(
+    /// Opens the basis of the entry `name`.
+    pub(super) fn open_basis(&self, dir: &LocalDir, name: &[u8], basis: &LocalBasis) -> io::Result<OwnedFd> {
+        let gone = || io::Error::from(io::ErrorKind::NotFound);
+        match basis {
+            LocalBasis::Own => open_file(dir.fd(), name),
+            LocalBasis::Partial => open_file(self.partial_dir(dir).ok_or_else(gone)?, name),
+            LocalBasis::Alternate(place) => open_file(dir.alternate(place.number).ok_or_else(gone)?, name),
+            LocalBasis::Similar { alternate: None, name } => open_file(dir.fd(), name),
+            LocalBasis::Similar { alternate: Some(number), name } => {
+                open_file(dir.alternate(*number).ok_or_else(gone)?, name)
+            }
+        }
+    }
+
+    /// What to say of a basis. What cannot be read is of no use, and the file comes whole.
+    pub(super) fn offer_of(
         &self,
         dir: &LocalDir,
         entry: EntryRef<'_>,
-        full: bool,
-    ) -> io::Result<(BlockLayout, Vec<u8>)> {
-        let file = open_file(dir, self.name(entry))?;
+        basis: &LocalBasis,
+        again: bool,
+    ) -> io::Result<Offer> {
+        let file = self.open_basis(dir, self.name(entry), basis)?;
         let size = fstat(&file)?.st_size as u64;
-        let Some(layout) = BlockLayout::for_basis(size, full, self.summer.kind.sum_len()) else {
-            return Ok((BlockLayout::NONE, Vec::new()));
+        let sum_len = self.summer.kind.sum_len();
+        let layout = match self.options.content.block_size {
+            Some(length) => BlockLayout::with_blocks(length, size, again, sum_len),
+            None => BlockLayout::for_basis(size, again, sum_len),
         };
-        if layout.count == 0 {
-            return Ok((BlockLayout::NONE, Vec::new()));
+        let Some(layout) = layout.filter(|layout| layout.count > 0) else { return Ok(Offer::NONE) };
+        if self.options.content.append.is_some() && !again {
+            return Ok(Offer { layout, sums: Vec::new(), kept: size });
         }
+        match self.block_sums(&file, size, &layout)? {
+            Some(sums) => Ok(Offer { layout, sums, kept: 0 }),
+            None => Ok(Offer::NONE),
+        }
+    }
+
+    /// Nothing if the file became shorter while it was read: then it is of no use.
+    fn block_sums(&self, file: &OwnedFd, size: u64, layout: &BlockLayout) -> io::Result<Option<Vec<u8>>> {
         let mut sums = Vec::with_capacity(layout.count as usize * (4 + layout.sum_len as usize));
         let block_len = layout.block_len as usize;
         let mut buffer = vec![0; READ_SIZE.max(block_len) / block_len * block_len];
@@ -56,23 +110,27 @@ impl LocalTree {
         while offset < size {
             self.check_stop()?;
             let len = (size - offset).min(buffer.len() as u64) as usize;
-            if !read_exact_at(&file, &mut buffer[..len], offset)? {
-                // Cut while it was read: of no use as a basis.
-                return Ok((BlockLayout::NONE, Vec::new()));
+            if !read_exact_at(file, &mut buffer[..len], offset)? {
+                return Ok(None);
             }
             for block in buffer[..len].chunks(block_len) {
-                put_block_sums(&mut sums, &self.summer, &layout, block);
+                put_block_sums(&mut sums, &self.summer, layout, block);
             }
             offset += len as u64;
         }
-        Ok((layout, sums))
+        Ok(Some(sums))
     }
 }
 
 /// Opens a regular file, and nothing else: a device that took its place must not be touched.
-pub(super) fn open_file(dir: &LocalDir, name: &[u8]) -> io::Result<OwnedFd> {
-    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
-    let file = openat(dir.fd(), name, flags, Mode::empty())?;
+pub(super) fn open_file(dir: BorrowedFd<'_>, name: &[u8]) -> io::Result<OwnedFd> {
+    open_regular(dir, name, OFlags::RDONLY)
+}
+
+/// Opens a regular file in this way, and nothing else.
+pub(super) fn open_regular(dir: BorrowedFd<'_>, name: &[u8], how: OFlags) -> io::Result<OwnedFd> {
+    let flags = how | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
+    let file = openat(dir.as_fd(), name, flags, Mode::from_raw_mode(0o600))?;
     if is_file(&fstat(&file)?) { Ok(file) } else { Err(io::Error::other("it is no longer a regular file")) }
 }
 

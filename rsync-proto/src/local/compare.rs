@@ -2,11 +2,14 @@
 //! attributes differ.
 
 use std::io;
+use std::os::fd::BorrowedFd;
 
-use rustix::fs::{AtFlags, Mode, OFlags, Stat, makedev, openat, readlinkat, unlinkat};
+use rustix::fs::{AtFlags, Mode, OFlags, Stat, makedev, openat, readlinkat, statat, unlinkat};
 use rustix::io::Errno;
 
+use super::basis::LocalBasis;
 use super::dir::{LocalDir, is_empty, is_file, kind};
+use super::fuzzy;
 use super::node::Node;
 use super::tree::LocalTree;
 use crate::destination::Verdict;
@@ -23,8 +26,19 @@ impl LocalTree {
         entry: EntryRef<'_>,
         stat: &Stat,
     ) -> io::Result<Changes> {
+        self.differences_in(dir.fd(), name, entry, stat)
+    }
+
+    /// The same, for a file of any directory.
+    pub(super) fn differences_in(
+        &self,
+        dir: BorrowedFd<'_>,
+        name: &[u8],
+        entry: EntryRef<'_>,
+        stat: &Stat,
+    ) -> io::Result<Changes> {
         let wish = self.policy.wish(entry, Some(stat));
-        self.policy.differences(&wish, stat, || Node::open(dir.fd(), name, entry.kind()))
+        self.policy.differences(&wish, stat, || Node::open(dir, name, entry.kind()))
     }
 
     /// Makes room for something of another kind than what is there. Only what holds no data goes now; a file
@@ -44,7 +58,7 @@ impl LocalTree {
 
     pub(super) fn content_differs(
         &self,
-        dir: &LocalDir,
+        dir: BorrowedFd<'_>,
         name: &[u8],
         entry: EntryRef<'_>,
         stat: &Stat,
@@ -68,22 +82,64 @@ impl LocalTree {
         dir: &LocalDir,
         entry: EntryRef<'_>,
         existing: Option<&Stat>,
-    ) -> io::Result<Verdict> {
+    ) -> io::Result<Verdict<LocalBasis>> {
         let name = self.name(entry);
-        let Some(stat) = existing.filter(|stat| is_file(stat)) else {
-            if let Some(stat) = existing {
-                self.make_way(dir, name, stat)?;
-            }
-            return Ok(Verdict::Content { changes: Changes::NEW, basis: None });
+        let own = existing.filter(|stat| is_file(stat));
+        if let (None, Some(stat)) = (own, existing) {
+            self.make_way(dir, name, stat)?;
+        }
+        if let Some(verdict) = self.look_for_alternate(dir, entry, own)? {
+            return Ok(match (verdict, self.has_partial(dir, name)) {
+                (Verdict::Content { changes, .. }, true) => {
+                    Verdict::Content { changes, basis: Some(LocalBasis::Partial) }
+                }
+                (verdict, _) => verdict,
+            });
+        }
+        let Some(stat) = own else {
+            let basis = self.other_basis(dir, entry)?;
+            return Ok(Verdict::Content { changes: Changes::NEW, basis });
         };
         let mut changes = self.differences(dir, name, entry, stat)?;
         changes.set(stat.st_size as u64 != entry.size(), item::REPORT_SIZE);
-        if !self.content_differs(dir, name, entry, stat)? {
+        let partial = self.has_partial(dir, name);
+        if !self.content_differs(dir.fd(), name, entry, stat)? {
+            if partial && !self.options.dry_run {
+                dir.disturb();
+                self.places().remove_partial(dir, name);
+            }
             return Ok(Verdict::Same(self.without_implied_mode(changes, entry, stat)));
+        }
+        if self.options.content.append.is_some() && stat.st_size as u64 >= entry.size() {
+            return Ok(Verdict::Same(Changes::default()));
         }
         changes.set(!self.options.times, item::REPORT_TIME);
         changes.set(self.options.checksum, item::REPORT_CHANGE);
-        Ok(Verdict::Content { changes, basis: Some(stat.st_size as u64) })
+        let basis = if partial { LocalBasis::Partial } else { LocalBasis::Own };
+        Ok(Verdict::Content { changes, basis: Some(basis) })
+    }
+
+    /// What can serve as a basis for a file of which nothing is there.
+    fn other_basis(&self, dir: &LocalDir, entry: EntryRef<'_>) -> io::Result<Option<LocalBasis>> {
+        let name = self.name(entry);
+        if self.has_partial(dir, name) {
+            return Ok(Some(LocalBasis::Partial));
+        }
+        let fuzzy = self.options.content.fuzzy;
+        if fuzzy == 0 || dir.fd.is_none() || dir.fresh && fuzzy < 2 || entry.size() == 0 {
+            return Ok(None);
+        }
+        if dir.similar.get().is_none() {
+            let _ = dir.similar.set(fuzzy::candidates(dir, fuzzy > 1)?);
+        }
+        let candidates = dir.similar.get().expect("just set");
+        Ok(fuzzy::find(candidates, name, entry.size(), entry.mtime().0))
+    }
+
+    /// Whether an interrupted transfer left something of a file.
+    fn has_partial(&self, dir: &LocalDir, name: &[u8]) -> bool {
+        let Some(partial) = self.partial_dir(dir) else { return false };
+        statat(partial, name, AtFlags::SYMLINK_NOFOLLOW).is_ok_and(|stat| is_file(&stat))
     }
 
     pub(super) fn look_at_other(
@@ -91,37 +147,44 @@ impl LocalTree {
         dir: &LocalDir,
         entry: EntryRef<'_>,
         existing: Option<&Stat>,
-    ) -> io::Result<Verdict> {
+    ) -> io::Result<Verdict<LocalBasis>> {
         let name = self.name(entry);
         if entry.kind().is_device() && !self.policy.identity.root {
             return Ok(Verdict::Skip("only root can make devices: skipping"));
         }
-        let Some(stat) = existing else { return Ok(Verdict::Make(Changes::NEW)) };
-        let same_class = match (kind(stat), entry.kind()) {
-            (Some(Kind::Symlink), Kind::Symlink) => true,
-            (Some(there), wanted) if there.is_device() => wanted.is_device(),
-            (Some(there), wanted) if there.is_special() => wanted.is_special(),
-            _ => false,
+        let Some(stat) = existing else {
+            let alternate = self.look_for_other_alternate(dir, entry)?;
+            return Ok(alternate.unwrap_or(Verdict::Make(Changes::NEW)));
         };
-        if !same_class {
+        if !self.same_class(entry, stat) {
             self.make_way(dir, name, stat)?;
             return Ok(Verdict::Make(Changes::NEW));
         }
         let mut changes = self.differences(dir, name, entry, stat)?;
-        let same = match entry.kind() {
-            Kind::Symlink => readlinkat(dir.fd(), name, Vec::new())?.as_bytes() == entry.link_target(),
-            wanted if wanted.is_device() => {
-                let (major, minor) = entry.device();
-                kind(stat) == Some(wanted) && stat.st_rdev == makedev(major, minor)
-            }
-            wanted => kind(stat) == Some(wanted),
-        };
-        if same {
+        if self.same_other(dir.fd(), name, entry, stat)? {
             return Ok(Verdict::Same(self.without_implied_mode(changes, entry, stat)));
         }
         changes.set(true, item::REPORT_CHANGE);
         changes.set(!self.options.times, item::REPORT_TIME);
         Ok(Verdict::Make(changes))
+    }
+
+    /// Whether a symlink, device or special file is what the entry says.
+    pub(super) fn same_other(
+        &self,
+        dir: BorrowedFd<'_>,
+        name: &[u8],
+        entry: EntryRef<'_>,
+        stat: &Stat,
+    ) -> io::Result<bool> {
+        Ok(match entry.kind() {
+            Kind::Symlink => readlinkat(dir, name, Vec::new())?.as_bytes() == entry.link_target(),
+            wanted if wanted.is_device() => {
+                let (major, minor) = entry.device();
+                kind(stat) == Some(wanted) && stat.st_rdev == makedev(major, minor)
+            }
+            wanted => kind(stat) == Some(wanted),
+        })
     }
 
     /// A change of the access control list carries that of the permissions with it, which then is no change

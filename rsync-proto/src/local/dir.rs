@@ -2,12 +2,14 @@
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use rustix::fs::{AtFlags, Mode, OFlags, RawDir, Stat, openat, statat};
 use rustix::io::Errno;
 
-use crate::flist::Kind;
+use super::fuzzy::Candidate;
+use crate::flist::{Kind, SafePath};
 use crate::report::Changes;
 
 /// A directory that is being filled.
@@ -15,6 +17,14 @@ use crate::report::Changes;
 pub struct LocalDir {
     /// Missing in a dry run where the directory is not there.
     pub(super) fd: Option<OwnedFd>,
+    /// Its place below the root.
+    pub(super) path: SafePath,
+    /// The directories of the same path in the alternate directories, where there are such.
+    pub(super) alternates: Vec<Option<OwnedFd>>,
+    /// Files that may be similar to one that is missing; looked for when the first is missed.
+    pub(super) similar: OnceLock<Vec<Candidate>>,
+    /// The directory for partial files; looked for when a file differs.
+    pub(super) partial: OnceLock<OwnedFd>,
     /// Nothing can be in it but what this transfer made.
     pub(super) fresh: bool,
     /// New entries inherit an access control list.
@@ -40,6 +50,21 @@ impl LocalDir {
     /// The handle; only for directories that are there.
     pub(super) fn fd(&self) -> BorrowedFd<'_> {
         self.fd.as_ref().expect("a dry run touches nothing").as_fd()
+    }
+
+    /// The directory of the same path in an alternate directory.
+    pub(super) fn alternate(&self, number: usize) -> Option<BorrowedFd<'_>> {
+        self.alternates.get(number)?.as_ref().map(AsFd::as_fd)
+    }
+
+    /// The directory for partial files of this name, if it is there.
+    pub(super) fn partial(&self, name: &[u8]) -> Option<BorrowedFd<'_>> {
+        if let Some(known) = self.partial.get() {
+            return Some(known.as_fd());
+        }
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let fd = openat(self.fd.as_ref()?, name, flags, Mode::empty()).ok()?;
+        Some(self.partial.get_or_init(|| fd).as_fd())
     }
 
     /// What `name` is, if it is anything.

@@ -9,13 +9,16 @@ use rustix::fs::{
     symlinkat, unlinkat,
 };
 
-use super::basis::open_file;
+use super::basis::{LocalBasis, open_regular};
 use super::dir::{LocalDir, is_file, kind};
 use super::handle::{as_os, temporary_name};
 use super::node::Node;
-use super::sink::{Content, LocalSink};
+use super::sink::{Content, LocalSink, Staged};
 use super::tree::LocalTree;
+use super::write::Writer;
+use crate::destination::{DirChanges, Incoming};
 use crate::flist::{EntryRef, Kind, SafePath};
+use crate::options::Append;
 use crate::report::Changes;
 use crate::wire::flags::item;
 
@@ -43,7 +46,12 @@ impl LocalTree {
     ) -> io::Result<()> {
         dir.disturb();
         let temporary = temporary_name(name);
-        let made = make(&temporary).and_then(|()| Ok(renameat(dir.fd(), &temporary[..], dir.fd(), name)?));
+        let made = make(&temporary).and_then(|()| {
+            if self.options.content.backs_up() {
+                self.places().back_up(dir, name, dir.stat(name)?.as_ref())?;
+            }
+            Ok(renameat(dir.fd(), &temporary[..], dir.fd(), name)?)
+        });
         // What stood there before is somebody else's.
         if made.as_ref().is_err_and(|error| error.kind() != io::ErrorKind::AlreadyExists) {
             let _ = unlinkat(dir.fd(), &temporary[..], AtFlags::empty());
@@ -69,22 +77,24 @@ impl LocalTree {
         Ok(attributes)
     }
 
-    pub(super) fn make_directory(&self, parent: &LocalDir, entry: EntryRef<'_>) -> io::Result<Changes> {
+    pub(super) fn make_directory(&self, parent: &LocalDir, entry: EntryRef<'_>) -> io::Result<DirChanges> {
         let name = entry.name();
         let existing = parent.stat(name)?;
         if let Some(stat) = &existing {
             if kind(stat) == Some(Kind::Directory) {
-                return self.differences(parent, name, entry, stat);
+                return Ok(self.differences(parent, name, entry, stat)?.into());
             }
             if !self.options.dry_run {
+                self.places().back_up(parent, name, Some(stat))?;
                 unlinkat(parent.fd(), name, AtFlags::empty())?;
             }
         }
+        let told = self.told_of_directory(parent, entry)?;
         if !self.options.dry_run {
             parent.disturb();
             mkdirat(parent.fd(), name, Mode::from_raw_mode(0o700))?;
         }
-        Ok(Changes::NEW)
+        Ok(DirChanges { changes: Changes::NEW, told })
     }
 
     pub(super) fn leave_directory(&self, dir: &LocalDir, entry: EntryRef<'_>) -> io::Result<()> {
@@ -108,25 +118,51 @@ impl LocalTree {
         &self,
         dir: &Arc<LocalDir>,
         entry: EntryRef<'_>,
-        with_basis: bool,
+        incoming: &Incoming<'_, LocalBasis>,
     ) -> io::Result<LocalSink> {
         let name = self.name(entry);
-        let basis = if with_basis { Some(open_file(dir, name)?) } else { None };
-        dir.disturb();
-        let temporary = temporary_name(name);
-        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let file = openat(dir.fd(), &temporary[..], flags, Mode::from_raw_mode(0o600))?;
-        Ok(LocalSink {
-            policy: Arc::clone(&self.policy),
+        let content = &self.options.content;
+        let basis = incoming.basis.map(|basis| self.open_basis(dir, name, basis)).transpose()?;
+        let mut writer;
+        let staged = if content.writes_in_place() {
+            let existing = dir.stat(name)?.filter(is_file);
+            if !incoming.again {
+                self.places().back_up_copy(dir, name, existing.as_ref())?;
+            }
+            if existing.is_none() {
+                dir.disturb();
+            }
+            let new = if existing.is_none() { OFlags::CREATE | OFlags::EXCL } else { OFlags::empty() };
+            let file = open_regular(dir.fd(), name, OFlags::WRONLY | new)?;
+            writer = Writer::new(file, content.sparse, existing.is_some());
+            Staged::InPlace(existing)
+        } else {
+            dir.disturb();
+            let temporary = temporary_name(name);
+            let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+            let staging = self.places().staging(dir);
+            let file = openat(staging, &temporary[..], flags, Mode::from_raw_mode(0o600))?;
+            writer = Writer::new(file, content.sparse, false);
+            Staged::Beside(Some(temporary))
+        };
+        if content.preallocate {
+            writer.reserve(entry.size())?;
+        }
+        let mut sink = LocalSink {
+            places: Arc::clone(self.places()),
             dir: Arc::clone(dir),
             name: name.into(),
-            temporary: Some(temporary),
-            file,
+            staged,
+            writer,
             basis,
+            from_partial: incoming.basis == Some(&LocalBasis::Partial),
             checksum: self.summer.kind,
-            inherits_list: dir.gives_list,
-            state: Content::new(),
-        })
+            state: Content::default(),
+        };
+        if incoming.kept > 0 {
+            sink.keep(incoming.kept, content.append == Some(Append::Verifying))?;
+        }
+        Ok(sink)
     }
 
     pub(super) fn link_to(
@@ -141,6 +177,12 @@ impl LocalTree {
             return self.link_dry(leader, dir, entry, existing.as_ref());
         }
         let (leader_dir, leader_name) = leader.split_last();
+        if self.options.content.delay_updates
+            && let Some(leader_dir) = self.reopen_directory(&leader_dir)?
+            && self.places().link_delayed((&leader_dir, leader_name), (dir, name), entry.path())?
+        {
+            return Ok(Some(Changes::NEW));
+        }
         let leader_dir = self.root().open(&leader_dir)?;
         let target = statat(&leader_dir, as_os(leader_name), AtFlags::SYMLINK_NOFOLLOW)?;
         let mut changes = Changes::NEW;

@@ -5,19 +5,28 @@
 //! under a temporary name, verified, given its attributes, and renamed.
 
 mod acl;
+mod alternate;
 mod attributes;
+mod backup;
 mod basis;
+mod begin;
 mod compare;
+mod copy;
 mod dir;
+mod fuzzy;
 mod handle;
 mod ids;
 mod leftovers;
 mod make;
 mod node;
+mod place;
+mod remove;
 mod sink;
 mod tree;
+mod write;
 mod xattr;
 
+pub use basis::{Alternate, LocalBasis};
 pub use dir::LocalDir;
 pub use leftovers::remove_leftovers;
 pub use sink::LocalSink;

@@ -1,21 +1,19 @@
-//! The content of one file: collected into large writes beside its place, verified, then put there.
+//! The content of one file: collected into large writes, verified, then put into its place.
 
-use std::io::{self, IoSlice};
+use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
 
 use bytes::Bytes;
-use rustix::fs::{AtFlags, fstat, renameat, unlinkat};
-use rustix::io::{pread, write, writev};
+use rustix::fs::{AtFlags, Stat, unlinkat};
+use rustix::io::pread;
 
-use super::attributes::Policy;
-use super::dir::{LocalDir, is_file};
-use super::node::Node;
+use super::dir::LocalDir;
+use super::place::Places;
+use super::write::Writer;
 use crate::checksum::{ChecksumKind, FileSummer, StrongSum};
 use crate::destination::{Failure, Received, Sink};
 use crate::flist::EntryRef;
-use crate::report::Changes;
-use crate::wire::flags::item;
 
 /// Literal bytes are written when so many are at hand, in bytes.
 const WRITE_SIZE: usize = 512 * 1024;
@@ -26,38 +24,52 @@ const COPY_SIZE: usize = 256 * 1024;
 
 /// A file that is being received.
 pub struct LocalSink {
-    pub(super) policy: Arc<Policy>,
+    pub(super) places: Arc<Places>,
     pub(super) dir: Arc<LocalDir>,
     /// The final name.
     pub(super) name: Box<[u8]>,
-    /// The name until it is complete; nothing once it was renamed.
-    pub(super) temporary: Option<Vec<u8>>,
-    pub(super) file: OwnedFd,
+    /// Where it is until it is complete.
+    pub(super) staged: Staged,
+    pub(super) writer: Writer,
     pub(super) basis: Option<OwnedFd>,
+    /// The basis is what an interrupted transfer left, which is of no use any more when the file is complete.
+    pub(super) from_partial: bool,
     pub(super) checksum: ChecksumKind,
-    /// A new file inherits an access control list from its directory.
-    pub(super) inherits_list: bool,
     pub(super) state: Content,
 }
 
+/// Where a file is until it is complete.
+pub(super) enum Staged {
+    /// Under this temporary name; nothing once it was renamed.
+    Beside(Option<Vec<u8>>),
+    /// At its own place, with what it was before if it was there.
+    InPlace(Option<Stat>),
+}
+
 /// The content so far.
+#[derive(Default)]
 pub(super) struct Content {
     pieces: Vec<Bytes>,
     waiting: usize,
     /// A run of the basis: offset and length.
     run: (u64, u64),
-    written: u64,
     summer: Option<FileSummer>,
     buffer: Vec<u8>,
-}
-
-impl Content {
-    pub(super) fn new() -> Self {
-        Self { pieces: Vec::new(), waiting: 0, run: (0, 0), written: 0, summer: None, buffer: Vec::new() }
-    }
+    /// Something came that was not here.
+    got_literal: bool,
 }
 
 impl LocalSink {
+    /// The first bytes are in place: passes them over; where they take part in the sum, reads them.
+    pub(super) fn keep(&mut self, kept: u64, verified: bool) -> io::Result<()> {
+        if !verified {
+            self.writer.pass(kept);
+            return Ok(());
+        }
+        self.state.run = (0, kept);
+        self.copy_run()
+    }
+
     fn write_pieces(&mut self) -> io::Result<()> {
         let content = &mut self.state;
         if content.waiting == 0 {
@@ -65,8 +77,7 @@ impl LocalSink {
         }
         let summer = content.summer.get_or_insert_with(|| FileSummer::new(self.checksum));
         content.pieces.iter().for_each(|piece| summer.update(piece));
-        write_all(&self.file, &content.pieces)?;
-        content.written += content.waiting as u64;
+        self.writer.pieces(&content.pieces)?;
         content.waiting = 0;
         content.pieces.clear();
         Ok(())
@@ -81,36 +92,36 @@ impl LocalSink {
         let basis = self.basis.as_ref().ok_or_else(|| io::Error::other("the basis is gone"))?;
         let summer = content.summer.get_or_insert_with(|| FileSummer::new(self.checksum));
         content.buffer.resize(COPY_SIZE, 0);
+        let in_place = matches!(self.staged, Staged::InPlace(_));
         while left > 0 {
             let len = left.min(COPY_SIZE as u64) as usize;
             let len = pread(basis, &mut content.buffer[..len], offset)?;
             if len == 0 {
-                // The basis was cut meanwhile: the size will not agree, and the file is asked for again.
+                // The basis was cut meanwhile: the sum will not agree, and the file is asked for again.
                 return Ok(());
             }
-            let mut rest = &content.buffer[..len];
-            summer.update(rest);
-            while !rest.is_empty() {
-                rest = &rest[write(&self.file, rest)?..];
+            summer.update(&content.buffer[..len]);
+            if in_place && offset == self.writer.at() {
+                self.writer.pass(len as u64);
+            } else {
+                self.writer.bytes(&content.buffer[..len])?;
             }
-            content.written += len as u64;
             offset += len as u64;
             left -= len as u64;
         }
         Ok(())
     }
 
-    /// Writes what is left, and compares size and sum.
+    /// Writes what is left, and compares the sum. It alone decides: a file may have become longer or shorter since it
+    /// was listed.
     fn complete(&mut self, expected: &StrongSum) -> io::Result<bool> {
         self.copy_run()?;
-        let content = &mut self.state;
-        let sum = match (&content.summer, &content.pieces[..]) {
+        let sum = match (&self.state.summer, &self.state.pieces[..]) {
             // Most files are so small that all of them is at hand.
             (None, []) => FileSummer::of(self.checksum, &[]),
-            (None, [piece]) => {
+            (None, pieces @ [piece]) => {
                 let sum = FileSummer::of(self.checksum, piece);
-                write_all(&self.file, &content.pieces)?;
-                content.written += piece.len() as u64;
+                self.writer.pieces(pieces)?;
                 sum
             }
             _ => {
@@ -120,28 +131,34 @@ impl LocalSink {
         };
         self.state.pieces.clear();
         self.state.waiting = 0;
-        // The sum alone decides: a file may have become longer or shorter since it was listed.
+        self.writer.end()?;
         Ok(sum == *expected)
     }
 
     /// The outer result is that of the renaming, the inner one that of the attributes.
     fn put_in_place(&mut self, entry: EntryRef<'_>) -> io::Result<io::Result<()>> {
-        let existing = self.dir.stat(&self.name)?.filter(is_file);
-        let wish = self.policy.wish(entry, existing.as_ref());
-        let mut changes = Changes(item::IS_NEW | item::TRANSFER);
-        changes.set(self.inherits_list || wish.has_list(), item::REPORT_ACL);
-        let set = self.policy.apply(&wish, &Node::borrowed(self.file.as_fd()), &fstat(&self.file)?, changes);
-        let temporary = self.temporary.as_ref().expect("it is renamed once");
-        let dir = self.dir.fd();
-        renameat(dir, &temporary[..], dir, &*self.name)?;
-        self.temporary = None;
-        Ok(set)
+        let attributes = match &mut self.staged {
+            Staged::InPlace(before) => {
+                let before = before.take();
+                self.places.settle(&self.dir, entry, self.writer.file.as_fd(), before.as_ref())
+            }
+            Staged::Beside(temporary) => {
+                let temporary = temporary.take().expect("it is renamed once");
+                let fd = self.writer.file.as_fd();
+                self.places.put(&self.dir, &self.name, entry, fd, temporary)?
+            }
+        };
+        if self.from_partial {
+            self.places.remove_partial(&self.dir, &self.name);
+        }
+        Ok(attributes)
     }
 }
 
 impl Sink for LocalSink {
     fn literal(&mut self, bytes: Bytes) -> io::Result<()> {
         self.copy_run()?;
+        self.state.got_literal = true;
         self.state.waiting += bytes.len();
         self.state.pieces.push(bytes);
         if self.state.waiting >= WRITE_SIZE || self.state.pieces.len() >= MAX_PIECES {
@@ -169,7 +186,12 @@ impl Sink for LocalSink {
     fn finish(mut self, sum: &StrongSum, entry: EntryRef<'_>) -> Result<Received, Failure> {
         let failure = |error| Failure::new("write", entry.path(), error);
         if !self.complete(sum).map_err(failure)? {
+            // What came is of no use under any name.
+            self.state.got_literal = false;
             return Ok(Received::Mismatch);
+        }
+        if self.places.fsync {
+            self.writer.sync().map_err(failure)?;
         }
         match self.put_in_place(entry) {
             Ok(Ok(())) => Ok(Received::Complete),
@@ -180,26 +202,14 @@ impl Sink for LocalSink {
 }
 
 impl Drop for LocalSink {
-    /// A file that was not completed leaves nothing behind.
+    /// A file that was not completed leaves nothing behind, unless it is wanted as a basis for the next try.
     fn drop(&mut self) {
-        if let Some(temporary) = self.temporary.take() {
-            let _ = unlinkat(self.dir.fd(), &temporary[..], AtFlags::empty());
+        let Staged::Beside(temporary) = &mut self.staged else { return };
+        let Some(temporary) = temporary.take() else { return };
+        if self.state.got_literal && self.places.keeps_partial && self.write_pieces().is_ok() {
+            self.places.keep_partial(&self.dir, &self.name, &self.writer.file, &temporary);
+        } else {
+            let _ = unlinkat(self.places.staging(&self.dir), &temporary[..], AtFlags::empty());
         }
     }
-}
-
-fn write_all(file: &OwnedFd, pieces: &[Bytes]) -> io::Result<()> {
-    let mut slices: Vec<IoSlice<'_>> = pieces.iter().map(|piece| IoSlice::new(piece)).collect();
-    let mut rest = &mut slices[..];
-    while rest.iter().any(|slice| !slice.is_empty()) {
-        let written = match &*rest {
-            [single] => write(file, single)?,
-            _ => writev(file, rest)?,
-        };
-        if written == 0 {
-            return Err(io::ErrorKind::WriteZero.into());
-        }
-        IoSlice::advance_slices(&mut rest, written);
-    }
-    Ok(())
 }

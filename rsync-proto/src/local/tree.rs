@@ -1,23 +1,25 @@
 //! The tree on this machine, as the engine sees it: where it is rooted, and which room does what.
 
 use std::io;
-use std::os::fd::{AsFd, OwnedFd};
-use std::path::{Path, PathBuf};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock};
 
-use rustix::fs::Mode;
+use rustix::fs::fstat;
 use rustix::process::{Resource, getrlimit};
 
 use super::attributes::Policy;
+use super::basis::LocalBasis;
 use super::dir::{LocalDir, is_empty};
-use super::handle::{self, Root};
+use super::handle::Root;
 use super::node::Node;
+use super::place::Places;
 use super::sink::LocalSink;
 use crate::checksum::BlockSummer;
-use crate::delta::BlockLayout;
-use crate::destination::{Destination, Failure, Verdict};
-use crate::error::{Error, Result};
+use crate::delta::Offer;
+use crate::destination::{Destination, DirChanges, Failure, Found, Incoming, Removed, Verdict};
+use crate::error::Result;
 use crate::flist::{EntryRef, Kind, SafePath, Segment};
 use crate::limits;
 use crate::options::Options;
@@ -42,8 +44,11 @@ pub struct LocalTree {
     pub(super) policy: Arc<Policy>,
     pub(super) root: OnceLock<Root>,
     /// The name that a single file gets here in place of its own.
-    alias: OnceLock<Box<[u8]>>,
+    pub(super) alias: OnceLock<Box<[u8]>>,
     pub(super) stopped: AtomicBool,
+    places: OnceLock<Arc<Places>>,
+    alternates: OnceLock<Vec<Option<Root>>>,
+    odd: Mutex<Vec<String>>,
 }
 
 impl LocalTree {
@@ -58,7 +63,19 @@ impl LocalTree {
             root: OnceLock::new(),
             alias: OnceLock::new(),
             stopped: AtomicBool::new(false),
+            places: OnceLock::new(),
+            alternates: OnceLock::new(),
+            odd: Mutex::default(),
         }
+    }
+
+    pub(super) fn places(&self) -> &Arc<Places> {
+        self.places.get().expect("a transfer begins before anything else")
+    }
+
+    /// The directory for partial files of `dir`, if it is there.
+    pub(super) fn partial_dir<'a>(&'a self, dir: &'a LocalDir) -> Option<BorrowedFd<'a>> {
+        self.places().partial_dir(dir)
     }
 
     pub(super) fn root(&self) -> &Root {
@@ -69,56 +86,8 @@ impl LocalTree {
         self.alias.get().map_or(entry.name(), |alias| alias)
     }
 
-    fn local_error(&self, action: &'static str, error: impl Into<io::Error>) -> Error {
-        Error::Local { action, path: self.path.clone(), source: error.into() }
-    }
-
-    /// A directory takes everything; a single file may also go to a file's name.
-    fn open_destination(&self, first: &Segment) -> Result<(Option<OwnedFd>, bool)> {
-        let single = first.len() == 1 && first.entry(0).kind() != Kind::Directory;
-        let trailing_slash = self.path.as_os_str().as_encoded_bytes().ends_with(b"/");
-        match handle::open_root(&self.path) {
-            Ok(fd) => Ok((Some(fd), false)),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                if single && !trailing_slash {
-                    return self.open_parent().map(|fd| (Some(fd), false));
-                }
-                if self.options.dry_run {
-                    return Ok((None, true));
-                }
-                rustix::fs::mkdir(&self.path, Mode::from_raw_mode(0o777))
-                    .map_err(|error| self.local_error("make the directory", error))?;
-                let fd = handle::open_root(&self.path).map_err(|error| self.local_error("open", error))?;
-                Ok((Some(fd), true))
-            }
-            Err(error) if error.kind() == io::ErrorKind::NotADirectory && single && !trailing_slash => {
-                self.open_parent().map(|fd| (Some(fd), false))
-            }
-            Err(source) => Err(Error::Destination {
-                action: "put several files or a directory into",
-                path: self.path.clone(),
-                source,
-            }),
-        }
-    }
-
-    fn open_parent(&self) -> Result<OwnedFd> {
-        let name = self
-            .path
-            .file_name()
-            .ok_or_else(|| Error::Misuse(format!("{} does not name a file", self.path.display())))?;
-        let _ = self.alias.set(name.as_encoded_bytes().into());
-        let parent = self.path.parent().filter(|parent| !parent.as_os_str().is_empty());
-        let parent = parent.unwrap_or(Path::new("."));
-        handle::open_root(parent).map_err(|source| Error::Destination {
-            action: "open the directory",
-            path: parent.to_owned(),
-            source,
-        })
-    }
-
     /// Whoever fills a directory must be able to use it. Returns the mode that it had if it was changed.
-    fn make_usable<F: AsFd>(&self, node: &Node<F>) -> io::Result<Option<u32>> {
+    pub(super) fn make_usable<F: AsFd>(&self, node: &Node<F>) -> io::Result<Option<u32>> {
         if self.policy.identity.root || self.options.dry_run {
             return Ok(None);
         }
@@ -143,7 +112,13 @@ impl LocalTree {
         }
     }
 
-    fn dir(&self, fd: Option<OwnedFd>, fresh: bool, changes: Changes) -> io::Result<LocalDir> {
+    pub(super) fn dir(
+        &self,
+        fd: Option<OwnedFd>,
+        path: SafePath,
+        fresh: bool,
+        changes: Changes,
+    ) -> io::Result<LocalDir> {
         let mut gives_list = false;
         let mut mode_before = None;
         if let Some(fd) = &fd {
@@ -151,13 +126,27 @@ impl LocalTree {
             mode_before = self.make_usable(&node)?;
             gives_list = self.options.acls && node.xattr(super::acl::DEFAULT)?.is_some();
         }
-        Ok(LocalDir { fd, fresh, gives_list, changes, mode_before, disturbed: AtomicBool::new(false) })
+        let alternates = self.alternates.get().map_or(&[][..], |alternates| alternates);
+        let open = |root: &Option<Root>| root.as_ref().and_then(|root| root.open(&path).ok());
+        Ok(LocalDir {
+            alternates: alternates.iter().map(open).collect(),
+            fd,
+            path,
+            similar: OnceLock::new(),
+            partial: OnceLock::new(),
+            fresh,
+            gives_list,
+            changes,
+            mode_before,
+            disturbed: AtomicBool::new(false),
+        })
     }
 }
 
 impl Destination for LocalTree {
     type Dir = LocalDir;
     type Sink = LocalSink;
+    type Basis = LocalBasis;
 
     fn open_directories(&self) -> u64 {
         // Half of what may be open is left for files and for the rest of the program. Fewer than the deepest
@@ -197,18 +186,22 @@ impl Destination for LocalTree {
         if fresh {
             changes = Changes::NEW;
         }
+        let (alternates, odd) = self.open_alternates();
+        let _ = self.alternates.set(alternates);
+        *self.odd.lock().expect("no thread panics with the lock") = odd;
+        let _ = self.places.set(Arc::new(self.open_places(self.root.get())?));
         let empty = fresh || fd.as_ref().is_some_and(is_empty);
         self.learn(first);
-        self.dir(fd, empty, changes).map_err(|error| self.local_error("open", error))
+        self.dir(fd, SafePath::root(), empty, changes).map_err(|error| self.local_error("open", error))
     }
 
     fn learn(&self, segment: &Segment) {
         self.policy.ids.learn(segment);
     }
 
-    fn make_dir(&self, parent: &LocalDir, entry: EntryRef<'_>) -> Result<Changes, Failure> {
+    fn make_dir(&self, parent: &LocalDir, entry: EntryRef<'_>) -> Result<DirChanges, Failure> {
         if entry.is_root() {
-            return Ok(parent.changes);
+            return Ok(parent.changes.into());
         }
         self.make_directory(parent, entry)
             .map_err(|error| Failure::new("make the directory", entry.path(), error))
@@ -219,10 +212,10 @@ impl Destination for LocalTree {
         let missing = self.options.dry_run && changes.is_new();
         let open = || {
             if missing {
-                return self.dir(None, true, changes);
+                return self.dir(None, path.clone(), true, changes);
             }
             let (fd, mode_before) = self.open_below(&path)?;
-            let dir = self.dir(Some(fd), changes.is_new(), changes)?;
+            let dir = self.dir(Some(fd), path.clone(), changes.is_new(), changes)?;
             Ok(LocalDir { mode_before: mode_before.or(dir.mode_before), ..dir })
         };
         open().map_err(|error| Failure::new("open the directory", path.clone(), error))
@@ -232,7 +225,7 @@ impl Destination for LocalTree {
         self.leave_directory(dir, entry).map_err(|error| Failure::attributes(entry.path(), error))
     }
 
-    fn look(&self, dir: &LocalDir, entry: EntryRef<'_>) -> Result<Verdict, Failure> {
+    fn look(&self, dir: &LocalDir, entry: EntryRef<'_>) -> Result<Verdict<LocalBasis>, Failure> {
         let look = || {
             let existing = dir.stat(self.name(entry))?;
             if entry.kind() == Kind::File {
@@ -270,23 +263,76 @@ impl Destination for LocalTree {
             .map_err(|error| Failure::new("make the hard link", entry.path(), error))
     }
 
-    fn block_sums(
+    fn bring(&self, dir: &LocalDir, entry: EntryRef<'_>, basis: &LocalBasis) -> Result<bool, Failure> {
+        let LocalBasis::Alternate(place) = basis else { return Ok(false) };
+        let attributes = self
+            .bring_alternate(dir, entry, *place)
+            .map_err(|error| Failure::new("copy", entry.path(), error))?;
+        attributes.map_err(|error| Failure::attributes(entry.path(), error))
+    }
+
+    fn offer(
         &self,
         dir: &LocalDir,
         entry: EntryRef<'_>,
-        full: bool,
-    ) -> Result<(BlockLayout, Vec<u8>), Failure> {
+        basis: &LocalBasis,
+        again: bool,
+    ) -> Result<Offer, Failure> {
         // What cannot be read is of no use as a basis, and is replaced as a whole.
-        Ok(self.sums(dir, entry, full).unwrap_or_default())
+        Ok(self.offer_of(dir, entry, basis, again).unwrap_or_default())
     }
 
     fn receive(
         &self,
         dir: &Arc<LocalDir>,
         entry: EntryRef<'_>,
-        with_basis: bool,
+        incoming: Incoming<'_, LocalBasis>,
     ) -> Result<LocalSink, Failure> {
-        self.open_sink(dir, entry, with_basis)
-            .map_err(|error| Failure::new("create a file beside", entry.path(), error))
+        let action = match self.options.content.writes_in_place() {
+            true => "write into",
+            false => "create a file beside",
+        };
+        self.open_sink(dir, entry, &incoming).map_err(|error| Failure::new(action, entry.path(), error))
+    }
+
+    fn conclude(&self) -> Vec<Failure> {
+        self.places
+            .get()
+            .map(|places| places.conclude(|path| self.reopen_directory(path)))
+            .unwrap_or_default()
+    }
+
+    fn oddities(&self) -> Vec<String> {
+        std::mem::take(&mut *self.odd.lock().expect("no thread panics with the lock"))
+    }
+
+    fn entries(&self, dir: &LocalDir) -> io::Result<Vec<Found>> {
+        self.entries_of(dir)
+    }
+
+    fn read_small(&self, dir: &LocalDir, name: &[u8], most: usize) -> io::Result<Option<Vec<u8>>> {
+        self.read_small_file(dir, name, most)
+    }
+
+    fn open_foreign(&self, dir: &LocalDir, path: &SafePath) -> io::Result<Option<LocalDir>> {
+        self.open_foreign_directory(dir, path)
+    }
+
+    fn reopen(&self, path: &SafePath) -> io::Result<Option<LocalDir>> {
+        self.reopen_directory(path)
+    }
+
+    fn remove(&self, dir: &LocalDir, name: &[u8], kind: Kind) -> io::Result<Removed> {
+        self.remove_entry(dir, name, kind)
+    }
+
+    fn unnoticed(&self, dir: &LocalDir, work: &mut dyn FnMut()) -> io::Result<()> {
+        let Some(fd) = dir.fd.as_ref().filter(|_| !self.options.dry_run) else {
+            work();
+            return Ok(());
+        };
+        let before = fstat(fd)?;
+        work();
+        if dir.is_disturbed() { self.policy.put_time_back(fd.as_fd(), &before) } else { Ok(()) }
     }
 }

@@ -1,9 +1,15 @@
 //! What a caller asks for: the options of a transfer that both sides must know, and those that only the
 //! receiving side acts on.
 
+mod content;
+mod deletion;
+
 use crate::checksum::ChecksumKind;
 use crate::error::{Error, Result};
 use crate::limits::Limits;
+
+pub use content::{AlternateKind, Alternates, Append, BACKUP_SUFFIX, Content, DELAYED_DIR, MAX_ALTERNATES};
+pub use deletion::{DeleteWhen, Deletion};
 
 /// Oldest protocol version that is spoken.
 pub const MIN_PROTOCOL: u8 = 30;
@@ -65,6 +71,10 @@ pub struct Options {
     pub verbose: u8,
     /// The timeout that the server shall use as well, in seconds (`--timeout`); 0 for none.
     pub server_timeout: u32,
+    /// How content comes and where it is put.
+    pub content: Content,
+    /// What is removed because the server does not have it.
+    pub deletion: Deletion,
     /// Bounds on what the server may send.
     pub limits: Limits,
 }
@@ -97,6 +107,8 @@ impl Default for Options {
             lenient_attributes: false,
             verbose: 0,
             server_timeout: 0,
+            content: Content::default(),
+            deletion: Deletion::default(),
             limits: Limits::default(),
         }
     }
@@ -117,6 +129,14 @@ impl Options {
             specials: true,
             ..Self::default()
         }
+    }
+
+    /// Whether the server may send the list in segments: not where something needs the whole of it.
+    pub fn takes_segments(&self) -> bool {
+        self.recursive
+            && self.inc_recursive
+            && !self.deletion.needs_whole_list()
+            && !self.content.delay_updates
     }
 
     /// Refuses combinations that cannot work.
@@ -145,6 +165,14 @@ impl Options {
                 "--checksum and --size-only contradict each other: choose one".to_owned(),
             ));
         }
-        Ok(())
+        if self.whole_file && self.content.append.is_some() {
+            return Err(Error::Misuse(
+                "--append and --whole-file contradict each other: choose one".to_owned(),
+            ));
+        }
+        if self.deletion.when.is_some() && !self.recursive && !self.dirs {
+            return Err(Error::Misuse("--delete needs directories to delete in: add -r or -d".to_owned()));
+        }
+        self.content.check()
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use crate::checksum::StrongSum;
-use crate::delta::BlockLayout;
+use crate::delta::Offer;
 use crate::flist::{Segment, XattrSet};
 
 /// Something to ask the server for. `T` is the caller's own note on it, handed back with the answer.
@@ -30,10 +30,8 @@ pub enum Wanted {
     Attributes,
     /// The content, against a basis.
     Content {
-        /// How the basis was cut; [`BlockLayout::NONE`] without one.
-        layout: BlockLayout,
-        /// The sums of its blocks, as they go out.
-        sums: Vec<u8>,
+        /// What is here already.
+        offer: Offer,
         /// The size that the list announced, in bytes.
         size: u64,
     },

@@ -31,7 +31,7 @@ use std::sync::Arc;
 
 use bytes::{BufMut, Bytes};
 
-use crate::delta::BlockLayout;
+use crate::delta::{BlockLayout, Offer};
 use crate::error::{Error, Result};
 use crate::flist::{ListDecoder, XattrSet};
 use crate::handshake::Agreed;
@@ -71,11 +71,21 @@ pub struct Session<T> {
 struct Asked<T> {
     index: u32,
     flags: u16,
-    wanted: Option<(BlockLayout, u64)>,
+    wanted: Option<WantedContent>,
     xattrs: Option<Arc<XattrSet>>,
     /// Numbers of the values that were asked for and have not come.
     values: Vec<usize>,
     ticket: T,
+}
+
+/// What content was asked for.
+#[derive(Debug, Clone, Copy)]
+struct WantedContent {
+    layout: BlockLayout,
+    /// The size that the list announced, in bytes.
+    size: u64,
+    /// Bytes at its beginning that are here already.
+    kept: u64,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -234,10 +244,10 @@ impl<T> Session<T> {
         }
         let wanted = match wanted {
             Wanted::Attributes => None,
-            Wanted::Content { layout, sums, size } => {
+            Wanted::Content { offer: Offer { layout, sums, kept }, size } => {
                 layout.put(out);
                 out.put_slice(&sums);
-                Some((layout, size))
+                Some(WantedContent { layout, size, kept })
             }
         };
         self.asked.push_back(Asked { index, flags, wanted, xattrs, values, ticket });

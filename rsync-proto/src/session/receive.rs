@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::events::{Event, ServerStats, Severity};
 use super::input::Step;
-use super::{Asked, Session, State};
+use super::{Asked, Session, State, WantedContent};
 use crate::checksum::StrongSum;
 use crate::delta::{BlockLayout, Token};
 use crate::error::{Error, Refused, Result, printable};
@@ -188,13 +188,16 @@ impl<T> Session<T> {
             other => return Ok(other.map(|_| None)),
         };
         let asked = self.asked.pop_front().expect("an answer belongs to a request");
-        let (layout, size) = asked.wanted.expect("content was asked for");
+        let WantedContent { layout, size, kept } = asked.wanted.expect("content was asked for");
         if answer != layout {
             let rule = format!("it answered with the block layout {answer:?} to {layout:?}");
             return Err(Error::Violation(rule));
         }
         // It may have grown since it was listed; the sum tells whether it came whole.
-        self.state = State::Token { layout, missing: size.saturating_add(self.growth) };
+        let missing = size.saturating_sub(kept).saturating_add(self.growth);
+        // What is kept is no basis: there are no sums that its blocks could have been found by.
+        let layout = if kept > 0 { BlockLayout::NONE } else { layout };
+        self.state = State::Token { layout, missing };
         Ok(Step::Item(Some(Event::FileBegins(asked.ticket))))
     }
 

@@ -3,6 +3,7 @@
 use super::encode::{Item, plain_options};
 use super::player::Line;
 use super::{LONG_VALUE, Part, Played, Player, Script, Story, Want, agreed, full_story, layout, shapes};
+use crate::delta::Offer;
 use crate::error::Error;
 use crate::session::{Command, Event, Request, Session, Wanted};
 use crate::wire::flags::{io_error, item};
@@ -129,7 +130,10 @@ fn values_of_attributes_arrive() {
     session.command(Command::Ask(Request {
         index: 1,
         changes: item::REPORT_CHANGE,
-        wanted: Wanted::Content { layout: layout(b"", &story.agreed), sums: Vec::new(), size: 5 },
+        wanted: Wanted::Content {
+            offer: Offer { layout: layout(b"", &story.agreed), ..Offer::NONE },
+            size: 5,
+        },
         xattrs: Some(set.clone()),
         ticket: (),
     }));

@@ -2,7 +2,7 @@
 
 use super::encode::{Item, plain_options};
 use super::{Script, agreed};
-use crate::delta::BlockLayout;
+use crate::delta::Offer;
 use crate::session::{Command, Request, Session, Wanted};
 use crate::wire::frame::Tag;
 
@@ -78,7 +78,7 @@ fn the_goodbye_waits_for_answers_releases_and_the_list() {
         for first_index in [1, 6] {
             after(&mut session, Command::Scanned(first_index));
         }
-        let wanted = Wanted::Content { layout: BlockLayout::NONE, sums: Vec::new(), size: 1 };
+        let wanted = Wanted::Content { offer: Offer::NONE, size: 1 };
         let request = Request { index: 8, changes: 0, wanted, xattrs: None, ticket: () };
         let asked = after(&mut session, Command::Ask(request));
         assert_eq!(asked.len(), 4 + 1 + 2 + 16, "only the request");

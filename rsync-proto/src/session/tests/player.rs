@@ -4,7 +4,7 @@
 
 use bytes::Bytes;
 
-use crate::delta::{BlockLayout, put_block_sums};
+use crate::delta::{BlockLayout, Offer, put_block_sums};
 use crate::error::{Error, Result};
 use crate::flist::{EntryRef, Segment};
 use crate::handshake::Agreed;
@@ -171,7 +171,7 @@ impl<'a> Player<'a> {
         for block in want.basis.chunks(layout.block_len.max(1) as usize) {
             put_block_sums(&mut sums, &self.agreed.summer, &layout, block);
         }
-        let content = Wanted::Content { layout, sums, size: entry.size() };
+        let content = Wanted::Content { offer: Offer { layout, sums, kept: 0 }, size: entry.size() };
         self.session.command(Command::Ask(Request {
             index: entry.index(),
             changes: item::REPORT_CHANGE,

@@ -1,0 +1,133 @@
+//! How a transfer begins here: the root is opened, and whatever other directories the options name.
+
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use rustix::fs::Mode;
+
+use super::backup::Backups;
+use super::handle::{self, Root};
+use super::place::{PartialDir, Places};
+use super::tree::LocalTree;
+use crate::error::{Error, Result};
+use crate::flist::{Kind, Segment};
+
+impl LocalTree {
+    pub(super) fn local_error(&self, action: &'static str, error: impl Into<io::Error>) -> Error {
+        Error::Local { action, path: self.path.clone(), source: error.into() }
+    }
+
+    /// A directory takes everything; a single file may also go to a file's name.
+    pub(super) fn open_destination(&self, first: &Segment) -> Result<(Option<OwnedFd>, bool)> {
+        let single = first.len() == 1 && first.entry(0).kind() != Kind::Directory;
+        let trailing_slash = self.path.as_os_str().as_encoded_bytes().ends_with(b"/");
+        match handle::open_root(&self.path) {
+            Ok(fd) => Ok((Some(fd), false)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                if single && !trailing_slash {
+                    return self.open_parent().map(|fd| (Some(fd), false));
+                }
+                if self.options.dry_run {
+                    return Ok((None, true));
+                }
+                rustix::fs::mkdir(&self.path, Mode::from_raw_mode(0o777))
+                    .map_err(|error| self.local_error("make the directory", error))?;
+                let fd = handle::open_root(&self.path).map_err(|error| self.local_error("open", error))?;
+                Ok((Some(fd), true))
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotADirectory && single && !trailing_slash => {
+                self.open_parent().map(|fd| (Some(fd), false))
+            }
+            Err(source) => Err(Error::Destination {
+                action: "put several files or a directory into",
+                path: self.path.clone(),
+                source,
+            }),
+        }
+    }
+
+    fn open_parent(&self) -> Result<OwnedFd> {
+        let name = self
+            .path
+            .file_name()
+            .ok_or_else(|| Error::Misuse(format!("{} does not name a file", self.path.display())))?;
+        let _ = self.alias.set(name.as_encoded_bytes().into());
+        let parent = self.path.parent().filter(|parent| !parent.as_os_str().is_empty());
+        let parent = parent.unwrap_or(Path::new("."));
+        handle::open_root(parent).map_err(|source| Error::Destination {
+            action: "open the directory",
+            path: parent.to_owned(),
+            source,
+        })
+    }
+
+    /// A directory of the caller's, relative to the destination.
+    fn beside(&self, dir: &Path) -> PathBuf {
+        self.path.join(dir)
+    }
+
+    /// Opens the directories that files pass through. Nothing is made in a dry run, and nothing is needed there.
+    pub(super) fn open_places(&self, root: Option<&Root>) -> Result<Places> {
+        let content = &self.options.content;
+        let dry = self.options.dry_run;
+        let open = |dir: &Path| {
+            let path = self.beside(dir);
+            handle::open_root(&path).map_err(|source| Error::Local {
+                action: "open the directory",
+                path,
+                source,
+            })
+        };
+        let made = |dir: &Path| {
+            let path = self.beside(dir);
+            std::fs::create_dir_all(&path)
+                .and_then(|()| handle::open_root(&path))
+                .map_err(|source| Error::Local { action: "make the directory", path, source })
+        };
+        let partial = match content.partial_dir() {
+            Some(_) if dry => PartialDir::None,
+            Some(dir) if dir.is_absolute() => PartialDir::Common(made(&dir)?),
+            Some(dir) => PartialDir::Beside(dir.into_os_string().into_encoded_bytes().into()),
+            None => PartialDir::None,
+        };
+        let backups = match (&content.backup_dir, root) {
+            _ if dry || !content.backs_up() => None,
+            (Some(dir), Some(root)) => {
+                let source = root.as_fd().try_clone_to_owned();
+                let source = source.map_err(|error| self.local_error("open", error))?;
+                Some(Backups { suffix: content.suffix().into(), root: Some((made(dir)?, source)) })
+            }
+            _ => Some(Backups { suffix: content.suffix().into(), root: None }),
+        };
+        Ok(Places {
+            policy: Arc::clone(&self.policy),
+            temporary: content.temp_dir.as_deref().filter(|_| !dry).map(open).transpose()?,
+            partial,
+            keeps_partial: content.keeps_partial() && !dry,
+            backups,
+            fsync: content.fsync,
+            delayed: content.delay_updates.then(Default::default),
+        })
+    }
+
+    /// Opens the alternate directories. Those that are not there are left out, with a word about them.
+    pub(super) fn open_alternates(&self) -> (Vec<Option<Root>>, Vec<String>) {
+        let mut odd = Vec::new();
+        let Some(alternates) = &self.options.content.alternates else { return (Vec::new(), odd) };
+        let mut open = |dir: &PathBuf| match handle::open_root(&self.beside(dir)) {
+            Ok(fd) => Some(Root::new(fd)),
+            Err(error) => {
+                let option = alternates.kind.option();
+                odd.push(match error.kind() {
+                    io::ErrorKind::NotFound => format!("{option} arg does not exist: {}", dir.display()),
+                    io::ErrorKind::NotADirectory => format!("{option} arg is not a dir: {}", dir.display()),
+                    _ => format!("cannot open {} for {option}: {error}", dir.display()),
+                });
+                None
+            }
+        };
+        (alternates.dirs.iter().map(&mut open).collect(), odd)
+    }
+}
