@@ -4,6 +4,7 @@
 //!
 //! 1. [`location`]: where to pull from.
 //! 2. [`options`], [`limits`]: what to ask for, and what the server may send at most.
+//!    [`filter`]: which names of a tree are asked for, and which are protected from deletion.
 //! 3. [`wire`]: integers, indexes and frames.
 //! 4. [`handshake`]: greeting, module, authentication, capabilities.
 //! 5. [`flist`]: the file list.
@@ -28,6 +29,7 @@ mod driver;
 #[cfg(feature = "tokio")]
 mod engine;
 pub mod error;
+pub mod filter;
 pub mod flist;
 pub mod handshake;
 pub mod limits;

@@ -6,6 +6,7 @@ mod deletion;
 
 use crate::checksum::ChecksumKind;
 use crate::error::{Error, Result};
+use crate::filter::Filters;
 use crate::limits::Limits;
 
 pub use content::{AlternateKind, Alternates, Append, BACKUP_SUFFIX, Content, DELAYED_DIR, MAX_ALTERNATES};
@@ -54,6 +55,10 @@ pub struct Options {
     pub ignore_times: bool,
     /// Take files of equal size as equal (`--size-only`).
     pub size_only: bool,
+    /// What of the tree is asked for, and what of the destination is protected from deletion.
+    pub filters: Filters,
+    /// Leave directories out that would be empty (`-m`).
+    pub prune_empty_dirs: bool,
     /// Transfer files whole, without a basis (`-W`).
     pub whole_file: bool,
     /// Change nothing (`-n`).
@@ -99,6 +104,8 @@ impl Default for Options {
             checksum: false,
             ignore_times: false,
             size_only: false,
+            filters: Filters::default(),
+            prune_empty_dirs: false,
             whole_file: false,
             dry_run: false,
             inc_recursive: true,
