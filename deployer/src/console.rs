@@ -5,6 +5,7 @@ use std::io::{self, BufWriter, Stdout, Write};
 use std::sync::Mutex;
 
 use indicatif::ProgressBar;
+use rsync_proto::flist::{Kind, SafePath};
 use rsync_proto::report::{Action, Item, Monitor, Report};
 use rsync_proto::session::Severity;
 
@@ -65,6 +66,15 @@ impl Console {
         }
     }
 
+    fn deleted(&self, path: &SafePath, kind: Kind) {
+        let slash = if kind == Kind::Directory { "/" } else { "" };
+        if self.itemize {
+            self.print(&format!("*deleting   {path}{slash}"));
+        } else if self.names {
+            self.print(&format!("deleting {path}{slash}"));
+        }
+    }
+
     fn item(&self, item: &Item<'_>) {
         if self.itemize {
             self.print(&format!("{} {}", item.code(self.times), item.name()));
@@ -78,6 +88,7 @@ impl Monitor for Console {
     fn report(&self, report: &Report<'_>) {
         match report {
             Report::Item(item) => self.item(item),
+            Report::Deleted(path, kind) => self.deleted(path, *kind),
             Report::Motd(line) if !self.quiet => self.print(line),
             Report::Server(severity, text) if !self.quiet || *severity != Severity::Info => {
                 self.complain(&format!("{}{text}", severity_word(*severity)));

@@ -23,6 +23,7 @@ pub(crate) enum Exit {
     Limit,
     Partial,
     Vanished,
+    DeleteLimit,
     Timeout,
     ConnectTimeout,
     Description,
@@ -55,6 +56,7 @@ Exit codes:
   22  a limit was exceeded
   23  some entries could not be transferred; they are named above
   24  some files vanished on the server
+  25  --max-delete kept some entries from being deleted
   30  the server fell silent
   35  no connection in time";
 
@@ -98,6 +100,7 @@ impl Exit {
             Exit::Limit => 22,
             Exit::Partial => 23,
             Exit::Vanished => 24,
+            Exit::DeleteLimit => 25,
             Exit::Timeout => 30,
             Exit::ConnectTimeout => 35,
             Exit::Description => 40,
@@ -123,6 +126,8 @@ impl Exit {
             Exit::Partial
         } else if errors != 0 {
             Exit::Vanished
+        } else if summary.deletions_skipped > 0 {
+            Exit::DeleteLimit
         } else {
             Exit::Success
         }

@@ -52,7 +52,7 @@ pub(crate) fn full(summary: &Summary) -> String {
     };
     line("Number of files", counts(&summary.listed));
     line("Number of created files", counts(&summary.created));
-    line("Number of deleted files", "0".to_owned());
+    line("Number of deleted files", counts(&summary.deleted));
     line("Number of regular files transferred", grouped(summary.transferred));
     line("Total file size", format!("{} bytes", grouped(summary.total_size)));
     line("Total transferred file size", format!("{} bytes", grouped(summary.transferred_size)));

@@ -129,10 +129,11 @@ impl Client {
         &self,
         make: impl FnOnce(&Agreed) -> Result<D>,
     ) -> Result<Summary> {
-        let (connection, agreed, input) = self.connect(&self.options, false).await?;
+        let options = self.options.with_implied_rules();
+        let (connection, agreed, input) = self.connect(&options, false).await?;
         let destination = make(&agreed)?;
         let (monitor, progress) = (Arc::clone(&self.monitor), Arc::clone(&self.progress));
-        let mut engine = Engine::start(destination, &self.options, monitor, progress)?;
+        let mut engine = Engine::start(destination, &options, monitor, progress)?;
         if !agreed.list.inc_recurse {
             engine.one_segment();
         }

@@ -40,6 +40,11 @@ impl Failure {
         Self { action: "set the attributes of", path, source: source.into(), confined: true }
     }
 
+    /// Whether a directory with something in it is in the way.
+    pub fn is_non_empty_directory(&self) -> bool {
+        self.source.kind() == io::ErrorKind::DirectoryNotEmpty
+    }
+
     /// Whether every further entry would fail in the same way: the disk is full or read-only.
     pub fn is_fatal(&self) -> bool {
         use io::ErrorKind::{QuotaExceeded, ReadOnlyFilesystem, StorageFull};
@@ -197,6 +202,17 @@ pub trait Destination: Send + Sync + 'static {
     /// A file of the directory with at most `most` bytes, if it is there: rules for what is deleted.
     fn read_small(&self, _dir: &Self::Dir, _name: &[u8], _most: usize) -> io::Result<Option<Vec<u8>>> {
         Err(io::ErrorKind::Unsupported.into())
+    }
+
+    /// A file of this machine with at most `most` bytes, named by its absolute path in a rule of the caller's; nothing
+    /// if there is none.
+    fn read_outside(&self, _path: &[u8], _most: usize) -> io::Result<Option<Vec<u8>>> {
+        Ok(None)
+    }
+
+    /// The absolute path of the root of the transfer, as rules may name it.
+    fn absolute(&self) -> Vec<u8> {
+        Vec::new()
     }
 
     /// Opens the directory at `path`, which is in `dir` and not in the list, to delete what is in it. Nothing if it

@@ -127,6 +127,8 @@ pub enum Report<'a> {
     Server(Severity, &'a str),
     /// An entry was changed, or with a dry run would be.
     Item(Item<'a>),
+    /// Something that the server does not have was deleted, or with a dry run would be.
+    Deleted(&'a SafePath, Kind),
     /// An entry of a listing.
     Listed(EntryRef<'a>),
     /// An entry takes no part, and why.
@@ -206,6 +208,10 @@ pub struct Summary {
     pub listed: KindCounts,
     /// Entries that were not there before.
     pub created: KindCounts,
+    /// Entries that were deleted.
+    pub deleted: KindCounts,
+    /// Entries that were not deleted because that would have been too many.
+    pub deletions_skipped: u64,
     /// Files whose content was received.
     pub transferred: u64,
     /// Sizes of all files in the list, in bytes.

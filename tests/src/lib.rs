@@ -10,9 +10,10 @@
 //! 5. [`run`] and [`stats`]: the program under test and the oracle, what they printed and how they ended
 //! 6. [`snapshot`] and [`diff`]: a picture of a tree, entry by entry, and how two of them differ
 //! 7. [`pair`]: the six above put together for the shape that most tests have
-//! 8. [`bare`], [`deploy`], [`refusal`] and [`interrupt`]: whole disks, deployments onto them, those that are refused,
+//! 8. [`starts`]: a small tree and the states in which a pull may find its destination
+//! 9. [`bare`], [`deploy`], [`refusal`] and [`interrupt`]: whole disks, deployments onto them, those that are refused,
 //!    and those that are cut off
-//! 9. [`hostile`] and [`loader`]: what no deployment may reach, and stand-ins for a boot loader's programs
+//! 10. [`hostile`] and [`loader`]: what no deployment may reach, and stand-ins for a boot loader's programs
 //!
 //! [`at`], [`acl`] and [`random`] serve these. The tests need root and Linux; without root they fail.
 
@@ -35,4 +36,5 @@ pub mod refusal;
 pub mod run;
 pub mod scratch;
 pub mod snapshot;
+pub mod starts;
 pub mod stats;

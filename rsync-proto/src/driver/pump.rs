@@ -61,7 +61,7 @@ pub(crate) async fn pull<D: Destination>(
     let mut pump = Pump::new(connection, session, engine.backlog(), idle, monitor);
     let mut buffer = None;
     let mut ticks = ticks();
-    pump.feed(leftover.freeze(), |event| engine_takes(&mut engine, event))?;
+    pump.feed(leftover.freeze(), |event, io_error| engine_takes(&mut engine, event, io_error))?;
     engine.dispatch();
     loop {
         pump.keep_time().await?;
@@ -83,7 +83,7 @@ pub(crate) async fn pull<D: Destination>(
                 }
             }
             Woke::Read(chunk) => {
-                pump.feed(chunk, |event| engine_takes(&mut engine, event))?;
+                pump.feed(chunk, |event, io_error| engine_takes(&mut engine, event, io_error))?;
                 engine.dispatch();
             }
             Woke::End => {
@@ -95,7 +95,10 @@ pub(crate) async fn pull<D: Destination>(
         }
         pump.send()?;
     }
-    engine.finish()?;
+    if pump.session.io_error() != 0 || pump.server_failed {
+        engine.server_error();
+    }
+    engine.finish().await?;
     Ok(pump.summary(engine.summary()))
 }
 
@@ -115,7 +118,7 @@ pub(crate) async fn list(
     loop {
         pump.keep_time().await?;
         let mut scanned = Vec::new();
-        pump.feed(std::mem::take(&mut chunk), |event| {
+        pump.feed(std::mem::take(&mut chunk), |event, _| {
             if let Event::Segment(segment) = event {
                 take(&segment);
                 scanned.push(Command::Scanned(segment.first_index()));
@@ -145,7 +148,11 @@ fn ticks() -> tokio::time::Interval {
     ticks
 }
 
-fn engine_takes<D: Destination>(engine: &mut Engine<D>, event: Event<Job<D>>) {
+/// Errors that the server told of before an event have to be known before it.
+fn engine_takes<D: Destination>(engine: &mut Engine<D>, event: Event<Job<D>>, io_error: u32) {
+    if io_error != 0 {
+        engine.server_error();
+    }
     match event {
         Event::Segment(segment) => engine.segment(segment),
         Event::ListEnd => engine.list_end(),
@@ -188,7 +195,7 @@ impl<'a, T> Pump<'a, T> {
     }
 
     /// Parses a chunk to its end.
-    fn feed(&mut self, chunk: Bytes, mut take: impl FnMut(Event<T>)) -> Result<()> {
+    fn feed(&mut self, chunk: Bytes, mut take: impl FnMut(Event<T>, u32)) -> Result<()> {
         self.session.feed(chunk);
         loop {
             match self.session.poll() {
@@ -200,7 +207,7 @@ impl<'a, T> Pump<'a, T> {
                     if let Event::Segment(segment) = &event {
                         tracing::trace!(first = segment.first_index(), entries = segment.len(), "segment");
                     }
-                    take(event);
+                    take(event, self.session.io_error());
                 }
                 Err(error) => return Err(self.explain(error)),
             }

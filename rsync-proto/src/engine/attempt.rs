@@ -5,7 +5,7 @@ use super::dirs::Directory;
 use super::shared::{Job, Shared};
 use crate::delta::Offer;
 use crate::destination::{Destination, Failure, Verdict};
-use crate::flist::{EntryRef, SafePath};
+use crate::flist::{EntryRef, Kind, SafePath};
 use crate::report::{Action, Changes};
 use crate::session::{Command, Request, Wanted};
 use crate::wire::flags::item;
@@ -32,13 +32,29 @@ pub(super) struct Attempt<D: Destination> {
     pub(super) missing: Option<Job<D>>,
 }
 
+/// What the server has to be asked for, and whether the entry is in place.
+type Outcome<D> = (Option<Request<Job<D>>>, Option<bool>);
+
 impl<D: Destination> Shared<D> {
     /// Compares an entry that is not a directory with what is there, and does what can be done at once. With
     /// `may_wait`, a file of which nothing is there is not asked for.
     pub(super) fn attempt(&self, mut job: Job<D>, may_wait: bool) -> Attempt<D> {
         let handle = job.entry.clone();
         let entry = handle.get();
-        let look = self.destination.look(job.dir.dir(), entry);
+        let mut look = self.destination.look(job.dir.dir(), entry);
+        if let Err(failure) = &look
+            && failure.is_non_empty_directory()
+            && self.deletions().is_some()
+            && self.clear_the_way(job.dir.dir(), &job.dir.guard, entry)
+        {
+            look = match self.options.dry_run {
+                false => self.destination.look(job.dir.dir(), entry),
+                true if entry.kind() == Kind::File => {
+                    Ok(Verdict::Content { changes: Changes::NEW, basis: None })
+                }
+                true => Ok(Verdict::Make(Changes::NEW)),
+            };
+        }
         if may_wait && matches!(&look, Ok(Verdict::Content { basis: None, .. })) {
             return Attempt { request: None, complete: None, missing: Some(job) };
         }
@@ -115,7 +131,7 @@ impl<D: Destination> Shared<D> {
         entry: EntryRef<'_>,
         changes: Changes,
         basis: D::Basis,
-    ) -> Result<(Option<Request<Job<D>>>, Option<bool>), Failure> {
+    ) -> Result<Outcome<D>, Failure> {
         if !self.options.dry_run && !self.destination.bring(job.dir.dir(), entry, &basis)? {
             (job.changes, job.basis) = (Changes::NEW, Some(basis));
             return Ok((Some(self.content_request(job)?), None));
@@ -156,8 +172,19 @@ impl<D: Destination> Shared<D> {
     }
 
     /// Makes `entry` another name of the file at `leader`.
-    pub(super) fn link(&self, leader: &SafePath, dir: &D::Dir, entry: EntryRef<'_>) -> Linked {
-        match self.destination.link(leader, dir, entry) {
+    pub(super) fn link(&self, leader: &SafePath, dir: &Directory<D>, entry: EntryRef<'_>) -> Linked {
+        let mut linked = self.destination.link(leader, dir.dir(), entry);
+        if let Err(failure) = &linked
+            && failure.is_non_empty_directory()
+            && self.deletions().is_some()
+            && self.clear_the_way(dir.dir(), &dir.guard, entry)
+        {
+            linked = match self.options.dry_run {
+                false => self.destination.link(leader, dir.dir(), entry),
+                true => Ok(Some(Changes::NEW)),
+            };
+        }
+        match linked {
             Ok(Some(changes)) => {
                 self.item(entry, Action::Linked, changes, Some(leader));
                 Linked::Done
@@ -215,7 +242,7 @@ impl<D: Destination> Shared<D> {
         for job in self.links.ready(group, leader.clone()) {
             let (handle, dir, index) = (job.entry.clone(), job.dir.clone(), job.index);
             let follower = handle.get();
-            let complete = match self.link(leader, dir.dir(), follower) {
+            let complete = match self.link(leader, &dir, follower) {
                 Linked::Done => Some(true),
                 Linked::Failed => Some(false),
                 Linked::Elsewhere => {

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use super::deletion::Guard;
 use super::shared::Shared;
 use crate::destination::{Destination, Failure, Incoming};
 use crate::flist::{EntryHandle, EntryRef};
@@ -16,12 +17,14 @@ pub(crate) struct Directory<D: Destination> {
     users: AtomicUsize,
     /// Whether it counts among the open ones.
     counted: bool,
+    /// What is protected in it from deletion.
+    pub(super) guard: Guard,
 }
 
 impl<D: Destination> Directory<D> {
     /// A directory with one user, the generator.
-    pub(super) fn new(dir: D::Dir, entry: Option<EntryHandle>, counted: bool) -> Self {
-        Self { dir: Arc::new(dir), entry, users: AtomicUsize::new(1), counted }
+    pub(super) fn new(dir: D::Dir, entry: Option<EntryHandle>, counted: bool, guard: Guard) -> Self {
+        Self { dir: Arc::new(dir), entry, users: AtomicUsize::new(1), counted, guard }
     }
 
     pub(super) fn dir(&self) -> &D::Dir {

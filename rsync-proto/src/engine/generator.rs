@@ -6,11 +6,13 @@ use std::sync::Arc;
 use std::sync::mpsc::Receiver;
 
 use super::attempt::{Attempt, Linked};
+use super::deletion::Guard;
 use super::dirs::Directory;
 use super::links::Role;
 use super::shared::{Job, Shared, bump};
 use crate::destination::{Destination, DirChanges};
-use crate::flist::{EntryHandle, EntryRef, HardLink, Kind, Segment};
+use crate::flist::{EntryHandle, EntryRef, HardLink, Kind, SafePath, Segment};
+use crate::options::DeleteWhen;
 use crate::report::{Action, Changes, KindCounts};
 use crate::session::{Command, Request};
 
@@ -52,13 +54,21 @@ struct Generator<'a, D: Destination> {
     commands: Vec<Command<Job<D>>>,
     /// Directories whose content comes in a later segment, by their number; nothing for those that could not
     /// be made.
-    announced: HashMap<u32, Option<(EntryHandle, Changes)>>,
+    announced: HashMap<u32, Option<Announced>>,
     /// The directories from the root to where the walk is, with their numbers in the segment. With
     /// incremental recursion, only the directory of the segment.
     path: Vec<Level<D>>,
     root: Option<Arc<Directory<D>>>,
     /// The last entry that is known of each group of hard links.
     last_links: HashMap<u32, u32>,
+}
+
+/// A directory whose content comes in a later segment.
+struct Announced {
+    entry: EntryHandle,
+    changes: Changes,
+    /// What is protected in the directory that it lies in.
+    above: Guard,
 }
 
 struct Level<D: Destination> {
@@ -74,7 +84,7 @@ impl<D: Destination> Generator<'_, D> {
             None => self.begin(segment),
             Some(number) => {
                 self.shared.destination.learn(segment);
-                self.enter_announced(number, segment.first_index() - 1)
+                self.enter_announced(number, segment)
             }
         };
         self.path.push(Level { number: 0, directory: opened });
@@ -131,19 +141,40 @@ impl<D: Destination> Generator<'_, D> {
         self.shared.destination.oddities().iter().for_each(|odd| self.shared.warn(odd));
         let first = segment.iter().next().filter(EntryRef::is_root);
         let entry = first.map(|entry| EntryHandle::new(segment, entry.position()));
-        let root = Arc::new(Directory::new(dir, entry, false));
+        self.shared.keep_list(segment);
+        self.shared.delete_everywhere(DeleteWhen::Before, segment);
+        let guard = self.shared.root_guard(&dir);
+        if let Some(first) = first.filter(EntryRef::has_content) {
+            let listed = |name: &[u8]| segment.lists(first.parent_number(), name);
+            self.shared.delete_on_the_way(&dir, &SafePath::root(), &guard, listed);
+        }
+        let root = Arc::new(Directory::new(dir, entry, false, guard));
         self.root = Some(Arc::clone(&root));
         root.enter();
         Some(root)
     }
 
     /// The index before a segment's first stands for its directory, whose own entry may be gone by now.
-    fn enter_announced(&mut self, number: u32, index: u32) -> Option<Arc<Directory<D>>> {
-        let (handle, changes) = self.announced.remove(&number)??;
-        self.open(&handle, index, changes)
+    fn enter_announced(&mut self, number: u32, segment: &Segment) -> Option<Arc<Directory<D>>> {
+        let Announced { entry, changes, above } = self.announced.remove(&number)??;
+        let directory = self.open(&entry, segment.first_index() - 1, changes, &above)?;
+        self.delete_in(&directory, entry.get(), |name| segment.lists(0, name));
+        Some(directory)
     }
 
-    fn open(&mut self, handle: &EntryHandle, index: u32, changes: Changes) -> Option<Arc<Directory<D>>> {
+    fn delete_in(&self, directory: &Directory<D>, entry: EntryRef<'_>, is_listed: impl Fn(&[u8]) -> bool) {
+        if self.shared.deletions().is_some() && entry.has_content() {
+            self.shared.delete_on_the_way(directory.dir(), &entry.path(), &directory.guard, is_listed);
+        }
+    }
+
+    fn open(
+        &mut self,
+        handle: &EntryHandle,
+        index: u32,
+        changes: Changes,
+        above: &Guard,
+    ) -> Option<Arc<Directory<D>>> {
         while self.shared.directories.is_full(1) {
             // Hard links that wait for an entry further on keep their directories open; now that there are
             // too many of those, they cannot wait any longer.
@@ -158,7 +189,11 @@ impl<D: Destination> Generator<'_, D> {
         self.shared.directories.enter(1);
         match self.shared.destination.open_dir(handle.get(), changes) {
             Ok(dir) => {
-                let directory = Arc::new(Directory::new(dir, Some(handle.clone()), true));
+                let guard = match above {
+                    Guard::Rules(_) => self.shared.guard_below(above, &dir, &handle.get().path()),
+                    other => other.clone(),
+                };
+                let directory = Arc::new(Directory::new(dir, Some(handle.clone()), true, guard));
                 self.ask_directory_attributes(handle, index, &directory, changes);
                 Some(directory)
             }
@@ -254,7 +289,7 @@ impl<D: Destination> Generator<'_, D> {
             Ok(changes) => changes,
             Err(failure) => {
                 self.shared.failed(failure);
-                self.remember(entry, None);
+                self.remember(entry, None, &Guard::Idle);
                 return;
             }
         };
@@ -265,18 +300,24 @@ impl<D: Destination> Generator<'_, D> {
         if entry.is_root() {
             self.ask_directory_attributes(handle, entry.index(), parent, changes);
         } else {
-            self.remember(entry, Some((handle.clone(), changes)));
+            self.remember(entry, Some((handle.clone(), changes)), &parent.guard);
         }
     }
 
     /// With incremental recursion a directory's content comes in a later segment; otherwise right now.
-    fn remember(&mut self, entry: EntryRef<'_>, made: Option<(EntryHandle, Changes)>) {
+    fn remember(&mut self, entry: EntryRef<'_>, made: Option<(EntryHandle, Changes)>, above: &Guard) {
         match entry.announced_number() {
             Some(number) => {
-                self.announced.insert(number, made);
+                let announced = |(entry, changes)| Announced { entry, changes, above: above.clone() };
+                self.announced.insert(number, made.map(announced));
             }
             None => {
-                let directory = made.and_then(|(handle, changes)| self.open(&handle, entry.index(), changes));
+                let opened = |(handle, changes)| self.open(&handle, entry.index(), changes, above);
+                let directory = made.and_then(opened);
+                if let Some(directory) = &directory {
+                    let listed = |name: &[u8]| entry.segment().lists(entry.own_number(), name);
+                    self.delete_in(directory, entry, listed);
+                }
                 self.path.push(Level { number: entry.own_number(), directory });
             }
         }
@@ -294,7 +335,7 @@ impl<D: Destination> Generator<'_, D> {
                     self.commands.push(Command::Hold(entry.index()));
                     return;
                 }
-                Role::Follower(leader) => match shared.link(&leader, parent.dir(), entry) {
+                Role::Follower(leader) => match shared.link(&leader, parent, entry) {
                     Linked::Elsewhere => job.alone = true,
                     linked => {
                         shared.done(entry, if linked == Linked::Done { entry.size() } else { 0 });

@@ -8,6 +8,7 @@
 //! directories, hard links that keep them open stop waiting for their group.
 
 mod attempt;
+mod deletion;
 mod dirs;
 mod gate;
 mod generator;
@@ -147,6 +148,11 @@ impl<D: Destination> Engine<D> {
         self.only_one = true;
     }
 
+    /// The server could not read everything that it was asked for.
+    pub(crate) fn server_error(&self) {
+        self.shared.server_error();
+    }
+
     /// A segment came.
     pub(crate) fn segment(&mut self, segment: Arc<Segment>) {
         if let Some(segments) = &self.segments {
@@ -236,11 +242,25 @@ impl<D: Destination> Engine<D> {
         self.shared.summary()
     }
 
-    /// The transfer is over: waits until the threads have finished the last directories.
+    /// The transfer is over: waits until the threads have finished the last directories, and does what has to come
+    /// last.
     ///
     /// # Errors
     /// What made that impossible.
-    pub(crate) fn finish(&mut self) -> Result<()> {
+    pub(crate) async fn finish(&mut self) -> Result<()> {
+        self.segments = None;
+        self.end_lanes();
+        let generator = self.threads.remove(0);
+        let workers = std::mem::take(&mut self.threads);
+        let shared = Arc::clone(&self.shared);
+        let (sender, ended) = tokio::sync::oneshot::channel();
+        // Not here: whoever drives this must be able to drop it meanwhile.
+        self.spawn("last", move || {
+            workers.into_iter().chain([generator]).for_each(|thread| drop(thread.join()));
+            shared.conclude();
+            let _ = sender.send(());
+        })?;
+        let _ = ended.await;
         self.join();
         while let Some(said) = self.said_already() {
             if let Said::Fatal(error) = said {
@@ -256,12 +276,16 @@ impl<D: Destination> Engine<D> {
         self.join();
     }
 
-    fn join(&mut self) {
-        self.segments = None;
+    fn end_lanes(&mut self) {
         for lane in &mut self.workers {
             lane.batch.clear();
             lane.sender = None;
         }
+    }
+
+    fn join(&mut self) {
+        self.segments = None;
+        self.end_lanes();
         for thread in self.threads.drain(..) {
             // A thread that panicked has shown its message; there is nothing to add here.
             let _ = thread.join();

@@ -6,14 +6,15 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use tokio::sync::mpsc::UnboundedSender;
 
+use super::deletion::Deletions;
 use super::dirs::Directory;
 use super::gate::Gate;
 use super::links::Links;
 use super::worker::Backlog;
 use crate::destination::{Destination, Failure};
 use crate::error::Error;
-use crate::flist::{EntryHandle, EntryRef, Kind, SafePath};
-use crate::options::Options;
+use crate::flist::{EntryHandle, EntryRef, Kind, SafePath, Segment};
+use crate::options::{DeleteWhen, Options};
 use crate::report::{Action, Changes, Item, KindCounts, Monitor, Progress, Report, Summary};
 use crate::session::Command;
 
@@ -71,6 +72,10 @@ pub(super) struct Shared<D: Destination> {
     pub(super) links: Links<D>,
     pub(super) backlog: Arc<Backlog>,
     stopped: AtomicBool,
+    /// Where something may be deleted.
+    deletions: Option<Deletions>,
+    /// The whole list, where it is needed once more at the end.
+    whole_list: Mutex<Option<Arc<Segment>>>,
     counters: Counters,
 }
 
@@ -78,6 +83,7 @@ pub(super) struct Shared<D: Destination> {
 struct Counters {
     listed: Mutex<KindCounts>,
     created: Mutex<KindCounts>,
+    deleted: Mutex<KindCounts>,
     total_size: AtomicU64,
     transferred: AtomicU64,
     transferred_size: AtomicU64,
@@ -98,6 +104,8 @@ impl<D: Destination> Shared<D> {
         Self {
             directories: Gate::new(destination.open_directories()),
             destination,
+            deletions: options.deletion.clears_the_way().then(Deletions::default),
+            whole_list: Mutex::default(),
             options,
             monitor,
             progress,
@@ -120,6 +128,42 @@ impl<D: Destination> Shared<D> {
 
     pub(super) fn is_stopped(&self) -> bool {
         self.stopped.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn deletions(&self) -> Option<&Deletions> {
+        self.deletions.as_ref()
+    }
+
+    pub(super) fn server_error(&self) {
+        if let Some(deletions) = &self.deletions {
+            deletions.server_error.store(true, Ordering::Relaxed);
+        }
+    }
+
+    /// Keeps the whole list until the end, if it is needed then.
+    pub(super) fn keep_list(&self, segment: &Arc<Segment>) {
+        if self.options.deletion.when == Some(DeleteWhen::After) {
+            *self.whole_list.lock().expect("no thread panics with the lock") = Some(Arc::clone(segment));
+        }
+    }
+
+    /// Everything came, and everything but what waited for that is done.
+    pub(super) fn conclude(&self) {
+        if self.is_stopped() {
+            return;
+        }
+        self.destination.conclude().into_iter().for_each(|failure| self.failed(failure));
+        self.delete_delayed();
+        if let Some(list) = self.whole_list.lock().expect("no thread panics with the lock").take() {
+            self.delete_everywhere(DeleteWhen::After, &list);
+        }
+        self.tell_of_skipped();
+    }
+
+    /// Something was deleted.
+    pub(super) fn deleted(&self, path: &SafePath, kind: Kind) {
+        self.counters.deleted.lock().expect("no thread panics with the lock").add(kind);
+        self.monitor.report(&Report::Deleted(path, kind));
     }
 
     pub(super) fn list_complete(&self) {
@@ -224,6 +268,8 @@ impl<D: Destination> Shared<D> {
         Summary {
             listed: *counters.listed.lock().expect("no thread panics with the lock"),
             created: *counters.created.lock().expect("no thread panics with the lock"),
+            deleted: *counters.deleted.lock().expect("no thread panics with the lock"),
+            deletions_skipped: self.skipped_deletions(),
             transferred: get(&counters.transferred),
             total_size: get(&counters.total_size),
             transferred_size: get(&counters.transferred_size),

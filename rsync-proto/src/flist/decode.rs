@@ -284,7 +284,12 @@ impl ListDecoder {
             extra,
             mode: fields.mode as u16,
             name_len: name.len() as u8,
-            state: if root { State::Root } else { State::Active },
+            state: match (root, kind == Kind::Directory && flags & flag::NO_CONTENT != 0) {
+                (true, false) => State::Root,
+                (true, true) => State::BareRoot,
+                (false, false) => State::Active,
+                (false, true) => State::Bare,
+            },
         });
         builder.has_root |= root;
         let grown = size_of::<Entry>() as u64 + (builder.segment.arena.len() - at) as u64 + path_memory;
@@ -323,7 +328,7 @@ impl ListDecoder {
         if self.options.inc_recurse {
             for entry in entries.iter_mut().filter(|e| u32::from(e.mode) & mode::TYPE == mode::DIRECTORY) {
                 let name = &arena[entry.name_at as usize..][..usize::from(entry.name_len)];
-                let path = (entry.state == State::Active).then(|| dirs[0].join(name));
+                let path = matches!(entry.state, State::Active | State::Bare).then(|| dirs[0].join(name));
                 self.live_memory += path.as_ref().map_or(0, directory_memory);
                 entry.payload |= u64::from(self.announced.add(path)) << 32;
             }

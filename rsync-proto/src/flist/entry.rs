@@ -79,10 +79,20 @@ pub(super) struct Entry {
 pub(super) enum State {
     /// A name of its own.
     Active,
+    /// The same, for a directory whose content is not part of the list.
+    Bare,
     /// The root of the transfer, sent as `.`.
     Root,
+    /// The same, without its content.
+    BareRoot,
     /// A second entry with the same name and kind: it keeps its index and takes no part.
     Duplicate,
+}
+
+impl State {
+    pub fn is_root(self) -> bool {
+        matches!(self, Self::Root | Self::BareRoot)
+    }
 }
 
 /// Attributes that few entries have, or that many entries share.
@@ -131,6 +141,17 @@ impl<'a> EntryRef<'a> {
         self.segment.extras.get(self.raw().extra as usize)
     }
 
+    /// The segment that it is part of.
+    pub fn segment(&self) -> &'a Segment {
+        self.segment
+    }
+
+    /// Whether what lies in this directory is part of the list: not for directories that are named on the way to what
+    /// was asked for.
+    pub fn has_content(&self) -> bool {
+        self.kind() == Kind::Directory && matches!(self.raw().state, State::Active | State::Root)
+    }
+
     /// The index that the protocol knows the entry by.
     pub fn index(&self) -> u32 {
         self.segment.first_index() + self.position as u32
@@ -143,7 +164,7 @@ impl<'a> EntryRef<'a> {
 
     /// Whether this is the root of the transfer.
     pub fn is_root(&self) -> bool {
-        self.raw().state == State::Root
+        self.raw().state.is_root()
     }
 
     /// Whether this is a second entry of the same name, which takes no part.

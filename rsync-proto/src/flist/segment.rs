@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use super::entry::{Entry, EntryRef, Extras};
 use super::name::SafePath;
+use super::sort;
 
 /// Names of users and groups that came with a segment: number on the server, name.
 pub type IdNames = Vec<(u32, Box<[u8]>)>;
@@ -55,6 +56,11 @@ impl Segment {
     /// The entries in order.
     pub fn iter(&self) -> impl DoubleEndedIterator<Item = EntryRef<'_>> + ExactSizeIterator {
         (0..self.entries.len()).map(|position| EntryRef { segment: self, position })
+    }
+
+    /// Whether there is an entry of this name in the directory of this number: the segment's own has 0.
+    pub fn lists(&self, directory: u32, name: &[u8]) -> bool {
+        sort::contains(self, directory, name)
     }
 
     /// Names of users that entries of this segment are the first to mention.

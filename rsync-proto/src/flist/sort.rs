@@ -6,16 +6,31 @@ use std::cmp::Ordering;
 
 use super::entry::{Entry, State};
 use super::name::SafePath;
+use super::segment::Segment;
 use crate::error::{Error, Result};
 use crate::wire::flags::mode;
 
 /// Compares two entries of one list by their place in it.
 pub(super) fn order(a: &Entry, b: &Entry, arena: &[u8], dirs: &[SafePath]) -> Ordering {
-    let (a_key, b_key) = (Key::new(a, arena), Key::new(b, arena));
-    if a.dir == b.dir {
+    order_keys((a.dir, Key::new(a, arena)), (b.dir, Key::new(b, arena)), dirs)
+}
+
+/// Whether there is an entry of this name in a directory.
+pub(super) fn contains(segment: &Segment, directory: u32, name: &[u8]) -> bool {
+    [false, true].into_iter().any(|is_dir| {
+        let found = segment.entries.binary_search_by(|entry| {
+            let key = Key { root: false, directory: is_dir, name };
+            order_keys((entry.dir, Key::new(entry, &segment.arena)), (directory, key), &segment.dirs)
+        });
+        found.is_ok()
+    })
+}
+
+fn order_keys((a_dir, a_key): (u32, Key<'_>), (b_dir, b_key): (u32, Key<'_>), dirs: &[SafePath]) -> Ordering {
+    if a_dir == b_dir {
         return a_key.cmp_sibling(&b_key);
     }
-    let (a_dir, b_dir) = (dirs[a.dir as usize].as_bytes(), dirs[b.dir as usize].as_bytes());
+    let (a_dir, b_dir) = (dirs[a_dir as usize].as_bytes(), dirs[b_dir as usize].as_bytes());
     let mut a_bytes = with_slash(a_dir);
     let mut b_bytes = with_slash(b_dir);
     loop {
@@ -42,7 +57,7 @@ struct Key<'a> {
 impl<'a> Key<'a> {
     fn new(entry: &Entry, arena: &'a [u8]) -> Self {
         Self {
-            root: entry.state == State::Root,
+            root: entry.state.is_root(),
             directory: u32::from(entry.mode) & mode::TYPE == mode::DIRECTORY,
             name: &arena[entry.name_at as usize..][..usize::from(entry.name_len)],
         }
@@ -92,7 +107,10 @@ pub(super) fn mark_duplicates(entries: &mut [Entry], arena: &[u8], dirs: &[SafeP
             entry.state = State::Duplicate;
         }
     }
-    for entry in entries.iter().filter(|e| kind(e) == mode::DIRECTORY && e.state == State::Active) {
+    for entry in entries
+        .iter()
+        .filter(|e| kind(e) == mode::DIRECTORY && matches!(e.state, State::Active | State::Bare))
+    {
         let as_file = Entry { mode: mode::REGULAR as u16, ..entry.clone() };
         if entries.binary_search_by(|other| order(other, &as_file, arena, dirs)).is_ok() {
             return Err(twice(entry));

@@ -1,7 +1,7 @@
 //! The arguments that tell the server what to send, as rsync's own client words them.
 
 use crate::location::Location;
-use crate::options::Options;
+use crate::options::{Append, Options};
 
 /// The arguments, in order, without the NULs between them.
 pub(super) fn build(options: &Options, location: &Location, list_only: bool) -> Vec<Vec<u8>> {
@@ -16,14 +16,28 @@ pub(super) fn build(options: &Options, location: &Location, list_only: bool) -> 
         (false, true) => long("--specials".to_owned()),
         _ => {}
     }
+    let content = &options.content;
+    if let Some(size) = content.block_size {
+        long(format!("-B{size}"));
+    }
     if options.server_timeout > 0 {
         long(format!("--timeout={}", options.server_timeout));
     }
     if let Some(kind) = options.checksum_choice {
         long(format!("--checksum-choice={}", kind.name()));
     }
+    if options.deletion.ignore_errors {
+        long("--ignore-errors".to_owned());
+    }
     if options.numeric_ids {
         long("--numeric-ids".to_owned());
+    }
+    match content.append {
+        // What is verified is told by saying it twice.
+        Some(Append::Verifying) => (0..2).for_each(|_| long("--append".to_owned())),
+        Some(Append::Trusting) => long("--append".to_owned()),
+        None if content.inplace => long("--inplace".to_owned()),
+        None => {}
     }
     arguments.push(b".".to_vec());
     arguments.push(path(location));
@@ -34,6 +48,7 @@ fn short(options: &Options) -> String {
     let mut flags = String::from("-");
     flags.extend(std::iter::repeat_n('v', usize::from(options.verbose.min(9))));
     for (set, flag) in [
+        (options.content.backs_up(), 'b'),
         (options.dry_run, 'n'),
         (options.links, 'l'),
         (options.dirs && !options.recursive, 'd'),
@@ -49,6 +64,7 @@ fn short(options: &Options) -> String {
         (options.recursive, 'r'),
         (options.checksum, 'c'),
         (options.ignore_times, 'I'),
+        (options.content.sparse, 'S'),
     ] {
         if set {
             flags.push(flag);

@@ -84,7 +84,7 @@ impl Places {
         name: &[u8],
         entry: EntryRef<'_>,
         file: BorrowedFd<'_>,
-        temporary: Vec<u8>,
+        temporary: &[u8],
     ) -> io::Result<io::Result<()>> {
         let existing = dir.stat(name)?;
         let wish = self.policy.wish(entry, existing.as_ref().filter(|stat| is_file(stat)));
@@ -92,13 +92,13 @@ impl Places {
         changes.set(dir.gives_list || wish.has_list(), item::REPORT_ACL);
         let set = self.policy.apply(&wish, &Node::borrowed(file), &fstat(file)?, changes);
         let renamed = match &self.delayed {
-            Some(_) => self.stage(dir, name, &temporary).map(|()| self.delay(dir, name, entry.path())),
+            Some(_) => self.stage(dir, name, temporary).map(|()| self.delay(dir, name, entry.path())),
             None => self
                 .back_up(dir, name, existing.as_ref())
-                .and_then(|()| self.rename(dir, &temporary, dir.fd(), name)),
+                .and_then(|()| self.rename(dir, temporary, dir.fd(), name)),
         };
         if let Err(error) = renamed {
-            let _ = unlinkat(self.staging(dir), &temporary[..], AtFlags::empty());
+            let _ = unlinkat(self.staging(dir), temporary, AtFlags::empty());
             return Err(error);
         }
         Ok(set)

@@ -145,7 +145,7 @@ impl LocalSink {
             Staged::Beside(temporary) => {
                 let temporary = temporary.take().expect("it is renamed once");
                 let fd = self.writer.file.as_fd();
-                self.places.put(&self.dir, &self.name, entry, fd, temporary)?
+                self.places.put(&self.dir, &self.name, entry, fd, &temporary)?
             }
         };
         if self.from_partial {

@@ -314,6 +314,23 @@ impl Destination for LocalTree {
         self.read_small_file(dir, name, most)
     }
 
+    fn read_outside(&self, path: &[u8], most: usize) -> io::Result<Option<Vec<u8>>> {
+        use std::io::Read;
+        let file = match std::fs::File::open(super::handle::as_os(path)) {
+            Ok(file) => file,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        let mut content = Vec::new();
+        file.take(most as u64).read_to_end(&mut content)?;
+        Ok(Some(content))
+    }
+
+    fn absolute(&self) -> Vec<u8> {
+        let path = std::path::absolute(&self.path).unwrap_or_else(|_| self.path.clone());
+        path.into_os_string().into_encoded_bytes()
+    }
+
     fn open_foreign(&self, dir: &LocalDir, path: &SafePath) -> io::Result<Option<LocalDir>> {
         self.open_foreign_directory(dir, path)
     }

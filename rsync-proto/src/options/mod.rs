@@ -146,6 +146,20 @@ impl Options {
             && !self.content.delay_updates
     }
 
+    /// With the rules that other options bring with them: directories of partial files are neither sent nor deleted, and
+    /// backups are not deleted.
+    pub fn with_implied_rules(&self) -> Self {
+        let mut options = self.clone();
+        if let Some(dir) = self.content.partial_dir().filter(|dir| !dir.is_absolute()) {
+            options.filters.hide_partial_dir(dir.as_os_str().as_encoded_bytes());
+        }
+        let beside = self.content.backs_up() && self.content.backup_dir.is_none();
+        if beside && self.deletion.when.is_some() && !self.deletion.excluded {
+            options.filters.protect_backups(self.content.suffix());
+        }
+        options
+    }
+
     /// Refuses combinations that cannot work.
     ///
     /// # Errors

@@ -1,0 +1,140 @@
+//! Options about how content comes, where it is put, and what becomes of what it replaces.
+
+use std::path::PathBuf;
+
+use clap::{Arg, ArgAction, ArgMatches, Command as Parser, value_parser};
+use rsync_proto::Options;
+use rsync_proto::limits::MAX_BLOCK;
+use rsync_proto::options::{AlternateKind, Alternates, Append};
+
+use super::switches::{Switch, switch};
+use crate::exit::Failure;
+
+pub(super) const SWITCHES: &[Switch] = &[
+    switch("inplace", None, "Write into the files that are there, not beside them", |options, on| {
+        options.content.inplace = on;
+    }),
+    switch(
+        "append",
+        None,
+        "Take files that are shorter here as the beginning of what comes",
+        |options, on| {
+            options.content.append = on.then_some(Append::Trusting);
+        },
+    ),
+    switch("append-verify", None, "The same, but with what is here in the checksum", |options, on| {
+        options.content.append = on.then_some(Append::Verifying);
+    }),
+    switch("sparse", Some('S'), "Make holes of runs of zeros", |options, on| options.content.sparse = on),
+    switch("preallocate", None, "Reserve the room of a file before it is written", |options, on| {
+        options.content.preallocate = on;
+    }),
+    switch("partial", None, "Keep what came of a file when the transfer is interrupted", |options, on| {
+        options.content.partial = on;
+    }),
+    switch("delay-updates", None, "Put all files into place at the end", |options, on| {
+        options.content.delay_updates = on;
+    }),
+    switch(
+        "backup",
+        Some('b'),
+        "Keep what is replaced or deleted, under its name with a suffix",
+        |options, on| {
+            options.content.backup = on;
+        },
+    ),
+    switch("fsync", None, "Wait until a file is on the disk before it gets its name", |options, on| {
+        options.content.fsync = on;
+    }),
+    switch("fuzzy", Some('y'), "Use a similar file as a basis where there is none", |options, on| {
+        options.content.fuzzy = if on { options.content.fuzzy + 1 } else { 0 };
+    }),
+];
+
+/// Directories with files that need not be transferred, by the names of the options.
+const ALTERNATES: [(AlternateKind, &str, &str); 3] = [
+    (AlternateKind::Compare, "compare-dest", "Leave out files that are in DIR as they should be"),
+    (AlternateKind::Copy, "copy-dest", "Copy files that are in DIR as they should be"),
+    (AlternateKind::Link, "link-dest", "Link files that are in DIR as they should be"),
+];
+
+/// Adds them.
+pub(super) fn arguments(parser: Parser) -> Parser {
+    let path = |id: &'static str, name: &'static str, help: &'static str| {
+        Arg::new(id).long(id).value_name(name).help(help).value_parser(value_parser!(PathBuf))
+    };
+    parser
+        .arg(path("partial-dir", "DIR", "Keep interrupted files in DIR: beside their place if relative"))
+        .arg(path("temp-dir", "DIR", "Write files in DIR before they are complete").short('T'))
+        .arg(path("backup-dir", "DIR", "Keep what is replaced or deleted in DIR; means --backup"))
+        .arg(
+            Arg::new("suffix")
+                .long("suffix")
+                .value_name("SUFFIX")
+                .help("What names of backups end in [default: ~, or nothing with --backup-dir]"),
+        )
+        .arg(
+            Arg::new("block-size")
+                .long("block-size")
+                .short('B')
+                .value_name("SIZE")
+                .help("Length of the blocks of a basis, in bytes or with K"),
+        )
+        .args(ALTERNATES.map(|(_, name, help)| path(name, "DIR", help).action(ArgAction::Append)))
+}
+
+/// What they come to.
+pub(super) fn apply(matches: &ArgMatches, options: &mut Options) -> Result<(), Failure> {
+    let path = |name: &str| matches.get_one::<PathBuf>(name).cloned();
+    let content = &mut options.content;
+    content.partial_dir = path("partial-dir").or_else(|| {
+        // Another place for what is kept anyway.
+        content.partial.then(|| std::env::var_os("RSYNC_PARTIAL_DIR")).flatten().map(PathBuf::from)
+    });
+    content.partial_dir = content.partial_dir.take().filter(|dir| !matches!(dir.to_str(), Some("" | ".")));
+    if let Some(dir) = &content.partial_dir
+        && !dir.is_absolute()
+        && dir.components().count() != 1
+    {
+        return Err(Failure::usage(format!(
+            "--partial-dir takes a single name, beside each file, or an absolute path, not {}",
+            dir.display()
+        )));
+    }
+    content.temp_dir = path("temp-dir");
+    content.backup_dir = path("backup-dir").filter(|dir| !matches!(dir.to_str(), Some("" | ".")));
+    content.backup |= path("backup-dir").is_some();
+    content.suffix = matches.get_one::<String>("suffix").map(|suffix| suffix.clone().into_bytes());
+    if let Some(text) = matches.get_one::<String>("block-size") {
+        content.block_size = Some(block_size(text)?);
+    }
+    content.alternates = alternates(matches)?;
+    Ok(())
+}
+
+fn block_size(text: &str) -> Result<u32, Failure> {
+    let (number, unit) = match text.strip_suffix(['k', 'K']) {
+        Some(number) => (number, 1024),
+        None => (text, 1),
+    };
+    let size = number.parse::<u32>().ok().and_then(|number| number.checked_mul(unit));
+    size.filter(|size| (1..=MAX_BLOCK).contains(size)).ok_or_else(|| {
+        Failure::usage(format!("--block-size takes 1 to {MAX_BLOCK} bytes, or up to 128K, not {text:?}"))
+    })
+}
+
+fn alternates(matches: &ArgMatches) -> Result<Option<Alternates>, Failure> {
+    let mut given = ALTERNATES.iter().filter_map(|(kind, name, _)| {
+        let dirs: Vec<PathBuf> = matches.get_many::<PathBuf>(name)?.cloned().collect();
+        Some(Alternates { kind: *kind, dirs })
+    });
+    let first = given.next();
+    match (&first, given.next()) {
+        (Some(first), Some(second)) => Err(Failure::usage(format!(
+            "{} and {} contradict each other: choose one",
+            first.kind.option(),
+            second.kind.option()
+        ))),
+        _ => Ok(first),
+    }
+}
