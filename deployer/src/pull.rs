@@ -22,7 +22,8 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(5);
 pub(crate) fn client(source: Source, monitor: Arc<dyn Monitor>) -> Result<Client, Failure> {
     let Source { location, pull } = source;
     let credentials = password::credentials(&location, pull.password_file.as_deref())?;
-    Ok(Client::new(location, pull.options).credentials(credentials).timeouts(pull.timeouts).monitor(monitor))
+    let client = Client::new(location, pull.options).credentials(credentials);
+    Ok(client.timeouts(pull.timeouts).retries(pull.retries).monitor(monitor))
 }
 
 /// Carries out a pull.

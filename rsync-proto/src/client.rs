@@ -17,7 +17,12 @@ use crate::local::{LocalTree, LocalTreeOptions};
 use crate::location::Location;
 use crate::options::Options;
 use crate::report::{Monitor, Progress, Report, Silent, Summary};
+use crate::retry::persist;
 use crate::session::Session;
+
+/// Where files that are not complete are kept for the next try, beside their places.
+#[cfg(feature = "fs")]
+pub const RETRY_DIR: &str = ".rsp-partial";
 
 /// A server that computes checksums of large files says nothing meanwhile: its patience is ours times this.
 const CHECKSUM_PATIENCE: u32 = 10;
@@ -32,6 +37,7 @@ pub struct Client {
     options: Options,
     credentials: Option<Credentials>,
     timeouts: Timeouts,
+    retries: u32,
     monitor: Arc<dyn Monitor>,
     progress: Arc<Progress>,
 }
@@ -44,6 +50,7 @@ impl Client {
             options,
             credentials: None,
             timeouts: Timeouts::default(),
+            retries: 0,
             monitor: Arc::new(Silent),
             progress: Arc::default(),
         }
@@ -58,6 +65,14 @@ impl Client {
     /// How long to wait for the server.
     pub fn timeouts(mut self, timeouts: Timeouts) -> Self {
         self.timeouts = timeouts;
+        self
+    }
+
+    /// How often to connect again after the connection was lost or could not be made, with growing waits in between.
+    /// Not after a refusal. What is complete by then is not transferred again; of a file that is not, a pull into a
+    /// directory keeps what came in [`RETRY_DIR`], unless the options say where.
+    pub fn retries(mut self, retries: u32) -> Self {
+        self.retries = retries;
         self
     }
 
@@ -96,6 +111,11 @@ impl Client {
     /// # Errors
     /// As [`Self::pull`].
     pub async fn list(&self) -> Result<Summary> {
+        let (summary, _) = persist(self.retries, &*self.monitor, async || self.list_once().await).await?;
+        Ok(summary)
+    }
+
+    async fn list_once(&self) -> Result<Summary> {
         let options = Options { dirs: true, ..self.options.clone() };
         let (connection, agreed, input) = self.connect(&options, true).await?;
         let take = |segment: &crate::flist::Segment| {
@@ -115,6 +135,22 @@ impl Client {
     /// What failed with single entries is reported and counted in the [`Summary`].
     #[cfg(feature = "fs")]
     pub async fn pull(&self, to: &Path) -> Result<Summary> {
+        let mut options = self.options.clone();
+        let content = &mut options.content;
+        if self.retries > 0 && !content.writes_in_place() && !content.keeps_partial() && !options.dry_run {
+            content.partial_dir = Some(RETRY_DIR.into());
+        }
+        let client = Self { options, ..self.clone() };
+        let once = async || {
+            client.progress.begin();
+            client.pull_once(to).await
+        };
+        let (summary, retries) = persist(self.retries, &*self.monitor, once).await?;
+        Ok(Summary { retries, ..summary })
+    }
+
+    #[cfg(feature = "fs")]
+    async fn pull_once(&self, to: &Path) -> Result<Summary> {
         self.pull_into(|agreed| {
             Ok(LocalTree::new(to, LocalTreeOptions { options: self.options.clone(), summer: agreed.summer }))
         })

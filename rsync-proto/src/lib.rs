@@ -38,9 +38,13 @@ pub mod local;
 pub mod location;
 pub mod options;
 pub mod report;
+#[cfg(feature = "tokio")]
+mod retry;
 pub mod session;
 pub mod wire;
 
+#[cfg(all(feature = "fs", feature = "tokio"))]
+pub use client::RETRY_DIR;
 #[cfg(feature = "tokio")]
 pub use client::{Client, Timeouts};
 pub use error::{Error, Result};

@@ -1,6 +1,6 @@
 //! What a transfer reports while it runs and when it is over. Nothing in this crate prints.
 
-use std::sync::atomic::{AtomicBool, AtomicU64};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use crate::error::printable;
 use crate::flist::{EntryRef, Kind, SafePath};
@@ -152,7 +152,7 @@ impl Monitor for Silent {
     fn report(&self, _: &Report<'_>) {}
 }
 
-/// How far a transfer is, to be looked at while it runs. All counts only grow.
+/// How far a transfer is, to be looked at while it runs. All counts only grow, and begin again with each try.
 #[derive(Debug, Default)]
 pub struct Progress {
     /// Entries in the list so far.
@@ -165,6 +165,16 @@ pub struct Progress {
     pub bytes_done: AtomicU64,
     /// Whether the list is complete, so that the totals are final.
     pub list_complete: AtomicBool,
+}
+
+impl Progress {
+    /// A new try begins.
+    pub(crate) fn begin(&self) {
+        for count in [&self.entries_listed, &self.entries_done, &self.bytes_listed, &self.bytes_done] {
+            count.store(0, Ordering::Relaxed);
+        }
+        self.list_complete.store(false, Ordering::Relaxed);
+    }
 }
 
 /// How many files of each kind.
@@ -214,6 +224,8 @@ pub struct Summary {
     pub deletions_skipped: u64,
     /// Files whose content was received.
     pub transferred: u64,
+    /// How often the connection was lost and made again.
+    pub retries: u32,
     /// Sizes of all files in the list, in bytes.
     pub total_size: u64,
     /// Sizes of the files whose content was received, in bytes.

@@ -83,7 +83,8 @@ fn client(job: &Job<'_>, image: &Image) -> Result<Client, DeployError> {
     // A tree may lie on FAT in part.
     let mut options = flags.options.clone();
     options.lenient_attributes = true;
-    Ok(Client::new(location, options).credentials(credentials).timeouts(flags.timeouts))
+    let client = Client::new(location, options).credentials(credentials);
+    Ok(client.timeouts(flags.timeouts).retries(flags.retries))
 }
 
 /// Takes the list of an image.

@@ -108,6 +108,10 @@ pub(crate) fn with_connection(parser: Parser) -> Parser {
                 .value_parser(value_parser!(u32).range(1..)),
         )
         .arg(
+            text("retries", "NUM", "Connect again so often after the connection was lost [default: 0]")
+                .value_parser(value_parser!(u32)),
+        )
+        .arg(
             text("protocol", "NUMBER", "Speak at most this version of the protocol")
                 .value_parser(value_parser!(u8)),
         )
@@ -150,7 +154,8 @@ pub(crate) fn read(matches: &ArgMatches) -> Result<PullOptions, Failure> {
         timeouts.connect = Duration::from_secs((*seconds).into());
     }
     let password_file = matches.get_one::<PathBuf>("password-file").cloned();
-    Ok(PullOptions { options, timeouts, password_file, port: matches.get_one("port").copied() })
+    let retries = matches.get_one("retries").copied().unwrap_or(0);
+    Ok(PullOptions { options, timeouts, retries, password_file, port: matches.get_one("port").copied() })
 }
 
 fn checksum(name: &str) -> Result<ChecksumKind, Failure> {

@@ -338,6 +338,8 @@ pub struct PullOptions {
     pub options: Options,
     /// How long to wait for the server.
     pub timeouts: Timeouts,
+    /// How often to connect again.
+    pub retries: u32,
     /// Where the password is.
     pub password_file: Option<PathBuf>,
     /// Port, where the URL names none.
