@@ -86,7 +86,12 @@ fn append_to_something_else() {
         let length = usize::try_from(length).expect("it is small");
         fs::write(&path, Random::new(9).bytes(length)).expect("memory is large enough");
     }
-    pulls_alike(&pair, "--append-verify", &["-a", "--append-verify"]);
+    let outcomes = pair.pull(&["-a", "--append-verify", "-i"]);
+    // rsync names it twice, because it came twice.
+    let mut lines = outcomes.rsync.itemized();
+    lines.dedup();
+    end_to_end::diff::assert_same_lines("--append-verify", &lines, &outcomes.deployer.itemized());
+    pair.pictures().assert_same("--append-verify");
     let source = fs::read(pair.source().join("a/two")).expect("it is there");
     assert!(fs::read(pair.destination(&Program::deployer()).join("a/two")).expect("it is there") == source);
 }

@@ -48,6 +48,7 @@ impl LocalTree {
         let mut best: Option<Found> = None;
         for (number, alternate) in dir.alternates.iter().enumerate() {
             let Some(alternate) = alternate.as_ref().map(AsFd::as_fd) else { continue };
+            let name = if entry.is_root() { b"." } else { name };
             let stat = match statat(alternate, name, AtFlags::SYMLINK_NOFOLLOW) {
                 Ok(stat) if self.same_class(entry, &stat) => stat,
                 Ok(_) | Err(Errno::NOENT | Errno::NOTDIR) => continue,

@@ -40,7 +40,7 @@ impl Policy {
         Self {
             perms: options.perms,
             times: options.times,
-            omit_dir_times: options.omit_dir_times,
+            omit_dir_times: options.omits_dir_times(),
             owner: options.owner && identity.root,
             group: options.group,
             acls: options.acls,

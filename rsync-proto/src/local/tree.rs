@@ -201,7 +201,12 @@ impl Destination for LocalTree {
 
     fn make_dir(&self, parent: &LocalDir, entry: EntryRef<'_>) -> Result<DirChanges, Failure> {
         if entry.is_root() {
-            return Ok(parent.changes.into());
+            let told = match parent.changes.is_new() {
+                true => self.told_of_directory(parent, entry),
+                false => Ok(parent.changes),
+            };
+            let told = told.map_err(|error| Failure::new("look at", entry.path(), error))?;
+            return Ok(DirChanges { changes: parent.changes, told });
         }
         self.make_directory(parent, entry)
             .map_err(|error| Failure::new("make the directory", entry.path(), error))

@@ -127,8 +127,10 @@ impl Writer {
                 rest = &rest[empty..];
             }
             let full = self.run(rest, false);
-            self.plain(&rest[..full])?;
-            rest = &rest[full..];
+            if full > 0 {
+                self.plain(&rest[..full])?;
+                rest = &rest[full..];
+            }
         }
         Ok(())
     }

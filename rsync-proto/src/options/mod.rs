@@ -146,6 +146,11 @@ impl Options {
             && !self.content.delay_updates
     }
 
+    /// Whether times of directories are left alone: backups beside what they are made of change them anyway.
+    pub fn omits_dir_times(&self) -> bool {
+        self.omit_dir_times || self.content.backs_up() && self.content.backup_dir.is_none()
+    }
+
     /// With the rules that other options bring with them: directories of partial files are neither sent nor deleted, and
     /// backups are not deleted.
     pub fn with_implied_rules(&self) -> Self {
