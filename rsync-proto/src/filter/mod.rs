@@ -19,7 +19,7 @@ mod wire;
 use std::io;
 
 pub use error::FilterError;
-pub use offer::OfferCheck;
+pub use offer::{ListFilter, OfferCheck};
 use parse::{Parsed, Style, each_rule, parse_rule, place_of};
 use pattern::{Pattern, Place};
 use rule::{Marks, Rule, Subject, base_name};

@@ -48,6 +48,7 @@ fn short(options: &Options) -> String {
         (options.xattrs, 'X'),
         (options.recursive, 'r'),
         (options.checksum, 'c'),
+        (options.filters.cvs_exclude(), 'C'),
         (options.ignore_times, 'I'),
     ] {
         if set {
@@ -58,7 +59,7 @@ fn short(options: &Options) -> String {
     // segments, whole attribute lists, fixed seeds, in-place partial files, varint flags with negotiation,
     // names for number 0.
     flags.push_str("e.");
-    if options.recursive && options.inc_recursive {
+    if options.is_incremental() {
         flags.push('i');
     }
     flags.push_str("LfxCIvu");

@@ -126,6 +126,11 @@ impl Options {
         }
     }
 
+    /// Whether the file list may come in segments: not where all of it has to be known first.
+    pub(crate) fn is_incremental(&self) -> bool {
+        self.recursive && self.inc_recursive && !self.prune_empty_dirs
+    }
+
     /// Refuses combinations that cannot work.
     ///
     /// # Errors
