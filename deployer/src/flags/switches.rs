@@ -84,7 +84,7 @@ const SWITCHES: &[Switch] = &[
 
 /// All switches, in the order in which help shows them.
 fn all() -> impl Iterator<Item = &'static Switch> {
-    SWITCHES.iter()
+    SWITCHES.iter().chain(super::filters::SWITCHES)
 }
 
 fn off_id(switch: &Switch) -> String {

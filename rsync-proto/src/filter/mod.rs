@@ -157,10 +157,7 @@ impl Filters {
                 if depth == MAX_FILES {
                     return Err(FilterError::new(text, "files of rules name each other without end"));
                 }
-                let content = read(&name).map_err(|error| {
-                    let shown = crate::error::printable(&name);
-                    FilterError::new(text, format!("{shown} cannot be read: {error}"))
-                })?;
+                let content = read(&name).map_err(|error| FilterError::unreadable(text, &name, &error))?;
                 let from0 = self.from0;
                 each_rule(&content, &name, marks, Style::Prefixed, from0, &mut |parsed| {
                     self.take(parsed, &name, place, depth + 1, read)

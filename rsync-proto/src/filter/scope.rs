@@ -277,8 +277,7 @@ impl Entering<'_, '_> {
     }
 
     fn read(&mut self, file: MergeFile<'_>, shown: &[u8]) -> Result<Option<Vec<u8>>, FilterError> {
-        (self.read)(file)
-            .map_err(|error| FilterError::new(shown, format!("this merge file cannot be read: {error}")))
+        (self.read)(file).map_err(|error| FilterError::unreadable(shown, shown, &error))
     }
 
     /// Puts the rules of a file in front of those that the merge has.
