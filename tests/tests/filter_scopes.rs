@@ -44,7 +44,7 @@ const FILES: &[(&str, &str)] = &[
     ("core", ""),
     ("d/.rules", "!\n- only\n+ inherited\n"),
     ("d/.inner", "- in-d\n- /rooted\n"),
-    ("d/.cvsignore", "!\nd-ignored\n"),
+    ("d/.cvsignore", "d-ignored\n"),
     ("d/only", ""),
     ("d/anchored", ""),
     ("d/inherited", ""),
@@ -73,7 +73,15 @@ const FILES: &[(&str, &str)] = &[
     ("cvs/ignored", ""),
 ];
 
-/// Deletes below a directory as a receiver does to which the server sent an empty tree.
+fn plant(to: &Path) {
+    for (name, text) in FILES {
+        let path = to.join(name);
+        fs::create_dir_all(path.parent().expect("it lies in the tree")).expect("a directory can be made");
+        fs::write(path, text).expect("a file can be written");
+    }
+}
+
+/// Finds what a receiver deletes to which the server sent an empty tree.
 struct Deletion<'a> {
     root: &'a Path,
     deleted: Vec<String>,
@@ -177,23 +185,23 @@ const SETS: &[&[&str]] = &[
 fn what_rsync_deletes_is_what_is_not_protected() {
     let scratch = Scratch::new();
     let (to, home) = (scratch.directory("to"), scratch.directory("home"));
-    for (name, text) in FILES {
-        let path = to.join(name);
-        fs::create_dir_all(path.parent().expect("it lies in the tree")).expect("a directory can be made");
-        fs::write(path, text).expect("a file can be written");
-    }
     fs::write(home.join(".cvsignore"), "from-home\nw1").expect("a file can be written");
     let daemon = Daemon::serving(&scratch.directory("source"));
     let mut differ = Vec::new();
     let mut protected = 0;
     for set in SETS {
-        let mut options = vec!["-r", "-n", "--delete", "--out-format=%n"];
+        plant(&to);
+        let mut options = vec!["-r", "--delete", "--out-format=%n"];
         for option in *set {
             match *option {
                 "-0" | "-C" | "-F" | "--delete-excluded" => options.push(option),
                 rule => options.extend(["-f", rule]),
             }
         }
+        let mut deletion = Deletion { root: &to, deleted: Vec::new() };
+        let scope = filters(set, &home)
+            .receiver(to.to_str().expect("a path of text").as_bytes(), set.contains(&"--delete-excluded"));
+        deletion.run(&scope, "", "", false);
         let outcome = Program::rsync()
             .invoke("pull", &options)
             .arg(daemon.url("tree/"))
@@ -209,10 +217,6 @@ fn what_rsync_deletes_is_what_is_not_protected() {
             .map(str::to_owned)
             .collect();
         expected.sort_unstable();
-        let mut deletion = Deletion { root: &to, deleted: Vec::new() };
-        let scope = filters(set, &home)
-            .receiver(to.to_str().expect("a path of text").as_bytes(), set.contains(&"--delete-excluded"));
-        deletion.run(&scope, "", "", false);
         deletion.deleted.sort_unstable();
         protected += FILES.len().saturating_sub(expected.len());
         let missing: Vec<_> = expected.iter().filter(|name| !deletion.deleted.contains(name)).collect();

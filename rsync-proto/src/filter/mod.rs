@@ -7,6 +7,7 @@
 //! may add rules. The room reads no files: callers hand their contents in.
 
 mod cvs;
+mod enter;
 mod error;
 mod glob;
 mod offer;
