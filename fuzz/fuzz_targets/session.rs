@@ -6,6 +6,7 @@ use bytes::Bytes;
 use libfuzzer_sys::fuzz_target;
 use rsync_proto::checksum::{BlockSummer, ChecksumKind};
 use rsync_proto::delta::Offer;
+use rsync_proto::filter::ListFilter;
 use rsync_proto::flist::{Kind, ListOptions, Top};
 use rsync_proto::handshake::Agreed;
 use rsync_proto::limits::Limits;
@@ -36,8 +37,10 @@ fn agreed(bits: u16) -> Agreed {
             xattrs: bit(12),
             sum_len: if bit(13) { 16 } else { 0 },
             top: Top::Any,
+            filter: ListFilter::default(),
             limits: Limits::default(),
         },
+        rules: Bytes::from_static(&[0; 4]),
         summer: BlockSummer { kind: ChecksumKind::Xxh128, seed: 1, seed_first: true },
     }
 }

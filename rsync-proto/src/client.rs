@@ -119,7 +119,7 @@ impl Client {
         let options = Options { dirs: true, ..self.options.clone() };
         let (connection, agreed, input) = self.connect(&options, true).await?;
         let take = |segment: &crate::flist::Segment| {
-            for entry in segment.iter().filter(|entry| !entry.is_duplicate()) {
+            for entry in segment.iter().filter(|entry| !entry.is_left_out()) {
                 self.monitor.report(&Report::Listed(entry));
             }
         };

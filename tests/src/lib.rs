@@ -33,6 +33,7 @@ pub mod os_tree;
 pub mod pair;
 pub mod random;
 pub mod refusal;
+pub mod relay;
 pub mod run;
 pub mod scratch;
 pub mod snapshot;

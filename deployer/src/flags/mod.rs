@@ -3,6 +3,7 @@
 
 mod content;
 mod deletion;
+mod filters;
 mod switches;
 
 use std::path::PathBuf;
@@ -52,12 +53,13 @@ pub(crate) fn parse_text(text: &str) -> Result<PullOptions, String> {
 
 /// Adds the switches.
 pub(crate) fn with_switches(parser: Parser) -> Parser {
-    deletion::arguments(content::arguments(parser.args(switches::arguments())))
+    filters::arguments(deletion::arguments(content::arguments(parser.args(switches::arguments()))))
 }
 
 /// Adds those of the switches that matter for a listing.
 pub(crate) fn with_listing_switches(parser: Parser) -> Parser {
-    parser.args(switches::arguments().filter(|arg| matches!(arg.get_id().as_str(), "recursive" | "links")))
+    let matters = |id: &str| matches!(id, "recursive" | "links" | "cvs-exclude" | "prune-empty-dirs");
+    filters::arguments(parser.args(switches::arguments().filter(|arg| matters(arg.get_id().as_str()))))
 }
 
 /// Adds what is said about a transfer: nothing of it changes what is transferred.
@@ -144,6 +146,7 @@ pub(crate) fn read(matches: &ArgMatches) -> Result<PullOptions, Failure> {
         content::apply(matches, &mut options)?;
         deletion::apply(matches, &mut options)?;
     }
+    filters::apply(matches, &mut options)?;
     let mut timeouts = Timeouts::default();
     if let Some(seconds) = matches.get_one::<u32>("timeout") {
         options.server_timeout = *seconds;

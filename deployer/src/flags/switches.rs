@@ -84,7 +84,11 @@ const SWITCHES: &[Switch] = &[
 
 /// All switches, in the order in which help shows them.
 fn all() -> impl Iterator<Item = &'static Switch> {
-    SWITCHES.iter().chain(super::content::SWITCHES).chain(super::deletion::SWITCHES)
+    SWITCHES
+        .iter()
+        .chain(super::filters::SWITCHES)
+        .chain(super::content::SWITCHES)
+        .chain(super::deletion::SWITCHES)
 }
 
 fn off_id(switch: &Switch) -> String {

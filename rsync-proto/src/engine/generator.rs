@@ -93,7 +93,7 @@ impl<D: Destination> Generator<'_, D> {
                 return;
             }
             let entry = segment.entry(position);
-            if !entry.is_duplicate() {
+            if !entry.is_left_out() {
                 self.entry(&EntryHandle::new(segment, position), entry);
             }
             if self.commands.len() >= BATCH {
@@ -105,7 +105,7 @@ impl<D: Destination> Generator<'_, D> {
     }
 
     fn learn_links(&mut self, segment: &Segment) {
-        for entry in segment.iter().filter(|entry| !entry.is_duplicate()) {
+        for entry in segment.iter().filter(|entry| !entry.is_left_out()) {
             if let Some(HardLink { group, .. }) = entry.hard_link() {
                 self.last_links.insert(group, entry.index());
             }

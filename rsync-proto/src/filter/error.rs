@@ -1,6 +1,7 @@
 //! What is wrong with a rule.
 
 use std::fmt;
+use std::io;
 
 use crate::error::{Error, printable};
 
@@ -9,13 +10,24 @@ use crate::error::{Error, printable};
 pub struct FilterError {
     rule: Vec<u8>,
     problem: String,
+    unreadable: bool,
     /// From the innermost file outwards.
     places: Vec<(String, Option<usize>)>,
 }
 
 impl FilterError {
     pub(super) fn new(rule: &[u8], problem: impl Into<String>) -> Self {
-        Self { rule: rule.to_vec(), problem: problem.into(), places: Vec::new() }
+        Self { rule: rule.to_vec(), problem: problem.into(), unreadable: false, places: Vec::new() }
+    }
+
+    pub(super) fn unreadable(rule: &[u8], file: &[u8], error: &io::Error) -> Self {
+        let problem = format!("{} cannot be read: {error}", printable(file));
+        Self { unreadable: true, ..Self::new(rule, problem) }
+    }
+
+    /// Whether a file that the rule names cannot be read, and the rule is well-formed.
+    pub fn is_unreadable_file(&self) -> bool {
+        self.unreadable
     }
 
     /// The same, found in a file.

@@ -7,6 +7,7 @@
 //! may add rules. The room reads no files: callers hand their contents in.
 
 mod cvs;
+mod enter;
 mod error;
 mod glob;
 mod offer;
@@ -19,7 +20,7 @@ mod wire;
 use std::io;
 
 pub use error::FilterError;
-pub use offer::OfferCheck;
+pub use offer::{ListFilter, OfferCheck};
 use parse::{Parsed, Style, each_rule, parse_rule, place_of};
 use pattern::{Pattern, Place};
 use rule::{Marks, Rule, Subject, base_name};
@@ -157,10 +158,7 @@ impl Filters {
                 if depth == MAX_FILES {
                     return Err(FilterError::new(text, "files of rules name each other without end"));
                 }
-                let content = read(&name).map_err(|error| {
-                    let shown = crate::error::printable(&name);
-                    FilterError::new(text, format!("{shown} cannot be read: {error}"))
-                })?;
+                let content = read(&name).map_err(|error| FilterError::unreadable(text, &name, &error))?;
                 let from0 = self.from0;
                 each_rule(&content, &name, marks, Style::Prefixed, from0, &mut |parsed| {
                     self.take(parsed, &name, place, depth + 1, read)

@@ -1,8 +1,17 @@
 //! What the server offers has to pass the rules that it was sent.
 
-use super::Filters;
 use super::pattern::Pattern;
 use super::rule::Subject;
+use super::{Filters, Scope};
+
+/// What rules do with a file list that comes in.
+#[derive(Debug, Clone, Default)]
+pub struct ListFilter {
+    /// Names that the server had to keep to itself.
+    pub offer: OfferCheck,
+    /// Directories are left out that would be empty, unless these rules protect them.
+    pub prune: Option<Scope>,
+}
 
 /// Judges the names of the server's file list. Rules whose effect on the server cannot be known here count in the
 /// server's favour: those from files that lie there, and those about places outside of the transfer.

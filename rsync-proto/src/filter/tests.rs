@@ -163,7 +163,7 @@ fn merge_files_have_modifiers() {
         (".w", "a b\n#c"),
         (".s", "- s\n"),
         (".cvsignore", "one two\n"),
-        ("d/.cvsignore", "three\n"),
+        ("d/.cvsignore", "lost ! three\n"),
         (".nest", ":e .inner\n"),
         ("d/.inner", "- inner\n"),
     ]);
@@ -177,6 +177,7 @@ fn merge_files_have_modifiers() {
     assert_eq!(scopes("s"), [false, false]);
     assert_eq!(scopes("two"), [true, false]);
     assert_eq!(scopes("three"), [false, true]);
+    assert_eq!(scopes("lost"), [false, false]);
     assert_eq!(scopes("inner"), [false, true]);
     assert_eq!(scopes(".inner"), [true, true]);
 }
@@ -194,6 +195,8 @@ fn merge_files_are_looked_for_above() {
     let all = ["abs", "everywhere", "sub", "more", "x/sub"].map(|path| protected(&scope, path));
     assert_eq!(all, [true, true, true, true, false]);
     let scope = files.enter(&filters(&[": ../.f"]), false, "d").unwrap();
+    assert!(!protected(&scope, "sub"));
+    let scope = files.enter(&filters(&[": /mnt/./x/../.f"]), false, "d").unwrap();
     assert!(!protected(&scope, "d/everywhere") && protected(&scope, "sub"));
     let scope = files.enter(&filters(&[":n /.f"]), false, "").unwrap();
     assert!(!protected(&scope, "everywhere"));

@@ -9,6 +9,7 @@ use super::entry::{Entry, Extras, HardLink, Kind, NO_TARGET, State};
 use super::fields::{Fields, Previous};
 use super::name::{self, SafePath};
 use super::options::{ListOptions, Top};
+use super::prune;
 use super::segment::Segment;
 use super::sort;
 use super::tree::{Announced, Parents};
@@ -212,6 +213,13 @@ impl ListDecoder {
             let rule = format!("it links \"{}\" to a file of another kind", printable(&self.scratch));
             return Err(Error::Violation(rule).into());
         }
+        let offer = &self.options.filter.offer;
+        if !root && !offer.is_empty() && offer.hides(&self.scratch, kind == Kind::Directory) {
+            let found = printable(&self.scratch);
+            return Err(
+                Error::Violation(format!("it sent \"{found}\", which the filter rules exclude")).into()
+            );
+        }
         if kind == Kind::Directory && !self.options.recursive && !self.options.dirs {
             return Err(Error::Violation("it sent a directory, which was not asked for".to_owned()).into());
         }
@@ -325,6 +333,9 @@ impl ListDecoder {
         let Segment { entries, arena, dirs, .. } = &mut segment;
         entries.sort_by(|a, b| sort::order(a, b, arena, dirs));
         sort::mark_duplicates(entries, arena, dirs)?;
+        if let Some(scope) = self.options.filter.prune.as_ref().filter(|_| !self.options.inc_recurse) {
+            prune::mark_empty(entries, arena, dirs, scope);
+        }
         if self.options.inc_recurse {
             for entry in entries.iter_mut().filter(|e| u32::from(e.mode) & mode::TYPE == mode::DIRECTORY) {
                 let name = &arena[entry.name_at as usize..][..usize::from(entry.name_len)];

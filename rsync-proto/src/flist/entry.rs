@@ -87,6 +87,8 @@ pub(super) enum State {
     BareRoot,
     /// A second entry with the same name and kind: it keeps its index and takes no part.
     Duplicate,
+    /// A directory that would be empty, where those are not wanted: it keeps its index and takes no part.
+    Pruned,
 }
 
 impl State {
@@ -170,6 +172,11 @@ impl<'a> EntryRef<'a> {
     /// Whether this is a second entry of the same name, which takes no part.
     pub fn is_duplicate(&self) -> bool {
         self.raw().state == State::Duplicate
+    }
+
+    /// Whether it takes no part, as a duplicate or as a directory that would be empty.
+    pub fn is_left_out(&self) -> bool {
+        matches!(self.raw().state, State::Duplicate | State::Pruned)
     }
 
     /// The last component of the path; empty for the root of the transfer.

@@ -10,6 +10,7 @@ mod fields;
 mod ids;
 mod name;
 mod options;
+mod prune;
 mod segment;
 mod sort;
 #[cfg(test)]

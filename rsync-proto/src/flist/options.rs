@@ -1,5 +1,6 @@
 //! What was asked for and agreed on, as far as it decides what stands in the file list.
 
+use crate::filter::ListFilter;
 use crate::limits::Limits;
 
 /// Where the names of a list may begin.
@@ -52,6 +53,8 @@ pub struct ListOptions {
     pub sum_len: usize,
     /// Where names may begin.
     pub top: Top,
+    /// What filter rules do with the list.
+    pub filter: ListFilter,
     /// Bounds of the whole list.
     pub limits: Limits,
 }

@@ -63,6 +63,7 @@ fn short(options: &Options) -> String {
         (options.xattrs, 'X'),
         (options.recursive, 'r'),
         (options.checksum, 'c'),
+        (options.filters.cvs_exclude(), 'C'),
         (options.ignore_times, 'I'),
         (options.content.sparse, 'S'),
     ] {

@@ -18,13 +18,14 @@ mod arguments;
 mod auth;
 mod greeting;
 
-use bytes::{Buf, BytesMut};
+use bytes::{Buf, Bytes, BytesMut};
 
 pub use auth::{Credentials, Digest};
 use greeting::Greeting;
 
 use crate::checksum::{BlockSummer, ChecksumKind};
 use crate::error::{Error, Malformed, Refused, Result, printable};
+use crate::filter::ListFilter;
 use crate::flist::{ListOptions, Top};
 use crate::limits;
 use crate::location::Location;
@@ -41,6 +42,8 @@ pub struct Agreed {
     pub list: ListOptions,
     /// How blocks are summed.
     pub summer: BlockSummer,
+    /// The list of filter rules that the server waits for, with its end.
+    pub rules: Bytes,
 }
 
 /// What came of the bytes so far.
@@ -313,8 +316,13 @@ impl Handshake {
                 xattrs: options.xattrs,
                 sum_len: if options.checksum { checksum.sum_len() } else { 0 },
                 top: top(&self.location.path),
+                filter: ListFilter {
+                    offer: options.filters.offer_check(),
+                    prune: options.prune_empty_dirs.then(|| options.filters.receiver(b"", false)),
+                },
                 limits: options.limits.clone(),
             },
+            rules: options.filters.on_wire(self.protocol, false),
             summer: BlockSummer { kind: checksum, seed, seed_first: has(compat::CHECKSUM_SEED_FIX) },
         }
     }

@@ -142,6 +142,7 @@ impl Options {
     pub fn takes_segments(&self) -> bool {
         self.recursive
             && self.inc_recursive
+            && !self.prune_empty_dirs
             && !self.deletion.needs_whole_list()
             && !self.content.delay_updates
     }

@@ -122,8 +122,7 @@ impl<T> Session<T> {
         let mut decoder = ListDecoder::new(agreed.list.clone());
         decoder.begin();
         let mut output = Output::new();
-        // The list of filter rules, which is empty.
-        output.stream().put_u32_le(0);
+        output.stream().put_slice(&agreed.rules);
         Self {
             protocol: agreed.protocol,
             inc_recurse: agreed.list.inc_recurse,

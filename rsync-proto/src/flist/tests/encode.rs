@@ -6,6 +6,7 @@
 use std::collections::VecDeque;
 
 use crate::checksum::xattr_sum;
+use crate::filter::ListFilter;
 use crate::flist::{ListOptions, Top};
 use crate::limits::Limits;
 use crate::wire::flags::{entry as flag, mode};
@@ -114,6 +115,7 @@ pub fn options(protocol: u8, varint_flags: bool, inc_recurse: bool) -> ListOptio
         xattrs: true,
         sum_len: 0,
         top: Top::Content,
+        filter: ListFilter::default(),
         limits: Limits { growth: 0, ..Limits::default() },
     }
 }

@@ -1,7 +1,7 @@
 //! A scripted server: what it says is collected piece by piece and then put into frames of any size, with
 //! messages between them. It keeps its own indexes and checks nothing, so that tests can lie with it.
 
-use bytes::BufMut;
+use bytes::{BufMut, Bytes};
 
 use super::encode::{Item, ListEncoder, sorted};
 use crate::checksum::{BlockSummer, ChecksumKind, FileSummer};
@@ -14,7 +14,7 @@ use crate::wire::{Index, IndexCodec, put};
 /// What both sides agreed on, for a list of this shape.
 pub fn agreed(list: ListOptions) -> Agreed {
     let summer = BlockSummer { kind: ChecksumKind::Xxh3, seed: 7, seed_first: true };
-    Agreed { protocol: list.protocol, list, summer }
+    Agreed { protocol: list.protocol, list, summer, rules: Bytes::from_static(&[0; 4]) }
 }
 
 /// Part of a file's content.

@@ -1,0 +1,64 @@
+//! Stands between a client and a daemon, and keeps what the client says.
+
+use std::io::{Read, Write};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::thread::{self, JoinHandle};
+
+/// Relays one connection.
+#[derive(Debug)]
+pub struct Relay {
+    address: SocketAddr,
+    said: JoinHandle<Vec<u8>>,
+}
+
+impl Relay {
+    /// Waits for a client of this daemon.
+    ///
+    /// # Panics
+    /// If there is no port to listen on.
+    #[must_use]
+    pub fn to(daemon: SocketAddr) -> Self {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).expect("loopback has a free port");
+        let address = listener.local_addr().expect("a bound socket has an address");
+        let said = thread::spawn(move || {
+            let (client, _) = listener.accept().expect("a client connects");
+            let server = TcpStream::connect(daemon).expect("the daemon listens");
+            let other = |stream: &TcpStream| stream.try_clone().expect("a socket has two directions");
+            let (to_client, from_server) = (other(&client), other(&server));
+            let back = thread::spawn(move || pass_on(from_server, to_client));
+            let said = pass_on(client, server);
+            back.join().expect("the relay does not fail");
+            said
+        });
+        Self { address, said }
+    }
+
+    /// `rsync://address:port/rest`
+    #[must_use]
+    pub fn url(&self, rest: &str) -> String {
+        format!("rsync://{}/{rest}", self.address)
+    }
+
+    /// What the client said, after it has ended.
+    ///
+    /// # Panics
+    /// If no client came.
+    #[must_use]
+    pub fn said(self) -> Vec<u8> {
+        self.said.join().expect("the relay does not fail")
+    }
+}
+
+/// Until one of both hangs up, in whichever way.
+fn pass_on(mut from: TcpStream, mut to: TcpStream) -> Vec<u8> {
+    let mut all = Vec::new();
+    let mut buffer = [0; 16 * 1024];
+    while let Ok(count @ 1..) = from.read(&mut buffer) {
+        all.extend_from_slice(&buffer[..count]);
+        if to.write_all(&buffer[..count]).is_err() {
+            break;
+        }
+    }
+    let _ = to.shutdown(Shutdown::Write);
+    all
+}
