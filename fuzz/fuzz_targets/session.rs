@@ -39,6 +39,7 @@ fn agreed(bits: u16) -> Agreed {
             limits: Limits::default(),
         },
         summer: BlockSummer { kind: ChecksumKind::Xxh128, seed: 1, seed_first: true },
+        compression: None,
     }
 }
 

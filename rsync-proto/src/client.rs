@@ -132,7 +132,7 @@ impl Client {
         let (connection, agreed, input) = self.connect(&self.options, false).await?;
         let destination = make(&agreed)?;
         let (monitor, progress) = (Arc::clone(&self.monitor), Arc::clone(&self.progress));
-        let mut engine = Engine::start(destination, &self.options, monitor, progress)?;
+        let mut engine = Engine::start(destination, &self.options, &agreed, monitor, progress)?;
         if !agreed.list.inc_recurse {
             engine.one_segment();
         }

@@ -8,7 +8,7 @@ use crate::limits::MAX_LZ4_BLOCK;
 
 /// What is at hand of a block.
 #[derive(Default)]
-pub(super) struct Blocks {
+pub(crate) struct Blocks {
     pending: Vec<u8>,
     outlet: Outlet,
 }

@@ -20,13 +20,21 @@ pub struct Inflate {
     outlet: Outlet,
     /// Bytes came since the last interruption.
     running: bool,
+    /// There was no room for all of the output.
+    full: bool,
     /// Where output goes that nobody wants.
     waste: Vec<u8>,
 }
 
 impl Default for Inflate {
     fn default() -> Self {
-        Self { stream: Decompress::new(false), outlet: Outlet::default(), running: false, waste: Vec::new() }
+        Self {
+            stream: Decompress::new(false),
+            outlet: Outlet::default(),
+            running: false,
+            full: false,
+            waste: Vec::new(),
+        }
     }
 }
 
@@ -37,7 +45,7 @@ impl Inflate {
     /// Another file begins.
     pub fn reset(&mut self) {
         self.stream.reset(false);
-        self.running = false;
+        (self.running, self.full) = (false, false);
     }
 
     /// Takes packed bytes off the front of `input` until something came of them. Nothing once all are taken.
@@ -45,6 +53,9 @@ impl Inflate {
     /// # Errors
     /// [`Error::Malformed`] if they are not deflated data, [`Error::Violation`] if they end the stream.
     pub fn next(&mut self, input: &mut Bytes) -> Result<Option<Bytes>> {
+        if input.is_empty() && !self.full {
+            return Ok(None);
+        }
         self.running = true;
         loop {
             let mut taken = 0;
@@ -55,6 +66,7 @@ impl Inflate {
                 Ok::<_, Error>(written)
             })?;
             input.advance(taken);
+            self.full = piece.len() == PIECE;
             if !piece.is_empty() {
                 return Ok(Some(piece));
             }
@@ -104,6 +116,28 @@ impl Inflate {
             }
         }
         self.waste = waste;
+        Ok(())
+    }
+}
+
+impl Inflate {
+    /// Whether [`Self::remember_block`] differs from [`Self::remember`] for a block of this length.
+    pub fn is_repeated(len: u64) -> bool {
+        len > MAX_STORED as u64
+    }
+
+    /// Remembers a block as both sides do before protocol 31: in parts, each of which has the bytes that the block
+    /// begins with.
+    ///
+    /// # Errors
+    /// As [`Self::next`].
+    pub fn remember_block(&mut self, block: &[u8]) -> Result<()> {
+        let mut left = block.len();
+        while left > 0 {
+            let part = left.min(MAX_STORED);
+            self.remember(&block[..part])?;
+            left -= part;
+        }
         Ok(())
     }
 }

@@ -114,7 +114,7 @@ impl LocalTree {
         let basis = if with_basis { Some(open_file(dir, name)?) } else { None };
         dir.disturb();
         let temporary = temporary_name(name);
-        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let flags = OFlags::RDWR | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let file = openat(dir.fd(), &temporary[..], flags, Mode::from_raw_mode(0o600))?;
         Ok(LocalSink {
             policy: Arc::clone(&self.policy),

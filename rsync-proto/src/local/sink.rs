@@ -162,6 +162,20 @@ impl Sink for LocalSink {
         Ok(())
     }
 
+    fn read_back(&mut self, mut offset: u64, mut into: &mut [u8]) -> io::Result<()> {
+        self.copy_run()?;
+        self.write_pieces()?;
+        while !into.is_empty() {
+            let len = pread(&self.file, &mut *into, offset)?;
+            if len == 0 {
+                return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "the old file was cut meanwhile"));
+            }
+            into = &mut into[len..];
+            offset += len as u64;
+        }
+        Ok(())
+    }
+
     fn flush(&mut self) -> io::Result<()> {
         self.write_pieces()
     }

@@ -1,6 +1,11 @@
 //! What a caller asks for: the options of a transfer that both sides must know, and those that only the
 //! receiving side acts on.
 
+mod transport;
+
+pub(crate) use transport::{Method, not_compiled_in};
+pub use transport::{CompressionChoice, Transport};
+
 use crate::checksum::ChecksumKind;
 use crate::error::{Error, Result};
 use crate::limits::Limits;
@@ -56,6 +61,8 @@ pub struct Options {
     pub inc_recursive: bool,
     /// Checksum of the transfer, in place of a negotiated one (`--checksum-choice`).
     pub checksum_choice: Option<ChecksumKind>,
+    /// How content travels: compression, and the bound on its speed.
+    pub transport: Transport,
     /// Highest protocol version to speak (`--protocol`).
     pub protocol: u8,
     /// Pass over extended attributes and access control lists that a local file system does not have at all, in place of
@@ -93,6 +100,7 @@ impl Default for Options {
             dry_run: false,
             inc_recursive: true,
             checksum_choice: None,
+            transport: Transport::default(),
             protocol: MAX_PROTOCOL,
             lenient_attributes: false,
             verbose: 0,
@@ -130,6 +138,7 @@ impl Options {
                 self.protocol
             )));
         }
+        self.transport.check()?;
         if self.acls && !self.perms {
             return Err(Error::Misuse(
                 "access control lists (-A) need permissions (-p) to be kept".to_owned(),
