@@ -2,6 +2,7 @@
 //! and deploy descriptions take the same ones.
 
 mod switches;
+mod transport;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -50,7 +51,7 @@ pub(crate) fn parse_text(text: &str) -> Result<PullOptions, String> {
 
 /// Adds the switches.
 pub(crate) fn with_switches(parser: Parser) -> Parser {
-    parser.args(switches::arguments())
+    transport::arguments(parser.args(switches::arguments()))
 }
 
 /// Adds those of the switches that matter for a listing.
@@ -133,6 +134,7 @@ pub(crate) fn read(matches: &ArgMatches) -> Result<PullOptions, Failure> {
         options.checksum_choice = Some(checksum(name)?);
     }
     switches::apply(matches, &mut options);
+    transport::apply(matches, &mut options)?;
     let mut timeouts = Timeouts::default();
     if let Some(seconds) = matches.get_one::<u32>("timeout") {
         options.server_timeout = *seconds;
