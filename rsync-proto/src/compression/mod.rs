@@ -6,6 +6,8 @@ mod kind;
 #[cfg(feature = "lz4")]
 mod lz4;
 mod outlet;
+#[cfg(test)]
+mod tests;
 #[cfg(feature = "zlib")]
 mod zlib;
 #[cfg(feature = "zstd")]

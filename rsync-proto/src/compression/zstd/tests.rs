@@ -3,44 +3,7 @@
 use libzstd_bitexact_rs::StreamEncoder;
 
 use super::*;
-
-/// Numbers that look random, the same each time.
-pub(crate) struct Dice(u64);
-
-impl Dice {
-    pub(crate) fn new(seed: u64) -> Self {
-        Self(seed * 2 + 1)
-    }
-
-    pub(crate) fn roll(&mut self, below: usize) -> usize {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        (self.0 >> 11) as usize % below.max(1)
-    }
-}
-
-/// Content of several kinds: words, noise, long repetitions, one byte many times.
-pub(crate) fn content(dice: &mut Dice, len: usize) -> Vec<u8> {
-    let words: Vec<Vec<u8>> = (0..200)
-        .map(|_| (0..2 + dice.roll(9)).map(|_| b"etaoinshrdlu ,.\n"[dice.roll(16)]).collect())
-        .collect();
-    let mut out = Vec::new();
-    while out.len() < len {
-        let run = 1 + dice.roll(20_000);
-        match dice.roll(5) {
-            0 => (0..run).for_each(|_| out.push(dice.roll(256) as u8)),
-            1 => out.resize(out.len() + run, dice.roll(256) as u8),
-            2 if !out.is_empty() => {
-                let from = dice.roll(out.len());
-                (from..from + run).for_each(|at| out.push(out[at]));
-            }
-            _ => (0..run / 6).for_each(|_| out.extend(&words[dice.roll(words.len())])),
-        }
-    }
-    out.truncate(len);
-    out
-}
+use crate::compression::tests::{Dice, content};
 
 /// A stream that is flushed after each of these parts, and where in it that was.
 fn packed(level: i32, parts: &[&[u8]]) -> (Vec<u8>, Vec<usize>) {
