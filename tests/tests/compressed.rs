@@ -29,7 +29,8 @@ fn content(random: &mut Random, len: usize) -> Vec<u8> {
 /// Large files, small ones, empty ones, and one of zeros.
 fn fill(source: &Path) {
     let mut random = Random::new(11);
-    let write = |name: &str, bytes: &[u8]| fs::write(source.join(name), bytes).expect("the source takes files");
+    let write =
+        |name: &str, bytes: &[u8]| fs::write(source.join(name), bytes).expect("the source takes files");
     write("large", &content(&mut random, 9_000_000));
     write("other", &content(&mut random, 700_001));
     write("zeros", &vec![0; 5_000_000]);

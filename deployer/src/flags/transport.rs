@@ -22,8 +22,12 @@ pub(super) fn arguments(parser: Parser) -> Parser {
         .arg(flag("new-compress").help("Let the server compress with zlibx"))
         .arg(flag("old-compress").help("Let the server compress with zlib"))
         .arg(
-            text("compress-choice", "NAME", "Let the server compress with zstd, lz4, zlibx, zlib, none or auto")
-                .visible_alias("zc"),
+            text(
+                "compress-choice",
+                "NAME",
+                "Let the server compress with zstd, lz4, zlibx, zlib, none or auto",
+            )
+            .visible_alias("zc"),
         )
         .arg(
             text("compress-level", "NUMBER", "How hard the server tries to compress")
@@ -60,8 +64,12 @@ pub(super) fn apply(matches: &ArgMatches, options: &mut Options) -> Result<(), F
         match id {
             "compress" => transport.compress = transport.compress.saturating_add(1),
             "no-compress" => (transport.compress, transport.compress_choice) = (0, None),
-            "new-compress" => transport.compress_choice = Some(CompressionChoice::Kind(CompressionKind::Zlibx)),
-            "old-compress" => transport.compress_choice = Some(CompressionChoice::Kind(CompressionKind::Zlib)),
+            "new-compress" => {
+                transport.compress_choice = Some(CompressionChoice::Kind(CompressionKind::Zlibx))
+            }
+            "old-compress" => {
+                transport.compress_choice = Some(CompressionChoice::Kind(CompressionKind::Zlib))
+            }
             "compress-choice" => transport.compress_choice = Some(choice(value)?),
             "compress-level" => {
                 let level = value.parse().map_err(|_| {

@@ -42,7 +42,6 @@ pub(crate) fn content(dice: &mut Dice, len: usize) -> Vec<u8> {
     out
 }
 
-
 /// Unpacks one run that comes in pieces of this size.
 fn unpack(unpacker: &mut Unpacker, run: &[u8], size: usize, out: &mut Vec<u8>) -> Result<()> {
     let count = run.len().div_ceil(size);
@@ -123,7 +122,8 @@ mod deflated {
         let mut dice = Dice::new(2);
         let data = content(&mut dice, 900_000);
         for level in [0, 1, 6, 9] {
-            let (mut sender, mut unpacker) = (Sender::new(level), Unpacker::new(CompressionKind::Zlibx).unwrap());
+            let (mut sender, mut unpacker) =
+                (Sender::new(level), Unpacker::new(CompressionKind::Zlibx).unwrap());
             let mut out = Vec::new();
             for part in data.chunks(70_001) {
                 let run = sender.literal(part);

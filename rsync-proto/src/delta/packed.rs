@@ -59,7 +59,10 @@ mod tests {
 
     fn read(bytes: &[u8], before: u32) -> Parse<PackedToken> {
         for cut in 0..bytes.len() {
-            assert!(matches!(PackedToken::read(&mut Cursor::new(&bytes[..cut]), before), Err(Stop::Short(_))));
+            assert!(matches!(
+                PackedToken::read(&mut Cursor::new(&bytes[..cut]), before),
+                Err(Stop::Short(_))
+            ));
         }
         let mut cursor = Cursor::new(bytes);
         let token = PackedToken::read(&mut cursor, before)?;

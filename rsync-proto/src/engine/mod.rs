@@ -93,8 +93,7 @@ impl<D: Destination> Engine<D> {
     ) -> Result<Self> {
         let (sender, notices) = unbounded_channel();
         let inflates = (agreed.compression == Some(CompressionKind::Zlib)).then_some(agreed.protocol < 31);
-        let shared =
-            Arc::new(Shared::new(destination, options.clone(), monitor, progress, sender, inflates));
+        let shared = Arc::new(Shared::new(destination, options.clone(), monitor, progress, sender, inflates));
         let (segments, incoming) = mpsc::channel();
         let mut engine = Self {
             shared: Arc::clone(&shared),

@@ -32,7 +32,10 @@ pub(super) enum Step<D: Destination> {
     /// Literals that only a worker can unpack.
     #[cfg(feature = "zlib")]
     Deflated(Bytes),
-    Matched { offset: u64, len: u64 },
+    Matched {
+        offset: u64,
+        len: u64,
+    },
     End(StrongSum),
     Attributes(Job<D>),
     NotSent(Job<D>),

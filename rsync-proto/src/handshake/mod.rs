@@ -172,9 +172,7 @@ impl Handshake {
                 }
                 State::Compressions { flags, checksum } => {
                     let offered = take(input, |cursor| {
-                        cursor
-                            .vstring("the list of compressions", limits::MAX_ALGORITHMS)
-                            .map(<[u8]>::to_vec)
+                        cursor.vstring("the list of compressions", limits::MAX_ALGORITHMS).map(<[u8]>::to_vec)
                     })?;
                     let Some(offered) = offered else { return Ok(None) };
                     let compression = Some(choose_compression(&offered)?);
@@ -182,7 +180,12 @@ impl Handshake {
                 }
                 State::Seed { flags, checksum, compression } => {
                     let Some(seed) = take(input, |cursor| cursor.i32())? else { return Ok(None) };
-                    return Ok(Some(Outcome::Agreed(Box::new(self.agreed(flags, checksum, compression, seed)))));
+                    return Ok(Some(Outcome::Agreed(Box::new(self.agreed(
+                        flags,
+                        checksum,
+                        compression,
+                        seed,
+                    )))));
                 }
             }
         }

@@ -3,8 +3,8 @@
 
 mod transport;
 
-pub(crate) use transport::{Method, not_compiled_in};
 pub use transport::{CompressionChoice, Transport};
+pub(crate) use transport::{Method, not_compiled_in};
 
 use crate::checksum::ChecksumKind;
 use crate::error::{Error, Result};

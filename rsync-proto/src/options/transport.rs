@@ -66,8 +66,8 @@ impl Transport {
 
     /// What is left of an algorithm at the level that was asked for.
     pub(crate) fn at_level(&self, kind: CompressionKind) -> Option<CompressionKind> {
-        let off = self.compress_level == Some(0)
-            && matches!(kind, CompressionKind::Zlibx | CompressionKind::Zlib);
+        let off =
+            self.compress_level == Some(0) && matches!(kind, CompressionKind::Zlibx | CompressionKind::Zlib);
         (!off).then_some(kind)
     }
 
@@ -123,7 +123,8 @@ mod tests {
 
     #[test]
     fn level_0_switches_zlib_off() {
-        let at = |level, kind| Transport { compress_level: Some(level), ..Transport::default() }.at_level(kind);
+        let at =
+            |level, kind| Transport { compress_level: Some(level), ..Transport::default() }.at_level(kind);
         assert_eq!(at(0, CompressionKind::Zlibx), None);
         assert_eq!(at(1, CompressionKind::Zlib), Some(CompressionKind::Zlib));
         assert_eq!(at(0, CompressionKind::Zstd), Some(CompressionKind::Zstd));

@@ -24,7 +24,9 @@ impl<T> Session<T> {
             unpacker.pause()?;
         }
         self.state = match token {
-            PackedToken::Blocks { last, .. } if last >= layout.count => return Err(no_such_block(last, layout)),
+            PackedToken::Blocks { last, .. } if last >= layout.count => {
+                return Err(no_such_block(last, layout));
+            }
             PackedToken::Blocks { first, last } => State::Blocks { layout, missing, next: first, last },
             PackedToken::Packed(_) | PackedToken::End => State::Sum,
         };

@@ -2,10 +2,10 @@
 
 use libzstd_bitexact_rs::StreamEncoder;
 
+use super::Story;
 use super::encode::{Item, plain_options};
 use super::player::{Line, Played, Want, layout};
 use super::server::{Script, agreed};
-use super::Story;
 use crate::checksum::FileSummer;
 use crate::compression::CompressionKind;
 use crate::error::Error;
@@ -140,7 +140,11 @@ fn few_bytes_do_not_become_too_many() {
         script.list(&[Item::dir("."), Item::file("f", 20_000)], 0);
         script.answer("f", wants[0].flags()).layout(layout(b"", &agreed));
         let mut packer = Packer::new(kind);
-        (0..3).for_each(|_| drop(script.data(&packer.run(&[7; 15_000]))));
+        // Only LZ4 has an end after each run without a block between them.
+        let (runs, len) = if kind == CompressionKind::Lz4 { (3, 15_000) } else { (1, 45_000) };
+        for _ in 0..runs {
+            script.data(&packer.run(&vec![7; len]));
+        }
         let played = Story { agreed, wants, script }.play_whole();
         assert!(matches!(&played.result, Err(Error::Violation(rule)) if rule.contains("can be missing")));
         assert!(literals(&played) <= 20_010, "{kind:?}: {}", literals(&played));
