@@ -42,6 +42,7 @@ fn agreed(bits: u16) -> Agreed {
         },
         rules: Bytes::from_static(&[0; 4]),
         summer: BlockSummer { kind: ChecksumKind::Xxh128, seed: 1, seed_first: true },
+        compression: None,
     }
 }
 

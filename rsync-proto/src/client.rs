@@ -169,7 +169,7 @@ impl Client {
         let (connection, agreed, input) = self.connect(&options, false).await?;
         let destination = make(&agreed)?;
         let (monitor, progress) = (Arc::clone(&self.monitor), Arc::clone(&self.progress));
-        let mut engine = Engine::start(destination, &options, monitor, progress)?;
+        let mut engine = Engine::start(destination, &options, &agreed, monitor, progress)?;
         if !agreed.list.inc_recurse {
             engine.one_segment();
         }

@@ -102,6 +102,14 @@ pub trait Sink: Send + 'static {
     /// The next bytes lie in the basis, at this offset.
     fn matched(&mut self, offset: u64, len: u64) -> io::Result<()>;
 
+    /// Fills `into` with what was stored at this offset of the new file. Used with the
+    /// compression `zlib` only, where the server goes on from what it knows to be there; a sink that cannot read what
+    /// it stored fails files that have a basis.
+    fn read_back(&mut self, offset: u64, into: &mut [u8]) -> io::Result<()> {
+        let _ = (offset, into);
+        Err(io::Error::new(io::ErrorKind::Unsupported, "content cannot be read back for --old-compress"))
+    }
+
     /// Frees what the sink holds of the network's buffers; called whenever no further bytes are at hand.
     fn flush(&mut self) -> io::Result<()>;
 

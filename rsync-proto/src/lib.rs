@@ -8,7 +8,7 @@
 //! 3. [`wire`]: integers, indexes and frames.
 //! 4. [`handshake`]: greeting, module, authentication, capabilities.
 //! 5. [`flist`]: the file list.
-//! 6. [`checksum`], [`delta`]: sums of blocks, and files made of literals and blocks.
+//! 6. [`checksum`], [`compression`], [`delta`]: sums of blocks, and files made of literals and blocks.
 //! 7. [`session`]: the transfer as a state machine.
 //! 8. [`destination`]: what a pull needs of the place that it writes to; `local`, a directory of this machine
 //!    (feature `fs`).
@@ -22,6 +22,7 @@
 pub mod checksum;
 #[cfg(feature = "tokio")]
 mod client;
+pub mod compression;
 pub mod delta;
 pub mod destination;
 #[cfg(feature = "tokio")]

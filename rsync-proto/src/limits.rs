@@ -40,6 +40,11 @@ pub const MIN_BLOCK: u32 = 700;
 /// Largest block that block sums are taken over, in bytes (protocol 30 and later).
 pub const MAX_BLOCK: u32 = 128 * 1024;
 
+/// Longest unpacked LZ4 block, in bytes: the reference unpacks no longer ones.
+pub const MAX_LZ4_BLOCK: usize = 32 * 1024 + 144;
+/// Largest window of a zstd stream, in bytes: what its highest level uses.
+pub const MAX_ZSTD_WINDOW: u64 = 1 << 27;
+
 /// Bounds that a caller may tighten, or raise for a server that it trusts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]

@@ -47,6 +47,10 @@ impl Sink for DamagingSink {
         self.sink.matched(offset, len)
     }
 
+    fn read_back(&mut self, offset: u64, into: &mut [u8]) -> io::Result<()> {
+        self.sink.read_back(offset, into)
+    }
+
     fn flush(&mut self) -> io::Result<()> {
         self.sink.flush()
     }

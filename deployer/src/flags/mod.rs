@@ -5,6 +5,7 @@ mod content;
 mod deletion;
 mod filters;
 mod switches;
+mod transport;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -53,7 +54,8 @@ pub(crate) fn parse_text(text: &str) -> Result<PullOptions, String> {
 
 /// Adds the switches.
 pub(crate) fn with_switches(parser: Parser) -> Parser {
-    filters::arguments(deletion::arguments(content::arguments(parser.args(switches::arguments()))))
+    let parser = filters::arguments(parser.args(switches::arguments()));
+    transport::arguments(deletion::arguments(content::arguments(parser)))
 }
 
 /// Adds those of the switches that matter for a listing.
@@ -147,6 +149,7 @@ pub(crate) fn read(matches: &ArgMatches) -> Result<PullOptions, Failure> {
         deletion::apply(matches, &mut options)?;
     }
     filters::apply(matches, &mut options)?;
+    transport::apply(matches, &mut options)?;
     let mut timeouts = Timeouts::default();
     if let Some(seconds) = matches.get_one::<u32>("timeout") {
         options.server_timeout = *seconds;

@@ -17,6 +17,11 @@ use crate::session::{Command, Event, ServerStats, Session, Severity};
 
 /// How often clocks are looked at.
 const TICK: Duration = Duration::from_millis(500);
+/// Parsing pauses after about so much came of a chunk, in bytes, so that the workers can keep up: packed bytes can
+/// become many. Whatever is not packed never reaches it.
+const PARSE_LIMIT: usize = 6 * 1024 * 1024;
+/// What an event counts for besides its bytes.
+const EVENT_COST: usize = 16;
 /// More bytes than this are not collected for the server: it has to take what it was sent before.
 const OUTPUT_LIMIT: usize = 256 * 1024;
 
@@ -26,6 +31,8 @@ struct Pump<'a, T> {
     session: Session<T>,
     pool: Pool,
     backlog: Arc<Backlog>,
+    /// Parsing paused in the middle of a chunk.
+    paused: bool,
     output: Bytes,
     idle: Option<Duration>,
     /// The server gives up after so long without a sign of life from here.
@@ -44,6 +51,8 @@ struct Pump<'a, T> {
 enum Woke<S> {
     Said(S),
     Read(Bytes),
+    /// There is room for more of the last chunk.
+    Room,
     End,
     Wrote,
     Tick,
@@ -84,6 +93,10 @@ pub(crate) async fn pull<D: Destination>(
             }
             Woke::Read(chunk) => {
                 pump.feed(chunk, |event, io_error| engine_takes(&mut engine, event, io_error))?;
+                engine.dispatch();
+            }
+            Woke::Room => {
+                pump.parse(|event, io_error| engine_takes(&mut engine, event, io_error))?;
                 engine.dispatch();
             }
             Woke::End => {
@@ -132,7 +145,7 @@ pub(crate) async fn list(
         };
         match woke {
             Woke::Read(bytes) => chunk = bytes,
-            Woke::Tick => {}
+            Woke::Room | Woke::Tick => {}
             Woke::Wrote | Woke::Said(()) => {}
             Woke::End => {
                 pump.session.end_of_input().map_err(|error| pump.explain(error))?;
@@ -158,6 +171,8 @@ fn engine_takes<D: Destination>(engine: &mut Engine<D>, event: Event<Job<D>>, io
         Event::ListEnd => engine.list_end(),
         Event::FileBegins(job) => engine.file_begins(job),
         Event::Literal(bytes) => engine.literal(bytes),
+        #[cfg(feature = "zlib")]
+        Event::Deflated(bytes) => engine.deflated(bytes),
         Event::Matched { offset, len } => engine.matched(offset, len),
         Event::FileEnds(sum) => engine.file_ends(sum),
         Event::Attributes(job) => engine.attributes(job),
@@ -180,6 +195,7 @@ impl<'a, T> Pump<'a, T> {
             session,
             pool: Pool::new(),
             backlog,
+            paused: false,
             output: Bytes::new(),
             idle,
             server_patience: idle,
@@ -194,10 +210,17 @@ impl<'a, T> Pump<'a, T> {
         }
     }
 
-    /// Parses a chunk to its end.
-    fn feed(&mut self, chunk: Bytes, mut take: impl FnMut(Event<T>, u32)) -> Result<()> {
+    /// Parses a chunk to its end, or until it pauses.
+    fn feed(&mut self, chunk: Bytes, take: impl FnMut(Event<T>, u32)) -> Result<()> {
         self.session.feed(chunk);
-        loop {
+        self.parse(take)
+    }
+
+    /// Goes on with the chunk.
+    fn parse(&mut self, mut take: impl FnMut(Event<T>, u32)) -> Result<()> {
+        let mut cost = 0;
+        self.paused = false;
+        while cost < PARSE_LIMIT {
             match self.session.poll() {
                 Ok(None) => return Ok(()),
                 Ok(Some(Event::Message(severity, text))) => self.message(severity, text),
@@ -207,11 +230,14 @@ impl<'a, T> Pump<'a, T> {
                     if let Event::Segment(segment) = &event {
                         tracing::trace!(first = segment.first_index(), entries = segment.len(), "segment");
                     }
+                    cost += EVENT_COST + if let Event::Literal(bytes) = &event { bytes.len() } else { 0 };
                     take(event, self.session.io_error());
                 }
                 Err(error) => return Err(self.explain(error)),
             }
         }
+        self.paused = true;
+        Ok(())
     }
 
     fn message(&mut self, severity: Severity, text: String) {
@@ -248,9 +274,12 @@ impl<'a, T> Pump<'a, T> {
 
     /// Waits until the connection can read or write, and does it.
     async fn io<S>(&mut self, buffer: &mut Option<Buffer>) -> Result<Woke<S>> {
-        let Self { connection, pool, backlog, output, .. } = self;
+        let Self { connection, pool, backlog, output, paused, .. } = self;
         let read = async {
             backlog.room().await;
+            if *paused {
+                return Ok(());
+            }
             if buffer.is_none() {
                 *buffer = Some(pool.take().await);
             }
@@ -263,6 +292,9 @@ impl<'a, T> Pump<'a, T> {
         if !ready.map_err(|error| self.connection.broken(error))? {
             self.send()?;
             return Ok(Woke::Wrote);
+        }
+        if self.paused {
+            return Ok(Woke::Room);
         }
         let room = buffer.as_mut().expect("taken before reading").as_mut();
         match self.connection.stream.try_read(room) {

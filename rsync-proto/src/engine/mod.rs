@@ -12,6 +12,8 @@ mod deletion;
 mod dirs;
 mod gate;
 mod generator;
+#[cfg(feature = "zlib")]
+mod inflate;
 mod links;
 mod shared;
 mod worker;
@@ -24,16 +26,18 @@ use bytes::Bytes;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
 use crate::checksum::StrongSum;
+use crate::compression::CompressionKind;
 use crate::destination::Destination;
 use crate::error::{Error, Result};
 use crate::flist::Segment;
+use crate::handshake::Agreed;
 use crate::options::Options;
 use crate::report::{Monitor, Progress, Summary};
 use crate::session::Command;
 pub(crate) use shared::Job;
 use shared::{Notice, Shared};
 pub(crate) use worker::Backlog;
-use worker::Step;
+use worker::{Batch, Step};
 
 /// Disk workers: enough to keep a second core busy, few enough to keep writes in large pieces.
 const WORKERS: usize = 2;
@@ -66,8 +70,8 @@ impl<D: Destination> Drop for Alarm<D> {
 
 /// What goes to one worker: collected while a chunk is parsed, then sent in one piece.
 struct Lane<D: Destination> {
-    sender: Option<mpsc::Sender<Vec<Step<D>>>>,
-    batch: Vec<Step<D>>,
+    sender: Option<mpsc::Sender<Batch<D>>>,
+    batch: Batch<D>,
     load: Arc<worker::Load>,
 }
 
@@ -80,15 +84,17 @@ pub(crate) enum Said<D: Destination> {
 }
 
 impl<D: Destination> Engine<D> {
-    /// Starts the threads.
+    /// Starts the threads. `agreed` tells how content comes.
     pub(crate) fn start(
         destination: D,
         options: &Options,
+        agreed: &Agreed,
         monitor: Arc<dyn Monitor>,
         progress: Arc<Progress>,
     ) -> Result<Self> {
         let (sender, notices) = unbounded_channel();
-        let shared = Arc::new(Shared::new(destination, options.clone(), monitor, progress, sender));
+        let inflates = (agreed.compression == Some(CompressionKind::Zlib)).then_some(agreed.protocol < 31);
+        let shared = Arc::new(Shared::new(destination, options.clone(), monitor, progress, sender, inflates));
         let (segments, incoming) = mpsc::channel();
         let mut engine = Self {
             shared: Arc::clone(&shared),
@@ -106,7 +112,7 @@ impl<D: Destination> Engine<D> {
             let load = Arc::new(worker::Load::default());
             let (shared, worker_load) = (Arc::clone(&shared), Arc::clone(&load));
             engine.spawn("disk", move || worker::run(&shared, &steps, &worker_load))?;
-            engine.workers.push(Lane { sender: Some(sender), batch: Vec::new(), load });
+            engine.workers.push(Lane { sender: Some(sender), batch: Batch::default(), load });
         }
         Ok(engine)
     }
@@ -179,15 +185,25 @@ impl<D: Destination> Engine<D> {
 
     /// The next bytes of the file that began.
     pub(crate) fn literal(&mut self, bytes: Bytes) {
+        self.workers[self.current].batch.bytes += bytes.len() as u64;
         self.push(Step::Literal(bytes));
+    }
+
+    /// Deflated data, of which the next bytes of the file that began are made.
+    #[cfg(feature = "zlib")]
+    pub(crate) fn deflated(&mut self, bytes: Bytes) {
+        self.push(Step::Deflated(bytes));
     }
 
     /// The next bytes of the file that began lie in its basis.
     pub(crate) fn matched(&mut self, offset: u64, len: u32) {
         let len = u64::from(len);
+        // Where it matters how long a block is, it stays alone.
+        let join = self.shared.inflates != Some(true);
         let lane = &mut self.workers[self.current];
         // Blocks that follow each other are copied in one piece.
-        if let Some(Step::Matched { offset: start, len: run }) = lane.batch.last_mut()
+        if join
+            && let Some(Step::Matched { offset: start, len: run }) = lane.batch.steps.last_mut()
             && *start + *run == offset
             && *run < MAX_RUN
         {
@@ -216,18 +232,18 @@ impl<D: Destination> Engine<D> {
     fn push(&mut self, step: Step<D>) {
         let lane = &mut self.workers[self.current];
         lane.load.add(step.weight());
-        lane.batch.push(step);
+        lane.batch.steps.push(step);
     }
 
     /// A chunk is parsed: sends what was collected.
     pub(crate) fn dispatch(&mut self) {
-        for lane in self.workers.iter_mut().filter(|lane| !lane.batch.is_empty()) {
-            let steps = lane.batch.len();
-            self.shared.backlog.add(steps);
+        for lane in self.workers.iter_mut().filter(|lane| !lane.batch.steps.is_empty()) {
+            let (steps, bytes) = (lane.batch.steps.len(), lane.batch.bytes);
+            self.shared.backlog.add(steps, bytes);
             let batch = std::mem::take(&mut lane.batch);
             if lane.sender.as_ref().is_none_or(|sender| sender.send(batch).is_err()) {
                 // The worker is gone, and has told why.
-                self.shared.backlog.remove(steps);
+                self.shared.backlog.remove(steps, bytes);
             }
         }
     }
@@ -278,7 +294,7 @@ impl<D: Destination> Engine<D> {
 
     fn end_lanes(&mut self) {
         for lane in &mut self.workers {
-            lane.batch.clear();
+            lane.batch = Batch::default();
             lane.sender = None;
         }
     }

@@ -71,6 +71,9 @@ pub(super) struct Shared<D: Destination> {
     pub(super) directories: Gate,
     pub(super) links: Links<D>,
     pub(super) backlog: Arc<Backlog>,
+    /// Workers unpack deflated data; and whether long blocks are remembered as before protocol 31.
+    #[cfg_attr(not(feature = "zlib"), expect(dead_code, reason = "nothing is deflated"))]
+    pub(super) inflates: Option<bool>,
     stopped: AtomicBool,
     /// Where something may be deleted.
     deletions: Option<Deletions>,
@@ -100,6 +103,7 @@ impl<D: Destination> Shared<D> {
         monitor: Arc<dyn Monitor>,
         progress: Arc<Progress>,
         notices: UnboundedSender<Notice<D>>,
+        inflates: Option<bool>,
     ) -> Self {
         Self {
             directories: Gate::new(destination.open_directories()),
@@ -113,6 +117,7 @@ impl<D: Destination> Shared<D> {
             requests: Gate::new(REQUEST_BYTES),
             links: Links::default(),
             backlog: Arc::default(),
+            inflates,
             stopped: AtomicBool::new(false),
             counters: Counters::default(),
         }

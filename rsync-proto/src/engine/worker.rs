@@ -7,6 +7,8 @@ use std::sync::mpsc::{Receiver, TryRecvError};
 use bytes::Bytes;
 use tokio::sync::Notify;
 
+#[cfg(feature = "zlib")]
+use super::inflate::{Inflating, Trouble};
 use super::shared::{Job, Shared};
 use crate::checksum::StrongSum;
 use crate::destination::{Destination, Failure, Incoming, Received, Sink};
@@ -19,12 +21,21 @@ const BATCH: usize = 64;
 
 /// So many steps may wait for the workers before nothing more is read from the network.
 const MAX_BACKLOG: u64 = 64 * 1024;
+/// So many bytes of literals, likewise. More than all buffers of the network have, so it matters only where few bytes
+/// become many.
+const MAX_BACKLOG_BYTES: u64 = 16 * 1024 * 1024;
 
 /// One thing to do.
 pub(super) enum Step<D: Destination> {
     Begin(Job<D>),
     Literal(Bytes),
-    Matched { offset: u64, len: u64 },
+    /// Literals that only a worker can unpack.
+    #[cfg(feature = "zlib")]
+    Deflated(Bytes),
+    Matched {
+        offset: u64,
+        len: u64,
+    },
     End(StrongSum),
     Attributes(Job<D>),
     NotSent(Job<D>),
@@ -36,6 +47,8 @@ impl<D: Destination> Step<D> {
         match self {
             Step::Begin(_) | Step::Attributes(_) => 32 * 1024,
             Step::Literal(bytes) => bytes.len() as u64,
+            #[cfg(feature = "zlib")]
+            Step::Deflated(bytes) => bytes.len() as u64,
             Step::Matched { len, .. } => *len,
             Step::End(_) | Step::NotSent(_) => 0,
         }
@@ -56,22 +69,38 @@ impl Load {
     }
 }
 
-/// What waits for all workers. References to a basis hold no buffer of the network, so their number needs a
-/// bound of its own.
+/// What waits for all workers. References to a basis hold no buffer of the network, and neither does what was
+/// unpacked, so they need bounds of their own.
 #[derive(Default)]
 pub(crate) struct Backlog {
     steps: AtomicU64,
+    bytes: AtomicU64,
     relief: Notify,
 }
 
+/// Steps that go to a worker together.
+pub(super) struct Batch<D: Destination> {
+    pub(super) steps: Vec<Step<D>>,
+    /// Bytes of literals in them.
+    pub(super) bytes: u64,
+}
+
+impl<D: Destination> Default for Batch<D> {
+    fn default() -> Self {
+        Self { steps: Vec::new(), bytes: 0 }
+    }
+}
+
 impl Backlog {
-    pub(super) fn add(&self, steps: usize) {
+    pub(super) fn add(&self, steps: usize, bytes: u64) {
         self.steps.fetch_add(steps as u64, Ordering::Relaxed);
+        self.bytes.fetch_add(bytes, Ordering::Relaxed);
     }
 
-    pub(super) fn remove(&self, steps: usize) {
-        let before = self.steps.fetch_sub(steps as u64, Ordering::Relaxed);
-        if before >= MAX_BACKLOG {
+    pub(super) fn remove(&self, steps: usize, bytes: u64) {
+        let steps = self.steps.fetch_sub(steps as u64, Ordering::Relaxed);
+        let bytes = self.bytes.fetch_sub(bytes, Ordering::Relaxed);
+        if steps >= MAX_BACKLOG || bytes >= MAX_BACKLOG_BYTES {
             self.relief.notify_one();
         }
     }
@@ -79,6 +108,7 @@ impl Backlog {
     /// Whether nothing more should be read for now.
     pub(crate) fn is_full(&self) -> bool {
         self.steps.load(Ordering::Relaxed) >= MAX_BACKLOG
+            || self.bytes.load(Ordering::Relaxed) >= MAX_BACKLOG_BYTES
     }
 
     /// Waits until more may be read.
@@ -90,10 +120,16 @@ impl Backlog {
 }
 
 /// Works on batches of steps until there are no more.
-pub(super) fn run<D: Destination>(shared: &Arc<Shared<D>>, batches: &Receiver<Vec<Step<D>>>, load: &Load) {
-    let mut worker = Worker { shared, file: None, commands: Vec::new() };
+pub(super) fn run<D: Destination>(shared: &Arc<Shared<D>>, batches: &Receiver<Batch<D>>, load: &Load) {
+    let mut worker = Worker {
+        shared,
+        file: None,
+        commands: Vec::new(),
+        #[cfg(feature = "zlib")]
+        inflating: shared.inflates.map(Inflating::new),
+    };
     loop {
-        let batch = match batches.try_recv() {
+        let Batch { steps: batch, bytes } = match batches.try_recv() {
             Ok(batch) => batch,
             Err(TryRecvError::Disconnected) => break,
             Err(TryRecvError::Empty) => {
@@ -118,7 +154,7 @@ pub(super) fn run<D: Destination>(shared: &Arc<Shared<D>>, batches: &Receiver<Ve
             }
             load.0.fetch_sub(weight, Ordering::Relaxed);
         }
-        shared.backlog.remove(steps);
+        shared.backlog.remove(steps, bytes);
     }
     worker.flush();
 }
@@ -127,6 +163,8 @@ struct Worker<'a, D: Destination> {
     shared: &'a Arc<Shared<D>>,
     file: Option<Open<D>>,
     commands: Vec<Command<Job<D>>>,
+    #[cfg(feature = "zlib")]
+    inflating: Option<Inflating>,
 }
 
 /// The file whose content comes.
@@ -146,7 +184,13 @@ impl<D: Destination> Worker<'_, D> {
                 let len = bytes.len() as u64;
                 self.content(len, 0, |sink| sink.literal(bytes));
             }
-            Step::Matched { offset, len } => self.content(0, len, |sink| sink.matched(offset, len)),
+            #[cfg(feature = "zlib")]
+            Step::Deflated(bytes) => self.inflate(|inflating, sink| inflating.unpack(bytes, sink)),
+            Step::Matched { offset, len } => {
+                self.content(0, len, |sink| sink.matched(offset, len));
+                #[cfg(feature = "zlib")]
+                self.inflate(|inflating, sink| inflating.matched(len, sink).map(|()| 0));
+            }
             Step::End(sum) => self.end(&sum),
             Step::Attributes(job) => self.attributes(&job),
             Step::NotSent(job) => {
@@ -161,6 +205,11 @@ impl<D: Destination> Worker<'_, D> {
         let incoming = Incoming { basis: job.basis.as_ref(), kept: job.kept, again: job.again };
         let opened = job.dir.receive(self.shared, handle.get(), incoming);
         let sink = self.ok(opened);
+        #[cfg(feature = "zlib")]
+        if let Some(inflating) = &mut self.inflating {
+            let growth = self.shared.options.limits.growth;
+            inflating.begin(handle.get().size().saturating_add(growth));
+        }
         self.file = Some(Open { job, sink, literal: 0, matched: 0 });
     }
 
@@ -185,7 +234,32 @@ impl<D: Destination> Worker<'_, D> {
         }
     }
 
+    /// Does something with the deflated stream, if there is one, that leads to so many bytes of literals.
+    #[cfg(feature = "zlib")]
+    fn inflate(&mut self, work: impl FnOnce(&mut Inflating, &mut D::Sink) -> Result<u64, Trouble>) {
+        let Some(inflating) = &mut self.inflating else { return };
+        let open = self.file.as_mut().expect("content belongs to a file");
+        let Some(sink) = &mut open.sink else { return };
+        match work(inflating, sink) {
+            Ok(literal) => {
+                open.literal += literal;
+                self.shared.count_content(literal, 0);
+            }
+            Err(trouble) => {
+                open.sink = None;
+                match trouble {
+                    Trouble::Server(error) => self.shared.fatal(error),
+                    Trouble::Sink(error) => {
+                        self.shared.failed(Failure::new("write", open.job.entry.get().path(), error));
+                    }
+                }
+            }
+        }
+    }
+
     fn end(&mut self, sum: &StrongSum) {
+        #[cfg(feature = "zlib")]
+        self.inflate(|inflating, _| inflating.end().map(|()| 0).map_err(Trouble::Server));
         let Open { job, sink, .. } = self.file.take().expect("an end belongs to a file");
         let handle = job.entry.clone();
         let entry = handle.get();

@@ -1,7 +1,8 @@
 //! The arguments that tell the server what to send, as rsync's own client words them.
 
+use crate::compression::CompressionKind;
 use crate::location::Location;
-use crate::options::{Append, Options};
+use crate::options::{Append, CompressionChoice, Method, Options, Transport};
 
 /// The arguments, in order, without the NULs between them.
 pub(super) fn build(options: &Options, location: &Location, list_only: bool) -> Vec<Vec<u8>> {
@@ -10,6 +11,10 @@ pub(super) fn build(options: &Options, location: &Location, list_only: bool) -> 
     let mut long = |argument: String| arguments.push(argument.into_bytes());
     if list_only {
         long("--list-only".to_owned());
+    }
+    let transport = &options.transport;
+    if let Some(level) = transport.compress_level {
+        long(format!("--compress-level={level}"));
     }
     match (options.devices, options.specials) {
         (true, false) => long("--no-specials".to_owned()),
@@ -23,8 +28,17 @@ pub(super) fn build(options: &Options, location: &Location, list_only: bool) -> 
     if options.server_timeout > 0 {
         long(format!("--timeout={}", options.server_timeout));
     }
+    if transport.bwlimit > 0 {
+        long(format!("--bwlimit={}", transport.bwlimit));
+    }
     if let Some(kind) = options.checksum_choice {
         long(format!("--checksum-choice={}", kind.name()));
+    }
+    if let Some(choice) = compression(transport) {
+        long(choice);
+    }
+    if let Some(list) = &transport.skip_compress {
+        long(format!("--skip-compress={list}"));
     }
     if options.deletion.ignore_errors {
         long("--ignore-errors".to_owned());
@@ -42,6 +56,20 @@ pub(super) fn build(options: &Options, location: &Location, list_only: bool) -> 
     arguments.push(b".".to_vec());
     arguments.push(path(location));
     arguments
+}
+
+/// How an algorithm is named that is not left to negotiation; two of them have options of their own, which older
+/// servers know.
+fn compression(transport: &Transport) -> Option<String> {
+    match transport.method() {
+        Method::Off if transport.compress_choice == Some(CompressionChoice::None) => {
+            Some("--compress-choice=none".to_owned())
+        }
+        Method::Fixed(CompressionKind::Zlibx) => Some("--new-compress".to_owned()),
+        Method::Fixed(CompressionKind::Zlib) => Some("--old-compress".to_owned()),
+        Method::Fixed(kind) => Some(format!("--compress-choice={}", kind.name())),
+        Method::Off | Method::Negotiated => None,
+    }
 }
 
 fn short(options: &Options) -> String {
@@ -66,6 +94,7 @@ fn short(options: &Options) -> String {
         (options.filters.cvs_exclude(), 'C'),
         (options.ignore_times, 'I'),
         (options.content.sparse, 'S'),
+        (options.transport.has_letter(), 'z'),
     ] {
         if set {
             flags.push(flag);
@@ -115,6 +144,32 @@ mod tests {
         assert!(text(&options, "h::m").contains(" --no-specials "));
         let options = Options { devices: false, ..Options::archive() };
         assert!(text(&options, "h::m").contains(" --specials "));
+    }
+
+    #[test]
+    fn compression_is_asked_for_as_the_reference_asks() {
+        let transport = |change: fn(&mut Transport)| {
+            let mut options = Options::default();
+            change(&mut options.transport);
+            text(&options, "h::m")
+        };
+        let kind = |kind| Some(CompressionChoice::Kind(kind));
+        assert!(transport(|it| it.compress = 1).starts_with("--server --sender -ze."));
+        let none = transport(|it| it.compress_choice = Some(CompressionChoice::None));
+        assert!(none.contains(" -e.LfxCIvu --compress-choice=none . "));
+        assert!(transport(|it| it.compress = 2).contains(" -e.LfxCIvu --new-compress . "));
+        let zlib = transport(|it| it.compress_choice = Some(CompressionChoice::Kind(CompressionKind::Zlib)));
+        assert!(zlib.contains(" -ze.LfxCIvu --old-compress . "));
+        let mut options = Options { specials: true, server_timeout: 9, ..Options::default() };
+        options.transport.compress_choice = kind(CompressionKind::Zstd);
+        options.transport.compress_level = Some(-3);
+        options.transport.skip_compress = Some("gz/mp[34]".to_owned());
+        options.transport.bwlimit = 70;
+        options.checksum_choice = Some(crate::checksum::ChecksumKind::Md5);
+        assert!(text(&options, "h::m").contains(
+            " --compress-level=-3 --specials --timeout=9 --bwlimit=70 --checksum-choice=md5 \
+             --compress-choice=zstd --skip-compress=gz/mp[34] . "
+        ));
     }
 
     #[test]

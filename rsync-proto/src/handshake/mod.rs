@@ -11,6 +11,7 @@
 //! @RSYNCD: OK                      ->     arguments, each with a NUL, and one NUL more
 //! compatibility flags              ->
 //! names of checksums              <->     names of checksums         (where the flags say so)
+//! names of compressions           <->     names of compressions      (likewise, if compression was asked for)
 //! seed                             ->
 //! ```
 
@@ -24,12 +25,13 @@ pub use auth::{Credentials, Digest};
 use greeting::Greeting;
 
 use crate::checksum::{BlockSummer, ChecksumKind};
+use crate::compression::CompressionKind;
 use crate::error::{Error, Malformed, Refused, Result, printable};
 use crate::filter::ListFilter;
 use crate::flist::{ListOptions, Top};
 use crate::limits;
 use crate::location::Location;
-use crate::options::Options;
+use crate::options::{Method, Options, not_compiled_in};
 use crate::wire::flags::compat;
 use crate::wire::{Cursor, Stop, put};
 
@@ -44,6 +46,8 @@ pub struct Agreed {
     pub summer: BlockSummer,
     /// The list of filter rules that the server waits for, with its end.
     pub rules: Bytes,
+    /// How literals are packed.
+    pub compression: Option<CompressionKind>,
 }
 
 /// What came of the bytes so far.
@@ -76,8 +80,9 @@ enum State {
     Greeting,
     Module,
     Capabilities,
-    Checksums { flags: u32 },
-    Seed { flags: u32, checksum: ChecksumKind },
+    Checksums { flags: u32, compression: Method },
+    Compressions { flags: u32, checksum: ChecksumKind },
+    Seed { flags: u32, checksum: ChecksumKind, compression: Option<CompressionKind> },
 }
 
 impl Handshake {
@@ -129,6 +134,7 @@ impl Handshake {
             State::Module => silent("an answer to the module's name"),
             State::Capabilities => Error::Gone("its capabilities"),
             State::Checksums { .. } => Error::Gone("its list of checksums"),
+            State::Compressions { .. } => Error::Gone("its list of compressions"),
             State::Seed { .. } => Error::Gone("the checksum seed"),
         }
     }
@@ -160,16 +166,29 @@ impl Handshake {
                     let Some(flags) = take(input, |cursor| cursor.varint())? else { return Ok(None) };
                     self.capabilities(flags as u32)?;
                 }
-                State::Checksums { flags } => {
+                State::Checksums { flags, compression } => {
                     let offered = take(input, |cursor| {
                         cursor.vstring("the list of checksums", limits::MAX_ALGORITHMS).map(<[u8]>::to_vec)
                     })?;
                     let Some(offered) = offered else { return Ok(None) };
-                    self.state = State::Seed { flags, checksum: choose_checksum(&offered)? };
+                    self.state = with_checksum(flags, choose_checksum(&offered)?, compression);
                 }
-                State::Seed { flags, checksum } => {
+                State::Compressions { flags, checksum } => {
+                    let offered = take(input, |cursor| {
+                        cursor.vstring("the list of compressions", limits::MAX_ALGORITHMS).map(<[u8]>::to_vec)
+                    })?;
+                    let Some(offered) = offered else { return Ok(None) };
+                    let compression = Some(choose_compression(&offered)?);
+                    self.state = State::Seed { flags, checksum, compression };
+                }
+                State::Seed { flags, checksum, compression } => {
                     let Some(seed) = take(input, |cursor| cursor.i32())? else { return Ok(None) };
-                    return Ok(Some(Outcome::Agreed(Box::new(self.agreed(flags, checksum, seed)))));
+                    return Ok(Some(Outcome::Agreed(Box::new(self.agreed(
+                        flags,
+                        checksum,
+                        compression,
+                        seed,
+                    )))));
                 }
             }
         }
@@ -280,19 +299,43 @@ impl Handshake {
             let rule = format!("it switched on capabilities {:#x} that nobody offered", flags & !allowed);
             return Err(Error::Violation(rule));
         }
-        self.state = match self.options.checksum_choice {
-            Some(checksum) => State::Seed { flags, checksum },
-            None if flags & compat::VARINT_FLAGS == 0 => State::Seed { flags, checksum: ChecksumKind::Md5 },
-            None => {
-                let names = ChecksumKind::ALL.map(ChecksumKind::name).join(" ");
-                put::vstring(&mut self.output, names.as_bytes());
-                State::Checksums { flags }
+        let negotiates = flags & compat::VARINT_FLAGS != 0;
+        let compression = match self.options.transport.method() {
+            // What servers without negotiation have.
+            Method::Negotiated if !negotiates && CompressionKind::Zlib.is_available() => {
+                Method::Fixed(CompressionKind::Zlib)
             }
+            Method::Negotiated if !negotiates => return Err(not_compiled_in(CompressionKind::Zlib)),
+            method => method,
+        };
+        let checksum = match self.options.checksum_choice {
+            None if negotiates => None,
+            choice => Some(choice.unwrap_or(ChecksumKind::Md5)),
+        };
+        if checksum.is_none() {
+            self.offer(ChecksumKind::ALL.iter().map(|kind| kind.name()));
+        }
+        if compression == Method::Negotiated {
+            self.offer(CompressionKind::available().map(CompressionKind::name));
+        }
+        self.state = match checksum {
+            Some(checksum) => with_checksum(flags, checksum, compression),
+            None => State::Checksums { flags, compression },
         };
         Ok(())
     }
 
-    fn agreed(&self, flags: u32, checksum: ChecksumKind, seed: i32) -> Agreed {
+    fn offer(&mut self, names: impl Iterator<Item = &'static str>) {
+        put::vstring(&mut self.output, names.collect::<Vec<_>>().join(" ").as_bytes());
+    }
+
+    fn agreed(
+        &self,
+        flags: u32,
+        checksum: ChecksumKind,
+        compression: Option<CompressionKind>,
+        seed: i32,
+    ) -> Agreed {
         let has = |bit: u32| flags & bit != 0;
         let options = &self.options;
         Agreed {
@@ -318,12 +361,15 @@ impl Handshake {
                 top: top(&self.location.path),
                 filter: ListFilter {
                     offer: options.filters.offer_check(),
-                    prune: options.prune_empty_dirs.then(|| options.filters.receiver(b"", false)),
+                    prune: options
+                        .prune_empty_dirs
+                        .then(|| options.filters.receiver(b"", options.deletion.excluded)),
                 },
                 limits: options.limits.clone(),
             },
-            rules: options.filters.on_wire(self.protocol, false),
+            rules: options.filters.on_wire(self.protocol, options.deletion.excluded),
             summer: BlockSummer { kind: checksum, seed, seed_first: has(compat::CHECKSUM_SEED_FIX) },
+            compression: compression.and_then(|kind| options.transport.at_level(kind)),
         }
     }
 }
@@ -340,12 +386,32 @@ fn top(path: &str) -> Top {
     }
 }
 
+/// The checksum is known; so is the compression, or the server tells now what it has.
+fn with_checksum(flags: u32, checksum: ChecksumKind, compression: Method) -> State {
+    let compression = match compression {
+        Method::Negotiated => return State::Compressions { flags, checksum },
+        Method::Fixed(kind) => Some(kind),
+        Method::Off => None,
+    };
+    State::Seed { flags, checksum, compression }
+}
+
 /// Our first choice among what the server has. Servers choose from the same order.
 fn choose_checksum(offered: &[u8]) -> Result<ChecksumKind> {
     let names: Vec<_> = offered.split(|byte| *byte == b' ').collect();
     let known = |kind: &ChecksumKind| names.iter().any(|name| ChecksumKind::from_name(name) == Some(*kind));
     ChecksumKind::ALL.into_iter().find(known).ok_or_else(|| {
         Error::Unsupported(format!("no common checksum: the server has \"{}\"", printable(offered)))
+    })
+}
+
+/// Likewise for compressions.
+fn choose_compression(offered: &[u8]) -> Result<CompressionKind> {
+    let names: Vec<_> = offered.split(|byte| *byte == b' ').collect();
+    let known =
+        |kind: &CompressionKind| names.iter().any(|name| CompressionKind::from_name(name) == Some(*kind));
+    CompressionKind::available().find(known).ok_or_else(|| {
+        Error::Unsupported(format!("no common compression: the server has \"{}\"", printable(offered)))
     })
 }
 

@@ -133,13 +133,13 @@ impl LocalTree {
                 dir.disturb();
             }
             let new = if existing.is_none() { OFlags::CREATE | OFlags::EXCL } else { OFlags::empty() };
-            let file = open_regular(dir.fd(), name, OFlags::WRONLY | new)?;
+            let file = open_regular(dir.fd(), name, OFlags::RDWR | new)?;
             writer = Writer::new(file, content.sparse, existing.is_some());
             Staged::InPlace(existing)
         } else {
             dir.disturb();
             let temporary = temporary_name(name);
-            let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+            let flags = OFlags::RDWR | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
             let staging = self.places().staging(dir);
             let file = openat(staging, &temporary[..], flags, Mode::from_raw_mode(0o600))?;
             writer = Writer::new(file, content.sparse, false);

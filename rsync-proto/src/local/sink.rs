@@ -179,6 +179,30 @@ impl Sink for LocalSink {
         Ok(())
     }
 
+    fn read_back(&mut self, mut offset: u64, mut into: &mut [u8]) -> io::Result<()> {
+        self.copy_run()?;
+        self.write_pieces()?;
+        while !into.is_empty() {
+            let len = match pread(&self.writer.file, &mut *into, offset)? {
+                // A hole that nothing came behind yet.
+                0 if offset + into.len() as u64 <= self.writer.at() => {
+                    into.fill(0);
+                    into.len()
+                }
+                0 => {
+                    return Err(io::Error::new(
+                        io::ErrorKind::UnexpectedEof,
+                        "the old file was cut meanwhile",
+                    ));
+                }
+                len => len,
+            };
+            into = &mut into[len..];
+            offset += len as u64;
+        }
+        Ok(())
+    }
+
     fn flush(&mut self) -> io::Result<()> {
         self.write_pieces()
     }

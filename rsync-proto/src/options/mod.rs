@@ -3,6 +3,7 @@
 
 mod content;
 mod deletion;
+mod transport;
 
 use crate::checksum::ChecksumKind;
 use crate::error::{Error, Result};
@@ -11,6 +12,8 @@ use crate::limits::Limits;
 
 pub use content::{AlternateKind, Alternates, Append, BACKUP_SUFFIX, Content, DELAYED_DIR, MAX_ALTERNATES};
 pub use deletion::{DeleteWhen, Deletion};
+pub use transport::{CompressionChoice, Transport};
+pub(crate) use transport::{Method, not_compiled_in};
 
 /// Oldest protocol version that is spoken.
 pub const MIN_PROTOCOL: u8 = 30;
@@ -67,6 +70,8 @@ pub struct Options {
     pub inc_recursive: bool,
     /// Checksum of the transfer, in place of a negotiated one (`--checksum-choice`).
     pub checksum_choice: Option<ChecksumKind>,
+    /// How content travels: compression, and the bound on its speed.
+    pub transport: Transport,
     /// Highest protocol version to speak (`--protocol`).
     pub protocol: u8,
     /// Pass over extended attributes and access control lists that a local file system does not have at all, in place of
@@ -110,6 +115,7 @@ impl Default for Options {
             dry_run: false,
             inc_recursive: true,
             checksum_choice: None,
+            transport: Transport::default(),
             protocol: MAX_PROTOCOL,
             lenient_attributes: false,
             verbose: 0,
@@ -177,6 +183,7 @@ impl Options {
                 self.protocol
             )));
         }
+        self.transport.check()?;
         if self.acls && !self.perms {
             return Err(Error::Misuse(
                 "access control lists (-A) need permissions (-p) to be kept".to_owned(),

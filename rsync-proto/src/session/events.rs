@@ -89,6 +89,10 @@ pub enum Event<T> {
     FileBegins(T),
     /// The next bytes of the file that began.
     Literal(Bytes),
+    /// Deflated data of the file that began, which [`Inflate`](crate::compression::Inflate) makes into the next bytes:
+    /// it refers to matched blocks, too, which no session has. What comes of it is not bounded yet.
+    #[cfg(feature = "zlib")]
+    Deflated(Bytes),
     /// The next bytes of the file that began lie in its basis.
     Matched {
         /// Offset in the basis, in bytes.

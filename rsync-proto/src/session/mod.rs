@@ -22,6 +22,7 @@ mod events;
 mod input;
 mod live;
 mod output;
+mod packed;
 mod receive;
 #[cfg(test)]
 mod tests;
@@ -31,6 +32,7 @@ use std::sync::Arc;
 
 use bytes::{BufMut, Bytes};
 
+use crate::compression::{CompressionKind, Unpacker};
 use crate::delta::{BlockLayout, Offer};
 use crate::error::{Error, Result};
 use crate::flist::{ListDecoder, XattrSet};
@@ -53,6 +55,11 @@ pub struct Session<T> {
     index: IndexCodec,
     output: Output,
     state: State,
+    compression: Option<CompressionKind>,
+    /// What unpacks literals; nothing if they are not packed, or are handed out as they are.
+    unpacker: Option<Unpacker>,
+    /// Packed bytes that wait to be unpacked.
+    packed: Bytes,
     asked: VecDeque<Asked<T>>,
     /// Values that the server took note of with a file that it then refused: it sends them with the next file
     /// of the same set, without being asked again.
@@ -108,6 +115,23 @@ enum State {
         missing: u64,
         left: u32,
     },
+    PackedToken {
+        layout: BlockLayout,
+        missing: u64,
+        before: u32,
+    },
+    Packed {
+        layout: BlockLayout,
+        missing: u64,
+        before: u32,
+        left: usize,
+    },
+    Blocks {
+        layout: BlockLayout,
+        missing: u64,
+        next: u32,
+        last: u32,
+    },
     Sum,
     Stats,
     LastDone,
@@ -133,6 +157,9 @@ impl<T> Session<T> {
             index: IndexCodec::default(),
             output,
             state: State::List,
+            compression: agreed.compression,
+            unpacker: agreed.compression.and_then(Unpacker::new),
+            packed: Bytes::new(),
             asked: VecDeque::new(),
             owed: Vec::new(),
             live: LiveSegments::default(),
@@ -203,7 +230,12 @@ impl<T> Session<T> {
             State::Index if self.asked.is_empty() => "the next segment or the end of a phase",
             State::Index | State::Flags { .. } | State::Layout => "an answer to a request",
             State::XattrValues { .. } => "extended attributes",
-            State::Token { .. } | State::Literal { .. } | State::Sum => "the content of a file",
+            State::Token { .. }
+            | State::Literal { .. }
+            | State::PackedToken { .. }
+            | State::Packed { .. }
+            | State::Blocks { .. }
+            | State::Sum => "the content of a file",
             State::Stats | State::LastDone | State::Empty | State::Finished => "the statistics",
         }))
     }

@@ -15,7 +15,7 @@ use crate::wire::frame::Tag;
 use crate::wire::{Cursor, Index, Parse};
 
 /// What one item came to: most are no event by themselves.
-type Read<T> = Result<Step<Option<Event<T>>>>;
+pub(super) type Read<T> = Result<Step<Option<Event<T>>>>;
 
 impl<T> Session<T> {
     /// The next event; nothing when more bytes, or more commands, are needed.
@@ -32,6 +32,15 @@ impl<T> Session<T> {
                 State::Layout => self.read_layout()?,
                 State::Token { layout, missing } => self.read_token(layout, missing)?,
                 State::Literal { layout, missing, left } => self.read_literal(layout, missing, left)?,
+                State::PackedToken { layout, missing, before } => {
+                    self.read_packed_token(layout, missing, before)?
+                }
+                State::Packed { layout, missing, before, left } => {
+                    self.read_packed(layout, missing, before, left)?
+                }
+                State::Blocks { layout, missing, next, last } => {
+                    Step::Item(Some(self.refer(layout, missing, next, last)?))
+                }
                 State::Sum => self.read_sum()?,
                 State::Stats => self.read_stats()?,
                 State::LastDone => self.read_last_index(Index::Done)?,
@@ -197,7 +206,13 @@ impl<T> Session<T> {
         let missing = size.saturating_sub(kept).saturating_add(self.growth);
         // What is kept is no basis: there are no sums that its blocks could have been found by.
         let layout = if kept > 0 { BlockLayout::NONE } else { layout };
-        self.state = State::Token { layout, missing };
+        if let Some(unpacker) = &mut self.unpacker {
+            unpacker.begin_file();
+        }
+        self.state = match self.compression {
+            None => State::Token { layout, missing },
+            Some(_) => State::PackedToken { layout, missing, before: 0 },
+        };
         Ok(Step::Item(Some(Event::FileBegins(asked.ticket))))
     }
 
@@ -206,21 +221,16 @@ impl<T> Session<T> {
             Step::Item(token) => token,
             other => return Ok(other.map(|_| None)),
         };
-        let too_long = |len: u32| {
-            Error::Violation(format!("it sent {len} bytes where at most {missing} can be missing of a file"))
-        };
         match token {
-            Token::Literal(len) if u64::from(len) > missing => Err(too_long(len)),
+            Token::Literal(len) if u64::from(len) > missing => Err(too_long(len.into(), missing)),
             Token::Literal(left) => {
                 self.state = State::Literal { layout, missing, left };
                 Ok(Step::Item(None))
             }
             Token::Block(number) => {
-                let (offset, len) = layout.block(number).ok_or_else(|| {
-                    Error::Violation(format!("it referred to block {number} of {}", layout.count))
-                })?;
+                let (offset, len) = layout.block(number).ok_or_else(|| no_such_block(number, layout))?;
                 if u64::from(len) > missing {
-                    return Err(too_long(len));
+                    return Err(too_long(len.into(), missing));
                 }
                 self.state = State::Token { layout, missing: missing - u64::from(len) };
                 Ok(Step::Item(Some(Event::Matched { offset, len })))
@@ -347,4 +357,14 @@ impl<T> Session<T> {
             _ => Err(Error::Violation(format!("it refused file {index}, which was not asked for"))),
         }
     }
+}
+
+/// More content than the file can have.
+pub(super) fn too_long(len: u64, missing: u64) -> Error {
+    Error::Violation(format!("it sent {len} bytes where at most {missing} can be missing of a file"))
+}
+
+/// A reference to a block that the basis does not have.
+pub(super) fn no_such_block(number: u32, layout: BlockLayout) -> Error {
+    Error::Violation(format!("it referred to block {number} of {}", layout.count))
 }

@@ -11,6 +11,8 @@ mod encode;
 mod honest;
 mod let_go;
 mod lies;
+#[cfg(all(feature = "lz4", feature = "zlib", feature = "zstd"))]
+mod packed;
 mod player;
 mod server;
 mod sweep;

@@ -213,3 +213,66 @@ fn the_message_of_the_day_cannot_fool_a_terminal() {
     let course = Client::new("h::m").shake_whole(&transcript(&lines, b""));
     assert_eq!(course.lines, ["a\\#007b", "\\#342\\#200\\#256c"]);
 }
+
+/// What the server says from the capabilities on, if it takes part in both negotiations or in one.
+fn negotiation(checksums: Option<&str>, compressions: Option<&str>) -> Vec<u8> {
+    let mut tail = Vec::new();
+    put::varint(&mut tail, RECENT as i32);
+    for names in [checksums, compressions].into_iter().flatten() {
+        put::vstring(&mut tail, names.as_bytes());
+    }
+    tail.extend(7i32.to_le_bytes());
+    tail
+}
+
+#[test]
+fn our_first_choice_among_compressions_that_the_server_has() {
+    use crate::compression::CompressionKind::{self, Lz4, Zlib, Zlibx, Zstd};
+    let client = |change: fn(&mut Options)| {
+        let mut client = Client::new("h::m");
+        change(&mut client.options);
+        client
+    };
+    let agrees = |client: &Client, tail: &[u8], kind: Option<CompressionKind>| {
+        let course = shake_every_way(client, &transcript(&[GREETING, OK], tail));
+        assert_eq!(course.agreed().compression, kind);
+        String::from_utf8_lossy(&course.output).into_owned()
+    };
+    let asks = client(|options| options.transport.compress = 1);
+    for (offered, kind) in [
+        ("zstd lz4 zlibx zlib none", Zstd),
+        ("none zlib zlibx lz4", Lz4),
+        ("zlib zlibx snappy", Zlibx),
+        ("zlib", Zlib),
+    ] {
+        let sent = agrees(&asks, &negotiation(Some("md5"), Some(offered)), Some(kind));
+        assert!(sent.ends_with("zstd lz4 zlibx zlib"), "{sent}");
+    }
+    // A server without negotiation.
+    agrees(&asks, &capabilities(OLD, None, 7), Some(Zlib));
+    let named = client(|options| {
+        options.transport.compress_choice = Some(crate::options::CompressionChoice::Kind(Lz4));
+    });
+    let sent = agrees(&named, &negotiation(Some("md5"), None), Some(Lz4));
+    assert!(!sent.contains("zlibx"), "what is named is not negotiated");
+    let fixed = client(|options| {
+        options.transport.compress = 2;
+        options.transport.compress_level = Some(0);
+        options.checksum_choice = Some(ChecksumKind::Md5);
+    });
+    agrees(&fixed, &negotiation(None, None), None);
+    let only = client(|options| {
+        options.transport.compress = 1;
+        options.checksum_choice = Some(ChecksumKind::Md5);
+    });
+    agrees(&only, &negotiation(None, Some("zlibx")), Some(Zlibx));
+}
+
+#[test]
+fn no_common_compression_is_an_error() {
+    let mut client = Client::new("h::m");
+    client.options.transport.compress = 1;
+    let tail = negotiation(Some("md5"), Some("snappy none"));
+    let course = shake_every_way(&client, &transcript(&[GREETING, OK], &tail));
+    assert!(course.error().to_string().contains("no common compression"), "{}", course.error());
+}

@@ -129,6 +129,8 @@ impl<'a> Player<'a> {
                 self.file = Some(file);
                 line
             }
+            #[cfg(feature = "zlib")]
+            Event::Deflated(bytes) => format!("deflated {}", bytes.len()),
             Event::Matched { offset, len } => format!("matched {offset} + {len}"),
             Event::FileEnds(sum) => {
                 let file = self.file.take().expect("a file that ends has begun");

@@ -1,0 +1,169 @@
+//! Sessions whose literals are packed: they come to the same as those whose literals are not.
+
+use libzstd_bitexact_rs::StreamEncoder;
+
+use super::Story;
+use super::encode::{Item, plain_options};
+use super::player::{Line, Played, Want, layout};
+use super::server::{Script, agreed};
+use crate::checksum::FileSummer;
+use crate::compression::CompressionKind;
+use crate::error::Error;
+
+/// Packs runs as a server does.
+struct Packer {
+    kind: CompressionKind,
+    zstd: StreamEncoder,
+    deflate: flate2::Compress,
+}
+
+impl Packer {
+    fn new(kind: CompressionKind) -> Self {
+        let deflate = flate2::Compress::new(flate2::Compression::new(6), false);
+        Self { kind, zstd: StreamEncoder::new(3), deflate }
+    }
+
+    fn run(&mut self, bytes: &[u8]) -> Vec<u8> {
+        let mut out = Vec::with_capacity(bytes.len() + 1000);
+        match self.kind {
+            CompressionKind::Zstd => {
+                self.zstd.compress(bytes, &mut out).unwrap();
+                self.zstd.flush(&mut out).unwrap();
+            }
+            CompressionKind::Lz4 => out = lz4_flex::block::compress(bytes),
+            CompressionKind::Zlibx | CompressionKind::Zlib => {
+                self.deflate.compress_vec(bytes, &mut out, flate2::FlushCompress::Sync).unwrap();
+                out.truncate(out.len() - 4);
+            }
+        }
+        [&[0x40 | (out.len() >> 8) as u8, out.len() as u8][..], &out].concat()
+    }
+
+    fn next_file(&mut self) {
+        self.deflate.reset();
+    }
+}
+
+const KINDS: [CompressionKind; 3] = [CompressionKind::Zstd, CompressionKind::Lz4, CompressionKind::Zlibx];
+
+fn basis() -> Vec<u8> {
+    (0..7_100u32).map(|n| (n * n % 251) as u8).collect()
+}
+
+/// A session with two files: one built on a basis of eleven blocks, one that is new.
+fn story(kind: CompressionKind, protocol: u8, flags: &[u8]) -> Story {
+    let mut agreed = agreed(plain_options(protocol, true, false));
+    agreed.compression = Some(kind);
+    let basis = basis();
+    let wants = vec![Want::delta("f", &basis), Want::content("g")];
+    let mut script = Script::new(&agreed);
+    let mut packer = Packer::new(kind);
+    script.list(&[Item::dir("."), Item::file("f", 5_000), Item::file("g", 6)], 0);
+    script.answer("f", wants[0].flags()).layout(layout(&basis, &agreed));
+    script.data(&packer.run(b"hello, hello")).data(flags).data(&packer.run(b"hello again"));
+    let content = [b"hello, hello", &basis[700..2_800], &basis[7_000..], b"hello again"].concat();
+    script.data(&[0]).data(FileSummer::of(agreed.summer.kind, &content).as_bytes());
+    packer.next_file();
+    script.answer("g", wants[1].flags()).layout(layout(b"", &agreed));
+    script.data(&packer.run(b"hello!")).data(&[0]);
+    script.data(FileSummer::of(agreed.summer.kind, b"hello!").as_bytes());
+    script.done(3).goodbye(protocol);
+    Story { agreed, wants, script }
+}
+
+/// Blocks 1 to 3, then 10.
+const FLAGS: [u8; 4] = [0xc1, 2, 0, 0x87];
+
+fn literals(played: &Played) -> usize {
+    let len = |line: &Line| if let Line::Literal(bytes) = line { bytes.len() } else { 0 };
+    played.log.iter().map(len).sum()
+}
+
+#[test]
+fn every_algorithm_comes_to_the_same() {
+    for protocol in 30..=32 {
+        for kind in KINDS {
+            let story = story(kind, protocol, &FLAGS);
+            let whole = story.play_whole();
+            whole.result.as_ref().unwrap_or_else(|error| panic!("{kind:?}: {error}"));
+            let text = whole.text();
+            let expected = "begins f\nliteral hello, hello\nmatched 700 + 2100\nmatched 7000 + 100\nliteral hello again\n";
+            assert!(text.contains(expected), "{kind:?}: {text}");
+            assert!(text.contains("begins g\nliteral hello!\nends g"), "{kind:?}: {text}");
+            let bytes = story.script.bytes();
+            for size in [1, 2, 7] {
+                assert_eq!(story.play(bytes.chunks(size)).without_messages(), whole.without_messages());
+            }
+            let small = story.script.framed(3, &[]);
+            assert_eq!(story.play([&small[..]]).without_messages(), whole.without_messages());
+        }
+    }
+}
+
+#[test]
+fn forms_of_references_are_equal() {
+    let forms: [&[u8]; 3] = [
+        &[0x81, 0x81, 0x81, 0x87],
+        &[0x21, 1, 0, 0, 0, 2, 0, 0x20, 10, 0, 0, 0],
+        &[0x20, 1, 0, 0, 0, 0xc1, 1, 0, 0x20, 10, 0, 0, 0],
+    ];
+    for flags in forms {
+        let played = story(CompressionKind::Zstd, 32, flags).play_whole();
+        played.result.as_ref().unwrap_or_else(|error| panic!("{flags:x?}: {error}"));
+        assert!(played.text().contains("matched 7000 + 100\nliteral hello again"), "{}", played.text());
+    }
+}
+
+#[test]
+fn zlib_is_handed_out_packed() {
+    let played = story(CompressionKind::Zlib, 31, &FLAGS).play_whole();
+    played.result.as_ref().unwrap();
+    assert!(played.text().contains("matched 700 + 2100\nmatched 7000 + 100\ndeflated"), "{}", played.text());
+}
+
+#[test]
+fn references_that_cannot_be() {
+    for flags in [&[0x8b][..], &[0xc1, 10, 0], &[0x20, 11, 0, 0, 0], &[0x21, 0, 0, 0, 0, 0xff, 0xff]] {
+        let result = story(CompressionKind::Lz4, 32, flags).play_whole().result;
+        assert!(matches!(&result, Err(Error::Violation(rule)) if rule.contains("of 11")), "{result:?}");
+    }
+}
+
+#[test]
+fn few_bytes_do_not_become_too_many() {
+    for kind in KINDS {
+        let mut agreed = agreed(plain_options(32, true, false));
+        agreed.compression = Some(kind);
+        agreed.list.limits.growth = 10;
+        let wants = vec![Want::content("f")];
+        let mut script = Script::new(&agreed);
+        script.list(&[Item::dir("."), Item::file("f", 20_000)], 0);
+        script.answer("f", wants[0].flags()).layout(layout(b"", &agreed));
+        let mut packer = Packer::new(kind);
+        // Only LZ4 has an end after each run without a block between them.
+        let (runs, len) = if kind == CompressionKind::Lz4 { (3, 15_000) } else { (1, 45_000) };
+        for _ in 0..runs {
+            script.data(&packer.run(&vec![7; len]));
+        }
+        let played = Story { agreed, wants, script }.play_whole();
+        assert!(matches!(&played.result, Err(Error::Violation(rule)) if rule.contains("can be missing")));
+        assert!(literals(&played) <= 20_010, "{kind:?}: {}", literals(&played));
+    }
+}
+
+#[test]
+fn ends_and_damage_at_any_place_are_survived() {
+    for kind in KINDS {
+        let story = story(kind, 32, &FLAGS);
+        let bytes = story.script.bytes();
+        for cut in 0..bytes.len() {
+            assert!(story.play([&bytes[..cut]]).result.is_err(), "{kind:?}: an end at {cut}");
+        }
+        for bit in 0..bytes.len() * 8 {
+            let mut damaged = bytes.clone();
+            damaged[bit / 8] ^= 1 << (bit % 8);
+            let played = story.play([&damaged[..]]);
+            assert!(literals(&played) < 1 << 20, "{kind:?}: bit {bit}");
+        }
+    }
+}
