@@ -38,7 +38,7 @@ fn agreed(bits: u16) -> Agreed {
             top: Top::Any,
             limits: Limits::default(),
         },
-        summer: BlockSummer { kind: ChecksumKind::Xxh128, seed: 1, seed_first: true },
+        summer: BlockSummer { kind: ChecksumKind::Xxh128, seed: 1, seed_first: true, seeds_files: false },
     }
 }
 

@@ -13,6 +13,8 @@
 //! names of checksums              <->     names of checksums         (where the flags say so)
 //! seed                             ->
 //! ```
+//!
+//! In protocol 29 a line end follows each argument, an empty line the last, and then only the seed.
 
 mod arguments;
 mod auth;
@@ -142,6 +144,7 @@ impl Handshake {
                     let Some(line) = self.take_line(input)? else { return Ok(None) };
                     let greeting = Greeting::parse(&line)?;
                     self.protocol = greeting.agree(self.options.protocol)?;
+                    self.check_protocol()?;
                     self.digests = greeting.digests;
                     self.output.extend_from_slice(self.location.module.as_bytes());
                     self.output.extend_from_slice(b"\n");
@@ -172,6 +175,25 @@ impl Handshake {
         }
     }
 
+    /// Refuses what the version that was agreed on has no words for.
+    fn check_protocol(&self) -> Result<()> {
+        if self.protocol >= 30 || self.location.module.is_empty() {
+            return Ok(());
+        }
+        for (asked, what) in [
+            (self.options.acls, "access control lists (-A)"),
+            (self.options.xattrs, "extended attributes (-X)"),
+        ] {
+            if asked {
+                return Err(Error::Unsupported(format!(
+                    "{what} need protocol version 30, but the one to speak is {}: leave them out",
+                    self.protocol
+                )));
+            }
+        }
+        Ok(())
+    }
+
     fn take_line(&mut self, input: &mut BytesMut) -> Result<Option<Vec<u8>>> {
         let window = &input[..input.len().min(limits::MAX_LINE + 1)];
         let Some(end) = window.iter().position(|byte| *byte == b'\n') else {
@@ -200,8 +222,11 @@ impl Handshake {
             if self.location.module.is_empty() {
                 return Err(Error::Violation("it began a transfer in place of a listing".to_owned()));
             }
-            self.send_arguments();
-            self.state = State::Capabilities;
+            self.send_arguments()?;
+            self.state = match self.options.checksum_choice {
+                _ if self.protocol >= 30 => State::Capabilities,
+                choice => State::Seed { flags: 0, checksum: choice.unwrap_or(ChecksumKind::Md4) },
+            };
         } else if line == b"@RSYNCD: EXIT" {
             if self.location.module.is_empty() {
                 return Ok(Some(Outcome::Listed(std::mem::take(&mut self.lines))));
@@ -243,7 +268,7 @@ impl Handshake {
                 ),
             });
         };
-        let digest = Digest::choose(self.digests.as_deref()).ok_or_else(|| {
+        let digest = Digest::choose(self.digests.as_deref(), self.protocol).ok_or_else(|| {
             Error::Unsupported("the server offers no digest for passwords that this client has".to_owned())
         })?;
         let answer = digest.respond(&credentials.password, challenge);
@@ -252,12 +277,21 @@ impl Handshake {
         Ok(())
     }
 
-    fn send_arguments(&mut self) {
-        for argument in arguments::build(&self.options, &self.location, self.list_only) {
+    fn send_arguments(&mut self) -> Result<()> {
+        let end = if self.protocol >= 30 { 0 } else { b'\n' };
+        for argument in arguments::build(&self.options, &self.location, self.list_only, self.protocol) {
+            if self.protocol < 30 && argument.iter().any(|byte| b"\r\n".contains(byte)) {
+                return Err(Error::Unsupported(format!(
+                    "the server speaks protocol version {}, in which \"{}\" cannot be asked for: it has a line end",
+                    self.protocol,
+                    printable(&argument)
+                )));
+            }
             self.output.extend_from_slice(&argument);
-            self.output.extend_from_slice(&[0]);
+            self.output.extend_from_slice(&[end]);
         }
-        self.output.extend_from_slice(&[0]);
+        self.output.extend_from_slice(&[end]);
+        Ok(())
     }
 
     fn capabilities(&mut self, flags: u32) -> Result<()> {
@@ -315,7 +349,12 @@ impl Handshake {
                 top: top(&self.location.path),
                 limits: options.limits.clone(),
             },
-            summer: BlockSummer { kind: checksum, seed, seed_first: has(compat::CHECKSUM_SEED_FIX) },
+            summer: BlockSummer {
+                kind: checksum,
+                seed,
+                seed_first: has(compat::CHECKSUM_SEED_FIX),
+                seeds_files: self.protocol < 30 && options.checksum_choice.is_none(),
+            },
         }
     }
 }

@@ -123,7 +123,7 @@ impl LocalTree {
             temporary: Some(temporary),
             file,
             basis,
-            checksum: self.summer.kind,
+            checksum: self.summer.file_sum(),
             inherits_list: dir.gives_list,
             state: Content::new(),
         })

@@ -11,7 +11,7 @@ use rustix::io::{pread, write, writev};
 use super::attributes::Policy;
 use super::dir::{LocalDir, is_file};
 use super::node::Node;
-use crate::checksum::{ChecksumKind, FileSummer, StrongSum};
+use crate::checksum::{FileSum, FileSummer, StrongSum};
 use crate::destination::{Failure, Received, Sink};
 use crate::flist::EntryRef;
 use crate::report::Changes;
@@ -34,7 +34,7 @@ pub struct LocalSink {
     pub(super) temporary: Option<Vec<u8>>,
     pub(super) file: OwnedFd,
     pub(super) basis: Option<OwnedFd>,
-    pub(super) checksum: ChecksumKind,
+    pub(super) checksum: FileSum,
     /// A new file inherits an access control list from its directory.
     pub(super) inherits_list: bool,
     pub(super) state: Content,
@@ -63,7 +63,7 @@ impl LocalSink {
         if content.waiting == 0 {
             return Ok(());
         }
-        let summer = content.summer.get_or_insert_with(|| FileSummer::new(self.checksum));
+        let summer = content.summer.get_or_insert_with(|| self.checksum.begin());
         content.pieces.iter().for_each(|piece| summer.update(piece));
         write_all(&self.file, &content.pieces)?;
         content.written += content.waiting as u64;
@@ -79,7 +79,7 @@ impl LocalSink {
             return Ok(());
         }
         let basis = self.basis.as_ref().ok_or_else(|| io::Error::other("the basis is gone"))?;
-        let summer = content.summer.get_or_insert_with(|| FileSummer::new(self.checksum));
+        let summer = content.summer.get_or_insert_with(|| self.checksum.begin());
         content.buffer.resize(COPY_SIZE, 0);
         while left > 0 {
             let len = left.min(COPY_SIZE as u64) as usize;
@@ -106,9 +106,9 @@ impl LocalSink {
         let content = &mut self.state;
         let sum = match (&content.summer, &content.pieces[..]) {
             // Most files are so small that all of them is at hand.
-            (None, []) => FileSummer::of(self.checksum, &[]),
+            (None, []) => self.checksum.of(&[]),
             (None, [piece]) => {
-                let sum = FileSummer::of(self.checksum, piece);
+                let sum = self.checksum.of(piece);
                 write_all(&self.file, &content.pieces)?;
                 content.written += piece.len() as u64;
                 sum

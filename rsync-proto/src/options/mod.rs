@@ -6,7 +6,7 @@ use crate::error::{Error, Result};
 use crate::limits::Limits;
 
 /// Oldest protocol version that is spoken.
-pub const MIN_PROTOCOL: u8 = 30;
+pub const MIN_PROTOCOL: u8 = 29;
 /// Newest protocol version that is spoken.
 pub const MAX_PROTOCOL: u8 = 32;
 
