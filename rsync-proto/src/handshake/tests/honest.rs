@@ -67,7 +67,7 @@ fn every_version_with_and_without_a_password() {
             let kind = if varint { ChecksumKind::Xxh64 } else { ChecksumKind::Md5 };
             let seed_first = flags & compat::CHECKSUM_SEED_FIX != 0;
             assert_eq!(agreed.protocol, protocol, "{greeting}");
-            assert_eq!(agreed.summer, BlockSummer { kind, seed: -3, seed_first });
+            assert_eq!(agreed.summer, BlockSummer { kind, seed: -3, seed_first, seeds_files: protocol < 30 });
             assert_eq!((agreed.list.varint_flags, agreed.list.id0_names), (varint, varint));
             assert_eq!(agreed.list.safe_flist, protocol >= 31);
             assert!(agreed.list.inc_recurse);

@@ -13,7 +13,7 @@ use crate::wire::{Index, IndexCodec, put};
 
 /// What both sides agreed on, for a list of this shape.
 pub fn agreed(list: ListOptions) -> Agreed {
-    let summer = BlockSummer { kind: ChecksumKind::Xxh3, seed: 7, seed_first: true };
+    let summer = BlockSummer { kind: ChecksumKind::Xxh3, seed: 7, seed_first: true, seeds_files: list.protocol < 30 };
     Agreed { protocol: list.protocol, list, summer }
 }
 
