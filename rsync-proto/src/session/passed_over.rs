@@ -24,6 +24,8 @@ pub(super) struct PassedOver {
     markers: VecDeque<(u32, u64)>,
     /// Requests so far.
     asked: u64,
+    /// Requests before the newest marker.
+    marked: u64,
     /// Entries of the list, once it is complete.
     entries: Option<u32>,
     /// Bytes that were nothing but signs of life.
@@ -43,8 +45,8 @@ pub(super) enum Answer {
 impl PassedOver {
     /// For this protocol version; nothing where there are words.
     pub fn new(protocol: u8) -> Option<Box<Self>> {
-        (protocol < 30)
-            .then(|| Box::new(Self { markers: VecDeque::new(), asked: 0, entries: None, signs: 0 }))
+        let new = || Self { markers: VecDeque::new(), asked: 0, marked: 0, entries: None, signs: 0 };
+        (protocol < 30).then(|| Box::new(new()))
     }
 
     /// Whether some marker has not come back.
@@ -75,13 +77,14 @@ impl PassedOver {
         bytes.freeze()
     }
 
-    /// Marks the requests since the last marker. `last` is the index of the newest one.
+    /// Marks the requests since the last marker, if there are any. `last` is the index of the newest one.
     fn mark(&mut self, last: u32) -> bool {
-        let is_new = self.markers.back().is_none_or(|(_, before)| *before < self.asked);
-        if is_new {
-            self.markers.push_back((last, self.asked));
+        if self.marked == self.asked {
+            return false;
         }
-        is_new
+        self.marked = self.asked;
+        self.markers.push_back((last, self.asked));
+        true
     }
 }
 

@@ -22,7 +22,7 @@ const RECENT: u32 = compat::INC_RECURSE
 const OLD: u32 = compat::INC_RECURSE | compat::SYMLINK_TIMES;
 
 /// Shakes hands whole, split in two at every position, and byte by byte: all must come to the same.
-fn shake_every_way(client: &Client, bytes: &[u8]) -> Course {
+pub(super) fn shake_every_way(client: &Client, bytes: &[u8]) -> Course {
     let whole = client.shake_whole(bytes);
     let text = |course: &Course| {
         format!("{:?} {:?} {:?} {:?}", course.result, course.output, course.lines, course.rest)
