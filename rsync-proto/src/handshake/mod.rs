@@ -352,7 +352,9 @@ impl Handshake {
             summer: BlockSummer {
                 kind: checksum,
                 seed,
-                seed_first: has(compat::CHECKSUM_SEED_FIX),
+                // In protocol 29 it matters only where the caller chose MD5; servers that let him are so recent
+                // that they put the seed first, without having said so.
+                seed_first: has(compat::CHECKSUM_SEED_FIX) || self.protocol < 30,
                 seeds_files: self.protocol < 30 && options.checksum_choice.is_none(),
             },
         }

@@ -36,7 +36,7 @@ fn everything_that_goes_out_and_comes_of_it() {
         let wanted = [OWN_GREETING, "m\n", answer, arguments].concat();
         assert_eq!(course.output.escape_ascii().to_string(), wanted.as_bytes().escape_ascii().to_string());
         let agreed = course.agreed();
-        let summer = BlockSummer { kind: ChecksumKind::Md4, seed: 7, seed_first: false, seeds_files: true };
+        let summer = BlockSummer { kind: ChecksumKind::Md4, seed: 7, seed_first: true, seeds_files: true };
         assert_eq!((agreed.protocol, agreed.list.protocol, agreed.summer), (29, 29, summer), "{greeting}");
         let list = &agreed.list;
         assert_eq!(
@@ -61,7 +61,7 @@ fn a_forced_checksum_takes_no_seed_for_whole_files() {
     for kind in ChecksumKind::ALL {
         let client = asking(Options { checksum_choice: Some(kind), ..Options::archive() });
         let course = client.shake_whole(&transcript(&["@RSYNCD: 29.0", OK], &[9, 0, 0, 0]));
-        let summer = BlockSummer { kind, seed: 9, seed_first: false, seeds_files: false };
+        let summer = BlockSummer { kind, seed: 9, seed_first: true, seeds_files: false };
         assert_eq!(course.agreed().summer, summer);
     }
 }
