@@ -19,7 +19,7 @@ fn sums(criterion: &mut Criterion) {
     group.throughput(Throughput::Bytes(BLOCK as u64));
     group.bench_function("weak", |bencher| bencher.iter(|| weak_sum(black_box(&block))));
     for kind in ChecksumKind::ALL {
-        let summer = BlockSummer { kind, seed: 7, seed_first: true };
+        let summer = BlockSummer { kind, seed: 7, seed_first: true, seeds_files: false };
         group.bench_function(format!("block, {}", kind.name()), |bencher| {
             bencher.iter(|| summer.sum(black_box(&block)));
         });

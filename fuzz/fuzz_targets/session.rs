@@ -15,17 +15,18 @@ use rsync_proto::session::{Command, Event, Request, Session, Wanted};
 /// What was agreed on, out of two bytes.
 fn agreed(bits: u16) -> Agreed {
     let bit = |number: u32| bits >> number & 1 == 1;
-    let protocol = 30 + (bits >> 14).min(2) as u8;
+    let protocol = 29 + (bits >> 14) as u8;
+    let new = protocol >= 30;
     Agreed {
         protocol,
         list: ListOptions {
             protocol,
             recursive: true,
             dirs: false,
-            varint_flags: bit(0),
-            inc_recurse: bit(1),
-            safe_flist: protocol >= 31 || bit(2),
-            id0_names: bit(3),
+            varint_flags: new && bit(0),
+            inc_recurse: new && bit(1),
+            safe_flist: protocol >= 31 || new && bit(2),
+            id0_names: new && bit(3),
             owner: bit(4),
             group: bit(5),
             numeric_ids: bit(6),
@@ -33,15 +34,15 @@ fn agreed(bits: u16) -> Agreed {
             devices: bit(8),
             specials: bit(9),
             hard_links: bit(10),
-            acls: bit(11),
-            xattrs: bit(12),
+            acls: new && bit(11),
+            xattrs: new && bit(12),
             sum_len: if bit(13) { 16 } else { 0 },
             top: Top::Any,
             filter: ListFilter::default(),
             limits: Limits::default(),
         },
         rules: Bytes::from_static(&[0; 4]),
-        summer: BlockSummer { kind: ChecksumKind::Xxh128, seed: 1, seed_first: true },
+        summer: BlockSummer { kind: ChecksumKind::Xxh128, seed: 1, seed_first: true, seeds_files: !new },
         compression: None,
     }
 }

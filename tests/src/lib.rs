@@ -6,7 +6,7 @@
 //! 1. [`scratch`] and [`disk`]: a place on tmpfs, or a real file system on a loop device, for one test
 //! 2. [`awkward`] and [`os_tree`]: what the server holds
 //! 3. [`mutate`]: what happens on the server between two pulls
-//! 4. [`daemon`]: the server
+//! 4. [`daemon`]: the server, and [`old_server`], which makes an old one of it
 //! 5. [`run`] and [`stats`]: the program under test and the oracle, what they printed and how they ended
 //! 6. [`snapshot`] and [`diff`]: a picture of a tree, entry by entry, and how two of them differ
 //! 7. [`pair`]: the six above put together for the shape that most tests have
@@ -29,6 +29,7 @@ pub mod hostile;
 pub mod interrupt;
 pub mod loader;
 pub mod mutate;
+pub mod old_server;
 pub mod os_tree;
 pub mod pair;
 pub mod random;

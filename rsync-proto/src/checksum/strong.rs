@@ -48,7 +48,7 @@ pub enum ChecksumKind {
     Xxh64,
     /// MD5, what servers without negotiation use (protocol 30 and later).
     Md5,
-    /// MD4.
+    /// MD4, what servers of protocol 29 use.
     Md4,
     /// SHA-1.
     Sha1,
@@ -89,7 +89,7 @@ impl ChecksumKind {
     }
 }
 
-/// How blocks are summed: the algorithm, the session's seed and where the seed goes.
+/// How content is summed: the algorithm, the session's seed and where the seed goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct BlockSummer {
     /// The algorithm.
@@ -98,9 +98,16 @@ pub struct BlockSummer {
     pub seed: i32,
     /// Whether MD5 takes the seed in front of the data (servers since 3.0.9 with the compatibility flag).
     pub seed_first: bool,
+    /// Whether the seed, even one of 0, stands in front of whole files, too (protocol 29).
+    pub seeds_files: bool,
 }
 
 impl BlockSummer {
+    /// How a whole file is summed as it passes.
+    pub fn file_sum(&self) -> FileSum {
+        FileSum { kind: self.kind, seed: self.seeds_files.then_some(self.seed) }
+    }
+
     /// The strong sum of one block.
     pub fn sum(&self, block: &[u8]) -> StrongSum {
         // The reference hands its signed seed to functions that take 64 bits: the sign is carried along.
@@ -129,7 +136,35 @@ impl BlockSummer {
     }
 }
 
-/// A sum over a whole file, fed as the bytes pass. No seed takes part.
+/// How a whole file is summed that passes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FileSum {
+    kind: ChecksumKind,
+    seed: Option<i32>,
+}
+
+impl FileSum {
+    /// A sum over nothing yet.
+    pub fn begin(self) -> FileSummer {
+        let mut summer = FileSummer::new(self.kind);
+        if let Some(seed) = self.seed {
+            summer.update(&seed.to_le_bytes());
+        }
+        summer
+    }
+
+    /// The sum of `data` alone.
+    pub fn of(self, data: &[u8]) -> StrongSum {
+        if self.seed.is_none() {
+            return FileSummer::of(self.kind, data);
+        }
+        let mut summer = self.begin();
+        summer.update(data);
+        summer.finish()
+    }
+}
+
+/// A sum over a whole file, fed as the bytes pass. No seed takes part unless [`FileSum`] says so.
 pub struct FileSummer(Inner);
 
 enum Inner {
@@ -231,11 +266,31 @@ mod tests {
 
     #[test]
     fn the_seed_goes_where_the_server_puts_it() {
-        let summer = |seed_first| BlockSummer { kind: ChecksumKind::Md5, seed: 0x0403_0201, seed_first };
+        let summer = |seed_first| BlockSummer {
+            kind: ChecksumKind::Md5,
+            seed: 0x0403_0201,
+            seed_first,
+            seeds_files: false,
+        };
         let first = FileSummer::of(ChecksumKind::Md5, b"\x01\x02\x03\x04data");
         let last = FileSummer::of(ChecksumKind::Md5, b"data\x01\x02\x03\x04");
         assert_eq!(summer(true).sum(b"data"), first);
         assert_eq!(summer(false).sum(b"data"), last);
+    }
+
+    #[test]
+    fn whole_files_are_seeded_where_the_protocol_is_old() {
+        let summer =
+            |seed, seeds_files| BlockSummer { kind: ChecksumKind::Md4, seed, seed_first: false, seeds_files };
+        let md4 = |data: &[u8]| FileSummer::of(ChecksumKind::Md4, data);
+        assert_eq!(summer(0x0403_0201, true).file_sum().of(b"data"), md4(b"\x01\x02\x03\x04data"));
+        assert_eq!(summer(0, true).file_sum().of(b"data"), md4(b"\0\0\0\0data"), "a seed of 0 as well");
+        assert_eq!(summer(0, true).sum(b"data"), md4(b"data"), "but not in front of blocks");
+        assert_eq!(summer(7, false).file_sum().of(b"data"), md4(b"data"));
+        let mut begun = summer(7, true).file_sum().begin();
+        begun.update(b"da");
+        begun.update(b"ta");
+        assert_eq!(begun.finish(), summer(7, true).file_sum().of(b"data"));
     }
 
     #[test]

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use super::acl::{self, Acl, AclItem, NamedId};
 use super::entry::{Entry, Extras, HardLink, Kind, NO_TARGET, State};
 use super::fields::{Fields, Previous};
+use super::fields29::{self, INODE_MEMORY, Inodes};
 use super::name::{self, SafePath};
 use super::options::{ListOptions, Top};
 use super::prune;
@@ -31,6 +32,7 @@ pub struct ListDecoder {
     scratch: Vec<u8>,
     announced: Announced,
     link_groups: HashMap<u32, u16>,
+    inodes: Inodes,
     pub(super) acls: Vec<Arc<Acl>>,
     pub(super) default_acls: Vec<Arc<Acl>>,
     pub(super) xattrs: Vec<Arc<XattrSet>>,
@@ -59,6 +61,7 @@ pub(super) enum Part {
     UserZero,
     Groups,
     GroupZero,
+    IoError,
     Complete,
 }
 
@@ -72,6 +75,7 @@ impl ListDecoder {
             scratch: Vec::new(),
             announced: Announced::default(),
             link_groups: HashMap::new(),
+            inodes: Inodes::new(),
             acls: Vec::new(),
             default_acls: Vec::new(),
             xattrs: Vec::new(),
@@ -126,6 +130,12 @@ impl ListDecoder {
             },
             Part::Users | Part::Groups => self.read_id_name(part, cursor)?,
             Part::UserZero | Part::GroupZero => self.read_zero_name(part, cursor)?,
+            Part::IoError => {
+                let io_error = fields29::read_io_error(cursor)?;
+                let builder = self.building.as_mut().expect("a segment was begun");
+                builder.io_error = io_error;
+                builder.part = Part::Complete;
+            }
             Part::Complete => unreachable!("a complete segment is handed out"),
         }
         if self.building.as_ref().is_some_and(|builder| builder.part == Part::Complete) {
@@ -171,7 +181,8 @@ impl ListDecoder {
     }
 
     fn read_entry(&mut self, flags: u32, cursor: &mut Cursor<'_>) -> Parse<()> {
-        if flags & !KNOWN_FLAGS != 0 {
+        let known = if self.options.is_old() { fields29::KNOWN_FLAGS } else { KNOWN_FLAGS };
+        if flags & !known != 0 {
             let found = format!("{flags:#x}, with bits that were not asked for");
             return Err(Malformed::new("the flags of a list entry", found).into());
         }
@@ -188,9 +199,19 @@ impl ListDecoder {
         let at = builder.segment.arena.len();
         let mut users = Vec::new();
 
+        let mut inode = None;
         let abbreviated = builder.hard_link_target(flags, &self.options, &self.link_groups, cursor)?;
         let (fields, target, sum) = match abbreviated {
-            Link::Copy(position) => builder.copied(position, self.previous.device_major),
+            Link::Copy(position) => builder.copied(position, &self.previous),
+            Link::Inode => {
+                let mut fields = self.previous.start();
+                self.options.read_old_fields(flags, cursor, &mut fields)?;
+                let target = self.options.read_target(fields.mode, cursor)?;
+                let index = builder.next_index();
+                inode = self.options.read_inode(flags, cursor, &mut fields, &self.inodes, index)?;
+                let sum = self.options.read_sum(fields.mode, cursor)?;
+                (fields, target.to_vec(), sum.to_vec())
+            }
             Link::None | Link::Member(_) => {
                 let mut fields = self.previous.start();
                 self.options.read_fields(flags, cursor, &mut fields, &mut users)?;
@@ -257,8 +278,13 @@ impl ListDecoder {
                 }
             });
         }
+        let mut link_memory = 0;
         if let Some(HardLink { group, first: true }) = fields.link {
             self.link_groups.insert(group, type_bits);
+            if let Some(inode) = inode {
+                self.inodes.insert(inode, group);
+                link_memory = INODE_MEMORY;
+            }
         }
         let segment = &mut builder.segment;
         segment.arena.extend_from_slice(name);
@@ -300,7 +326,8 @@ impl ListDecoder {
             },
         });
         builder.has_root |= root;
-        let grown = size_of::<Entry>() as u64 + (builder.segment.arena.len() - at) as u64 + path_memory;
+        let grown =
+            size_of::<Entry>() as u64 + (builder.segment.arena.len() - at) as u64 + path_memory + link_memory;
         builder.memory += grown;
         self.live_memory += grown;
         self.previous.take_over(&fields, &mut self.scratch);
@@ -311,7 +338,7 @@ impl ListDecoder {
     fn read_name(&mut self, flags: u32, cursor: &mut Cursor<'_>) -> Parse<()> {
         let shared = if flags & flag::SAME_PREFIX != 0 { usize::from(cursor.u8()?) } else { 0 };
         let rest = if flags & flag::LONG_NAME != 0 {
-            cursor.varint_len("the length of a name")?
+            self.options.read_len("the length of a name", cursor)?
         } else {
             usize::from(cursor.u8()?)
         };
@@ -329,6 +356,7 @@ impl ListDecoder {
     /// Sorts a segment, looks for names that occur twice, and announces its directories.
     fn complete(&mut self, builder: Builder) -> Result<Segment> {
         let Builder { parents, mut segment, memory, .. } = builder;
+        self.inodes = Inodes::new();
         segment.dirs = parents.into_dirs();
         let Segment { entries, arena, dirs, .. } = &mut segment;
         entries.sort_by(|a, b| sort::order(a, b, arena, dirs));
@@ -384,6 +412,8 @@ enum Link {
     Member(Option<u32>),
     /// Is in all but its name and attributes the same as the entry at this position of this segment.
     Copy(usize),
+    /// What there is to say follows with the inode.
+    Inode,
 }
 
 impl Link {
@@ -432,6 +462,9 @@ impl Builder {
         groups: &HashMap<u32, u16>,
         cursor: &mut Cursor<'_>,
     ) -> Parse<Link> {
+        if options.is_old() {
+            return Ok(Link::Inode);
+        }
         if flags & flag::HARD_LINKED == 0 {
             return Ok(Link::None);
         }
@@ -453,7 +486,7 @@ impl Builder {
 
     /// The values of the group's first entry. Entries are not sorted before all are there, so its position
     /// is that in which it came.
-    fn copied(&self, position: usize, device_major: u32) -> (Fields, Vec<u8>, Vec<u8>) {
+    fn copied(&self, position: usize, previous: &Previous) -> (Fields, Vec<u8>, Vec<u8>) {
         let first = &self.segment.entries[position];
         let mode = u32::from(first.mode);
         let kind = Kind::from_mode(mode).expect("checked when the mode was read");
@@ -464,10 +497,11 @@ impl Builder {
             mode,
             uid: first.uid,
             gid: first.gid,
-            device_major: if kind.is_device() { (first.payload >> 32) as u32 } else { device_major },
+            device_major: if kind.is_device() { (first.payload >> 32) as u32 } else { previous.device_major },
             // The target is copied as well; only a length may stand alone.
             payload: if kind == Kind::Symlink { first.payload & 0xffff } else { first.payload },
             link: Some(HardLink { group: self.segment.first_index + position as u32, first: false }),
+            link_device: previous.link_device,
         };
         (fields, view.link_target().to_vec(), view.checksum().to_vec())
     }
@@ -502,7 +536,7 @@ impl ListOptions {
         if !self.inc_recurse && !self.numeric_ids && (self.group || self.acls) {
             return Part::Groups;
         }
-        Part::Complete
+        self.after_groups()
     }
 
     /// Whether an entry stands where something was asked for.

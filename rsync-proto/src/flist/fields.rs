@@ -18,6 +18,8 @@ pub(super) struct Fields {
     pub(super) device_major: u32,
     pub(super) payload: u64,
     pub(super) link: Option<HardLink>,
+    /// The server's device that a hard link lies on (protocol 29).
+    pub(super) link_device: i64,
 }
 
 #[derive(Default)]
@@ -28,6 +30,7 @@ pub(super) struct Previous {
     pub(super) uid: u32,
     pub(super) gid: u32,
     pub(super) device_major: u32,
+    pub(super) link_device: i64,
 }
 
 impl Previous {
@@ -41,6 +44,7 @@ impl Previous {
             device_major: self.device_major,
             payload: 0,
             link: None,
+            link_device: self.link_device,
         }
     }
 
@@ -51,6 +55,29 @@ impl Previous {
         self.uid = fields.uid;
         self.gid = fields.gid;
         self.device_major = fields.device_major;
+        self.link_device = fields.link_device;
+    }
+}
+
+impl Fields {
+    pub(super) fn set_size(&mut self, size: i64) -> Parse<()> {
+        self.payload =
+            u64::try_from(size).map_err(|_| Malformed::new("the size of a file", size.to_string()))?;
+        Ok(())
+    }
+
+    /// The mode, where it is not that of the entry before, and what it says of the kind.
+    pub(super) fn read_mode(&mut self, flags: u32, cursor: &mut Cursor<'_>) -> Parse<Kind> {
+        if flags & flag::SAME_MODE == 0 {
+            self.mode = cursor.u32()?;
+        }
+        Kind::from_mode(self.mode)
+            .filter(|_| self.mode <= 0xffff)
+            .ok_or_else(|| Malformed::new("the mode of a file", format!("{:#o}", self.mode)).into())
+    }
+
+    pub(super) fn set_device(&mut self, minor: u32) {
+        self.payload = u64::from(self.device_major) << 32 | u64::from(minor);
     }
 }
 
@@ -62,11 +89,7 @@ impl ListOptions {
         fields: &mut Fields,
         names: &mut Vec<NamedId>,
     ) -> Parse<()> {
-        let size = cursor.varlong(3)?;
-        if size < 0 {
-            return Err(Malformed::new("the size of a file", size.to_string()).into());
-        }
-        fields.payload = size as u64;
+        fields.set_size(cursor.varlong(3)?)?;
         if flags & flag::SAME_TIME == 0 {
             fields.mtime = cursor.varlong(4)?;
             if fields.mtime.unsigned_abs() > limits::MAX_TIME as u64 {
@@ -80,20 +103,15 @@ impl ListOptions {
             }
             fields.nanoseconds = nanoseconds as u32;
         }
-        if flags & flag::SAME_MODE == 0 {
-            fields.mode = cursor.u32()?;
-        }
-        let Some(kind) = Kind::from_mode(fields.mode).filter(|_| fields.mode <= 0xffff) else {
-            return Err(Malformed::new("the mode of a file", format!("{:#o}", fields.mode)).into());
-        };
+        let kind = fields.read_mode(flags, cursor)?;
         if self.owner && flags & flag::SAME_UID == 0 {
-            fields.uid = read_id(cursor)?;
+            fields.uid = self.read_id(cursor)?;
             if flags & flag::USER_NAME != 0 {
                 names.push(NamedId { is_user: true, id: fields.uid, name: read_short_name(cursor)? });
             }
         }
         if self.group && flags & flag::SAME_GID == 0 {
-            fields.gid = read_id(cursor)?;
+            fields.gid = self.read_id(cursor)?;
             if flags & flag::GROUP_NAME != 0 {
                 names.push(NamedId { is_user: false, id: fields.gid, name: read_short_name(cursor)? });
             }
@@ -102,23 +120,27 @@ impl ListOptions {
             if flags & flag::SAME_RDEV_MAJOR == 0 {
                 fields.device_major = cursor.varint()? as u32;
             }
-            let minor = cursor.varint()? as u32;
-            fields.payload = u64::from(fields.device_major) << 32 | u64::from(minor);
+            fields.set_device(cursor.varint()? as u32);
         }
+        self.settle_payload(kind, fields);
+        Ok(())
+    }
+
+    /// Leaves of size and device number what the kind of file has room for.
+    pub(super) fn settle_payload(&self, kind: Kind, fields: &mut Fields) {
         match kind {
             Kind::File | Kind::Symlink => {}
             Kind::Directory => fields.payload = fields.payload.min(u64::from(u32::MAX)),
             _ if kind.is_device() && self.devices => {}
             _ => fields.payload = 0,
         }
-        Ok(())
     }
 
     pub(super) fn read_target<'a>(&self, mode: u32, cursor: &mut Cursor<'a>) -> Parse<&'a [u8]> {
         if !self.links || Kind::from_mode(mode) != Some(Kind::Symlink) {
             return Ok(&[]);
         }
-        let len = cursor.varint_len("the length of a link target")?;
+        let len = self.read_len("the length of a link target", cursor)?;
         if len == 0 || len > limits::MAX_LINK_TARGET {
             return Err(Malformed::new("the length of a link target", len.to_string()).into());
         }
@@ -135,15 +157,15 @@ impl ListOptions {
         }
         cursor.take(self.sum_len)
     }
-}
 
-/// The number of a user or group. All ones mean "leave it as it is" to the kernel, and are nobody's.
-fn read_id(cursor: &mut Cursor<'_>) -> Parse<u32> {
-    match cursor.varint()? as u32 {
-        u32::MAX => {
-            Err(Malformed::new("an owner", "the number 4294967295, which nobody has".to_owned()).into())
+    /// The number of a user or group. All ones mean "leave it as it is" to the kernel, and are nobody's.
+    pub(super) fn read_id(&self, cursor: &mut Cursor<'_>) -> Parse<u32> {
+        match self.read_number(cursor)? as u32 {
+            u32::MAX => {
+                Err(Malformed::new("an owner", "the number 4294967295, which nobody has".to_owned()).into())
+            }
+            id => Ok(id),
         }
-        id => Ok(id),
     }
 }
 

@@ -8,7 +8,7 @@ use crate::wire::{Cursor, Parse};
 
 impl ListDecoder {
     pub(super) fn read_id_name(&mut self, part: Part, cursor: &mut Cursor<'_>) -> Parse<()> {
-        let id = cursor.varint()? as u32;
+        let id = self.options.read_number(cursor)? as u32;
         if id != 0 {
             return self.take_id_name(part == Part::Users, id, cursor);
         }
@@ -17,7 +17,7 @@ impl ListDecoder {
             (Part::Users, true) => Part::UserZero,
             (Part::Users, false) => self.options.after_users(),
             (_, true) => Part::GroupZero,
-            (_, false) => Part::Complete,
+            (_, false) => self.options.after_groups(),
         };
         Ok(())
     }
@@ -25,7 +25,8 @@ impl ListDecoder {
     pub(super) fn read_zero_name(&mut self, part: Part, cursor: &mut Cursor<'_>) -> Parse<()> {
         self.take_id_name(part == Part::UserZero, 0, cursor)?;
         let builder = self.building.as_mut().expect("a segment was begun");
-        builder.part = if part == Part::UserZero { self.options.after_users() } else { Part::Complete };
+        builder.part =
+            if part == Part::UserZero { self.options.after_users() } else { self.options.after_groups() };
         Ok(())
     }
 

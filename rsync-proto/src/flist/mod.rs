@@ -7,6 +7,7 @@ mod acl;
 mod decode;
 mod entry;
 mod fields;
+mod fields29;
 mod ids;
 mod name;
 mod options;

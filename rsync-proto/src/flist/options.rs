@@ -17,7 +17,7 @@ pub enum Top {
 /// How to read a file list.
 #[derive(Debug, Clone)]
 pub struct ListOptions {
-    /// Protocol version, 30 to 32.
+    /// Protocol version, 29 to 32.
     pub protocol: u8,
     /// Directories are descended into.
     pub recursive: bool,

@@ -4,10 +4,13 @@ use crate::compression::CompressionKind;
 use crate::location::Location;
 use crate::options::{Append, CompressionChoice, Method, Options, Transport};
 
-/// The arguments, in order, without the NULs between them.
-pub(super) fn build(options: &Options, location: &Location, list_only: bool) -> Vec<Vec<u8>> {
+/// The arguments, in order, without what stands between them.
+pub(super) fn build(options: &Options, location: &Location, list_only: bool, protocol: u8) -> Vec<Vec<u8>> {
     let mut arguments: Vec<Vec<u8>> = vec![b"--server".to_vec(), b"--sender".to_vec()];
-    arguments.push(short(options).into_bytes());
+    let short = short(options, protocol);
+    if short != "-" {
+        arguments.push(short.into_bytes());
+    }
     let mut long = |argument: String| arguments.push(argument.into_bytes());
     if list_only {
         long("--list-only".to_owned());
@@ -72,7 +75,7 @@ fn compression(transport: &Transport) -> Option<String> {
     }
 }
 
-fn short(options: &Options) -> String {
+fn short(options: &Options, protocol: u8) -> String {
     let mut flags = String::from("-");
     flags.extend(std::iter::repeat_n('v', usize::from(options.verbose.min(9))));
     for (set, flag) in [
@@ -100,6 +103,9 @@ fn short(options: &Options) -> String {
             flags.push(flag);
         }
     }
+    if protocol < 30 {
+        return flags;
+    }
     // What this client can do, in letters behind "e.": segments, times of symlinks, errors at the end of
     // segments, whole attribute lists, fixed seeds, in-place partial files, varint flags with negotiation,
     // names for number 0.
@@ -124,7 +130,7 @@ mod tests {
     use super::*;
 
     fn text(options: &Options, url: &str) -> String {
-        let arguments = build(options, &Location::parse(url).unwrap(), false);
+        let arguments = build(options, &Location::parse(url).unwrap(), false, options.protocol);
         arguments.iter().map(|a| String::from_utf8_lossy(a).into_owned()).collect::<Vec<_>>().join(" ")
     }
 
@@ -136,6 +142,12 @@ mod tests {
             text(&options, "h::m/sub/"),
             "--server --sender -lHogDtpAXre.iLfxCIvu --numeric-ids . m/sub/"
         );
+    }
+
+    #[test]
+    fn protocol_29_knows_nothing_of_capabilities() {
+        let options = Options { hard_links: true, protocol: 29, ..Options::archive() };
+        assert_eq!(text(&options, "h::m/sub/"), "--server --sender -lHogDtpr . m/sub/");
     }
 
     #[test]

@@ -37,10 +37,12 @@ pub enum Digest {
     Md5,
     /// MD4.
     Md4,
+    /// MD4 with four zeros in front, what servers use that do not say (protocol 29).
+    OldMd4,
 }
 
 impl Digest {
-    /// All of them, the strongest first.
+    /// All that have a name, the strongest first.
     pub(super) const ALL: [Digest; 5] = [Self::Sha512, Self::Sha256, Self::Sha1, Self::Md5, Self::Md4];
 
     pub(super) fn name(self) -> &'static str {
@@ -49,13 +51,15 @@ impl Digest {
             Self::Sha256 => "sha256",
             Self::Sha1 => "sha1",
             Self::Md5 => "md5",
-            Self::Md4 => "md4",
+            Self::Md4 | Self::OldMd4 => "md4",
         }
     }
 
-    /// The strongest digest that the server offers too; MD5 where it offers nothing.
-    pub(super) fn choose(offered: Option<&[Vec<u8>]>) -> Option<Self> {
-        let Some(offered) = offered else { return Some(Self::Md5) };
+    /// The strongest digest that the server offers too; that of the protocol where it offers nothing.
+    pub(super) fn choose(offered: Option<&[Vec<u8>]>, protocol: u8) -> Option<Self> {
+        let Some(offered) = offered else {
+            return Some(if protocol >= 30 { Self::Md5 } else { Self::OldMd4 });
+        };
         Self::ALL.into_iter().find(|digest| offered.iter().any(|name| name == digest.name().as_bytes()))
     }
 
@@ -64,12 +68,16 @@ impl Digest {
         fn digest<D: md5::Digest>(password: &[u8], challenge: &[u8]) -> String {
             STANDARD_NO_PAD.encode(D::new().chain_update(password).chain_update(challenge).finalize())
         }
+        fn old_md4(password: &[u8], challenge: &[u8]) -> String {
+            digest::<Md4>(&[&[0; 4], password].concat(), challenge)
+        }
         let compute = match self {
             Self::Sha512 => digest::<Sha512>,
             Self::Sha256 => digest::<Sha256>,
             Self::Sha1 => digest::<Sha1>,
             Self::Md5 => digest::<Md5>,
             Self::Md4 => digest::<Md4>,
+            Self::OldMd4 => old_md4,
         };
         compute(password, challenge)
     }
@@ -82,15 +90,22 @@ mod tests {
     #[test]
     fn the_strongest_common_digest_is_chosen() {
         let offer = |names: &[&str]| names.iter().map(|n| n.as_bytes().to_vec()).collect::<Vec<_>>();
-        assert_eq!(Digest::choose(Some(&offer(&["md4", "sha256", "md5"]))), Some(Digest::Sha256));
-        assert_eq!(Digest::choose(Some(&offer(&["crc"]))), None);
-        assert_eq!(Digest::choose(None), Some(Digest::Md5));
+        assert_eq!(Digest::choose(Some(&offer(&["md4", "sha256", "md5"])), 32), Some(Digest::Sha256));
+        assert_eq!(
+            Digest::choose(Some(&offer(&["md4"])), 29),
+            Some(Digest::Md4),
+            "named, it is the usual one"
+        );
+        assert_eq!(Digest::choose(Some(&offer(&["crc"])), 32), None);
+        assert_eq!(Digest::choose(None, 30), Some(Digest::Md5));
+        assert_eq!(Digest::choose(None, 29), Some(Digest::OldMd4));
     }
 
     #[test]
     fn responses_are_base64_without_padding() {
         // The MD5 of "abc", known from the algorithm's definition.
         assert_eq!(Digest::Md5.respond(b"a", b"bc"), "kAFQmDzST7DWlj99KOF/cg");
+        assert_eq!(Digest::OldMd4.respond(b"a", b"bc"), Digest::Md4.respond(b"\0\0\0\0a", b"bc"));
     }
 
     #[test]

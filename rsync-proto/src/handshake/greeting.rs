@@ -93,7 +93,12 @@ mod tests {
         for line in [&b"SSH-2.0-OpenSSH"[..], b"@RSYNCD: x", b"@RSYNCD: 32.0sha1", b""] {
             assert!(Greeting::parse(line).is_err(), "{}", printable(line));
         }
-        for line in [&b"@RSYNCD: 29.0"[..], b"@RSYNCD: 41.0 md5", b"@RSYNCD: 32.0", b"@RSYNCD: 30"] {
+        for line in [&b"@RSYNCD: 29"[..], b"@RSYNCD: 29.0", b"@RSYNCD: 30.5", b"@RSYNCD: 29.0 md4"] {
+            assert_eq!(Greeting::parse(line).unwrap().agree(32).unwrap(), 29, "{}", printable(line));
+        }
+        for line in
+            [&b"@RSYNCD: 28"[..], b"@RSYNCD: 29.1", b"@RSYNCD: 41.0 md5", b"@RSYNCD: 32.0", b"@RSYNCD: 30"]
+        {
             assert!(Greeting::parse(line).unwrap().agree(32).is_err(), "{}", printable(line));
         }
     }

@@ -14,6 +14,8 @@
 //! names of compressions           <->     names of compressions      (likewise, if compression was asked for)
 //! seed                             ->
 //! ```
+//!
+//! In protocol 29 a line end follows each argument, an empty line the last, and then only the seed.
 
 mod arguments;
 mod auth;
@@ -151,6 +153,7 @@ impl Handshake {
                     let Some(line) = self.take_line(input)? else { return Ok(None) };
                     let greeting = Greeting::parse(&line)?;
                     self.protocol = greeting.agree(self.options.protocol)?;
+                    self.check_protocol()?;
                     self.digests = greeting.digests;
                     self.output.extend_from_slice(self.location.module.as_bytes());
                     self.output.extend_from_slice(b"\n");
@@ -194,6 +197,25 @@ impl Handshake {
         }
     }
 
+    /// Refuses what the version that was agreed on has no words for.
+    fn check_protocol(&self) -> Result<()> {
+        if self.protocol >= 30 || self.location.module.is_empty() {
+            return Ok(());
+        }
+        for (asked, what) in [
+            (self.options.acls, "access control lists (-A)"),
+            (self.options.xattrs, "extended attributes (-X)"),
+        ] {
+            if asked {
+                return Err(Error::Unsupported(format!(
+                    "{what} need protocol version 30, but the one to speak is {}: leave them out",
+                    self.protocol
+                )));
+            }
+        }
+        Ok(())
+    }
+
     fn take_line(&mut self, input: &mut BytesMut) -> Result<Option<Vec<u8>>> {
         let window = &input[..input.len().min(limits::MAX_LINE + 1)];
         let Some(end) = window.iter().position(|byte| *byte == b'\n') else {
@@ -222,8 +244,13 @@ impl Handshake {
             if self.location.module.is_empty() {
                 return Err(Error::Violation("it began a transfer in place of a listing".to_owned()));
             }
-            self.send_arguments();
-            self.state = State::Capabilities;
+            self.send_arguments()?;
+            self.state = if self.protocol >= 30 {
+                State::Capabilities
+            } else {
+                let checksum = self.options.checksum_choice.unwrap_or(ChecksumKind::Md4);
+                with_checksum(0, checksum, self.compression_method(false)?)
+            };
         } else if line == b"@RSYNCD: EXIT" {
             if self.location.module.is_empty() {
                 return Ok(Some(Outcome::Listed(std::mem::take(&mut self.lines))));
@@ -265,7 +292,7 @@ impl Handshake {
                 ),
             });
         };
-        let digest = Digest::choose(self.digests.as_deref()).ok_or_else(|| {
+        let digest = Digest::choose(self.digests.as_deref(), self.protocol).ok_or_else(|| {
             Error::Unsupported("the server offers no digest for passwords that this client has".to_owned())
         })?;
         let answer = digest.respond(&credentials.password, challenge);
@@ -274,12 +301,21 @@ impl Handshake {
         Ok(())
     }
 
-    fn send_arguments(&mut self) {
-        for argument in arguments::build(&self.options, &self.location, self.list_only) {
+    fn send_arguments(&mut self) -> Result<()> {
+        let end = if self.protocol >= 30 { 0 } else { b'\n' };
+        for argument in arguments::build(&self.options, &self.location, self.list_only, self.protocol) {
+            if self.protocol < 30 && argument.iter().any(|byte| b"\r\n".contains(byte)) {
+                return Err(Error::Unsupported(format!(
+                    "the server speaks protocol version {}, in which \"{}\" cannot be asked for: it has a line end",
+                    self.protocol,
+                    printable(&argument)
+                )));
+            }
             self.output.extend_from_slice(&argument);
-            self.output.extend_from_slice(&[0]);
+            self.output.extend_from_slice(&[end]);
         }
-        self.output.extend_from_slice(&[0]);
+        self.output.extend_from_slice(&[end]);
+        Ok(())
     }
 
     fn capabilities(&mut self, flags: u32) -> Result<()> {
@@ -300,14 +336,7 @@ impl Handshake {
             return Err(Error::Violation(rule));
         }
         let negotiates = flags & compat::VARINT_FLAGS != 0;
-        let compression = match self.options.transport.method() {
-            // What servers without negotiation have.
-            Method::Negotiated if !negotiates && CompressionKind::Zlib.is_available() => {
-                Method::Fixed(CompressionKind::Zlib)
-            }
-            Method::Negotiated if !negotiates => return Err(not_compiled_in(CompressionKind::Zlib)),
-            method => method,
-        };
+        let compression = self.compression_method(negotiates)?;
         let checksum = match self.options.checksum_choice {
             None if negotiates => None,
             choice => Some(choice.unwrap_or(ChecksumKind::Md5)),
@@ -323,6 +352,17 @@ impl Handshake {
             None => State::Checksums { flags, compression },
         };
         Ok(())
+    }
+
+    fn compression_method(&self, negotiates: bool) -> Result<Method> {
+        match self.options.transport.method() {
+            // What servers without negotiation have.
+            Method::Negotiated if !negotiates && CompressionKind::Zlib.is_available() => {
+                Ok(Method::Fixed(CompressionKind::Zlib))
+            }
+            Method::Negotiated if !negotiates => Err(not_compiled_in(CompressionKind::Zlib)),
+            method => Ok(method),
+        }
     }
 
     fn offer(&mut self, names: impl Iterator<Item = &'static str>) {
@@ -368,7 +408,14 @@ impl Handshake {
                 limits: options.limits.clone(),
             },
             rules: options.filters.on_wire(self.protocol, options.deletion.excluded),
-            summer: BlockSummer { kind: checksum, seed, seed_first: has(compat::CHECKSUM_SEED_FIX) },
+            summer: BlockSummer {
+                kind: checksum,
+                seed,
+                // In protocol 29 it matters only where the caller chose MD5; servers that let him are so recent
+                // that they put the seed first, without having said so.
+                seed_first: has(compat::CHECKSUM_SEED_FIX) || self.protocol < 30,
+                seeds_files: self.protocol < 30 && options.checksum_choice.is_none(),
+            },
             compression: compression.and_then(|kind| options.transport.at_level(kind)),
         }
     }

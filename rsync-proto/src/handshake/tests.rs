@@ -3,6 +3,7 @@
 
 mod honest;
 mod lies;
+mod old;
 
 use bytes::BytesMut;
 

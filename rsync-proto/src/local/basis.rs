@@ -49,6 +49,7 @@ impl LocalTree {
         if self.stopped.load(Ordering::Relaxed) { Err(io::ErrorKind::Interrupted.into()) } else { Ok(()) }
     }
 
+    /// The sum that stands in the file list, in which no seed takes part.
     pub(super) fn file_sum(&self, dir: BorrowedFd<'_>, name: &[u8]) -> io::Result<StrongSum> {
         let file = open_file(dir, name)?;
         let mut summer = FileSummer::new(self.summer.kind);

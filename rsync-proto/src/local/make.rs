@@ -156,7 +156,7 @@ impl LocalTree {
             writer,
             basis,
             from_partial: incoming.basis == Some(&LocalBasis::Partial),
-            checksum: self.summer.kind,
+            checksum: self.summer.file_sum(),
             state: Content::default(),
         };
         if incoming.kept > 0 {

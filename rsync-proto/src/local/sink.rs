@@ -11,7 +11,7 @@ use rustix::io::pread;
 use super::dir::LocalDir;
 use super::place::Places;
 use super::write::Writer;
-use crate::checksum::{ChecksumKind, FileSummer, StrongSum};
+use crate::checksum::{FileSum, FileSummer, StrongSum};
 use crate::destination::{Failure, Received, Sink};
 use crate::flist::EntryRef;
 
@@ -34,7 +34,7 @@ pub struct LocalSink {
     pub(super) basis: Option<OwnedFd>,
     /// The basis is what an interrupted transfer left, which is of no use any more when the file is complete.
     pub(super) from_partial: bool,
-    pub(super) checksum: ChecksumKind,
+    pub(super) checksum: FileSum,
     pub(super) state: Content,
 }
 
@@ -75,7 +75,7 @@ impl LocalSink {
         if content.waiting == 0 {
             return Ok(());
         }
-        let summer = content.summer.get_or_insert_with(|| FileSummer::new(self.checksum));
+        let summer = content.summer.get_or_insert_with(|| self.checksum.begin());
         content.pieces.iter().for_each(|piece| summer.update(piece));
         self.writer.pieces(&content.pieces)?;
         content.waiting = 0;
@@ -90,7 +90,7 @@ impl LocalSink {
             return Ok(());
         }
         let basis = self.basis.as_ref().ok_or_else(|| io::Error::other("the basis is gone"))?;
-        let summer = content.summer.get_or_insert_with(|| FileSummer::new(self.checksum));
+        let summer = content.summer.get_or_insert_with(|| self.checksum.begin());
         content.buffer.resize(COPY_SIZE, 0);
         let in_place = matches!(self.staged, Staged::InPlace(_));
         while left > 0 {
@@ -118,9 +118,9 @@ impl LocalSink {
         self.copy_run()?;
         let sum = match (&self.state.summer, &self.state.pieces[..]) {
             // Most files are so small that all of them is at hand.
-            (None, []) => FileSummer::of(self.checksum, &[]),
+            (None, []) => self.checksum.of(&[]),
             (None, pieces @ [piece]) => {
-                let sum = FileSummer::of(self.checksum, piece);
+                let sum = self.checksum.of(piece);
                 self.writer.pieces(pieces)?;
                 sum
             }

@@ -16,7 +16,7 @@ pub use transport::{CompressionChoice, Transport};
 pub(crate) use transport::{Method, not_compiled_in};
 
 /// Oldest protocol version that is spoken.
-pub const MIN_PROTOCOL: u8 = 30;
+pub const MIN_PROTOCOL: u8 = 29;
 /// Newest protocol version that is spoken.
 pub const MAX_PROTOCOL: u8 = 32;
 

@@ -56,6 +56,11 @@ impl Input {
         self.data_bytes
     }
 
+    /// Bytes of the stream that belong to an item whose end has not come.
+    pub fn carried(&self) -> u64 {
+        self.carry.len() as u64
+    }
+
     /// Whether the stream stops between two frames and two items.
     pub fn at_border(&self) -> bool {
         self.carry.is_empty() && matches!(self.frame, Frame::Header { filled: 0, .. })

@@ -23,6 +23,7 @@ mod input;
 mod live;
 mod output;
 mod packed;
+mod passed_over;
 mod receive;
 #[cfg(test)]
 mod tests;
@@ -43,6 +44,7 @@ pub use events::{Command, Event, Request, ServerStats, Severity, Wanted};
 use input::Input;
 use live::LiveSegments;
 use output::Output;
+use passed_over::PassedOver;
 
 /// One transfer after its handshake.
 pub struct Session<T> {
@@ -61,6 +63,8 @@ pub struct Session<T> {
     /// Packed bytes that wait to be unpacked.
     packed: Bytes,
     asked: VecDeque<Asked<T>>,
+    /// What protocol 29 needs in place of refusals and signs of life.
+    passed_over: Option<Box<PassedOver>>,
     /// Values that the server took note of with a file that it then refused: it sends them with the next file
     /// of the same set, without being asked again.
     owed: Vec<(Arc<XattrSet>, Vec<usize>)>,
@@ -101,6 +105,11 @@ enum State {
     Index,
     Flags {
         index: u32,
+    },
+    /// So many requests were passed over, which have to be told of before going on.
+    PassedOver {
+        left: usize,
+        is_answer: bool,
     },
     XattrValues {
         last: usize,
@@ -145,7 +154,7 @@ impl<T> Session<T> {
     pub fn new(agreed: &Agreed) -> Self {
         let mut decoder = ListDecoder::new(agreed.list.clone());
         decoder.begin();
-        let mut output = Output::new();
+        let mut output = Output::new(agreed.protocol);
         output.stream().put_slice(&agreed.rules);
         Self {
             protocol: agreed.protocol,
@@ -154,13 +163,14 @@ impl<T> Session<T> {
             growth: agreed.list.limits.growth,
             decoder,
             input: Input::default(),
-            index: IndexCodec::default(),
+            index: IndexCodec::new(agreed.protocol),
             output,
             state: State::List,
             compression: agreed.compression,
             unpacker: agreed.compression.and_then(Unpacker::new),
             packed: Bytes::new(),
             asked: VecDeque::new(),
+            passed_over: PassedOver::new(agreed.protocol),
             owed: Vec::new(),
             live: LiveSegments::default(),
             list_complete: false,
@@ -179,6 +189,7 @@ impl<T> Session<T> {
 
     /// Bytes for the server; empty if there are none.
     pub fn take_output(&mut self) -> Bytes {
+        self.mark();
         self.output.take()
     }
 
@@ -187,9 +198,13 @@ impl<T> Session<T> {
         self.output.waiting()
     }
 
-    /// A sign of life for the server.
+    /// A sign of life for the server; empty where it could not read one now (protocol 29).
     pub fn keep_alive(&mut self) -> Bytes {
-        self.output.keep_alive()
+        match &self.passed_over {
+            None => self.output.keep_alive(),
+            Some(_) if self.closing => Bytes::new(),
+            Some(passed_over) => passed_over.sign(),
+        }
     }
 
     /// I/O errors that the server told of: bits of [`crate::wire::flags::io_error`].
@@ -202,9 +217,14 @@ impl<T> Session<T> {
         self.list_bytes
     }
 
-    /// Bytes of the stream received so far, without frame headers and messages: the measure of progress.
+    /// Bytes of the stream received so far, without frame headers, messages and signs of life: the measure of
+    /// progress.
     pub fn stream_bytes(&self) -> u64 {
-        self.input.data_bytes()
+        let bytes = self.input.data_bytes();
+        match &self.passed_over {
+            None => bytes,
+            Some(passed_over) => bytes - passed_over.signs() - self.possible_sign(),
+        }
     }
 
     /// Whether all is done, and only the end of the connection may follow.
@@ -214,7 +234,12 @@ impl<T> Session<T> {
 
     /// Whether it is the server's turn: an answer, the next segment or the end is due.
     pub fn is_waiting(&self) -> bool {
-        !self.asked.is_empty() || self.live.all_scanned()
+        self.awaits_answers() || self.live.all_scanned()
+    }
+
+    fn awaits_answers(&self) -> bool {
+        !self.asked.is_empty()
+            || self.passed_over.as_ref().is_some_and(|passed_over| passed_over.is_waiting())
     }
 
     /// What the end of the connection means now.
@@ -227,8 +252,10 @@ impl<T> Session<T> {
         }
         Err(Error::Gone(match self.state {
             State::List => "the file list",
-            State::Index if self.asked.is_empty() => "the next segment or the end of a phase",
-            State::Index | State::Flags { .. } | State::Layout => "an answer to a request",
+            State::Index if !self.awaits_answers() => "the next segment or the end of a phase",
+            State::Index | State::Flags { .. } | State::PassedOver { .. } | State::Layout => {
+                "an answer to a request"
+            }
             State::XattrValues { .. } => "extended attributes",
             State::Token { .. }
             | State::Literal { .. }
@@ -254,6 +281,9 @@ impl<T> Session<T> {
     fn ask(&mut self, request: Request<T>) {
         let Request { index, changes, wanted, xattrs, ticket } = request;
         self.live.hold(index);
+        if let Some(passed_over) = &mut self.passed_over {
+            passed_over.asks();
+        }
         let content = matches!(wanted, Wanted::Content { .. });
         let flags = changes & !(item::TRANSFER | item::REPORT_XATTR)
             | if content { item::TRANSFER } else { 0 }
@@ -291,7 +321,7 @@ impl<T> Session<T> {
             self.output.put_index(Index::Done);
             self.done_expected += 1;
         }
-        if self.closing || !self.list_complete || !self.asked.is_empty() || !self.live.all_finished() {
+        if self.closing || !self.list_complete || self.awaits_answers() || !self.live.all_finished() {
             return;
         }
         // The ends of the three phases, and of the deletions from protocol 31 on, need no answer in between:

@@ -1,4 +1,5 @@
-//! The sending direction after the handshake: the stream is collected here and framed when it is taken.
+//! The sending direction after the handshake: the stream is collected here and framed when it is taken. Before
+//! protocol 30 a client's stream has no frames.
 
 use bytes::{Bytes, BytesMut};
 
@@ -9,17 +10,19 @@ use crate::wire::{Index, IndexCodec};
 pub(super) struct Output {
     stream: BytesMut,
     index: IndexCodec,
+    header_len: usize,
 }
 
 impl Output {
-    pub fn new() -> Self {
-        let mut output = Self { stream: BytesMut::new(), index: IndexCodec::default() };
+    pub fn new(protocol: u8) -> Self {
+        let header_len = if protocol >= 30 { HEADER_LEN } else { 0 };
+        let mut output = Self { stream: BytesMut::new(), index: IndexCodec::new(protocol), header_len };
         output.reserve_header();
         output
     }
 
     fn reserve_header(&mut self) {
-        self.stream.extend_from_slice(&[0; HEADER_LEN]);
+        self.stream.extend_from_slice(&[0; HEADER_LEN][..self.header_len]);
     }
 
     /// The stream, to append to.
@@ -33,13 +36,16 @@ impl Output {
 
     /// Bytes of the stream that wait to be taken.
     pub fn waiting(&self) -> usize {
-        self.stream.len() - HEADER_LEN
+        self.stream.len() - self.header_len
     }
 
     /// Everything that waits, framed. Empty if nothing does.
     pub fn take(&mut self) -> Bytes {
         if self.waiting() == 0 {
             return Bytes::new();
+        }
+        if self.header_len == 0 {
+            return self.stream.split().freeze();
         }
         if self.waiting() <= frame::MAX_DATA {
             let len = self.waiting();

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::events::{Event, ServerStats, Severity};
 use super::input::Step;
+use super::passed_over::Answer;
 use super::{Asked, Session, State, WantedContent};
 use crate::checksum::StrongSum;
 use crate::delta::{BlockLayout, Token};
@@ -28,6 +29,7 @@ impl<T> Session<T> {
                 State::List => self.read_list()?,
                 State::Index => self.read_index()?,
                 State::Flags { index } => self.read_flags(index)?,
+                State::PassedOver { left, is_answer } => self.pass_over(left, is_answer),
                 State::XattrValues { last } => self.read_xattr_values(last)?,
                 State::Layout => self.read_layout()?,
                 State::Token { layout, missing } => self.read_token(layout, missing)?,
@@ -75,6 +77,9 @@ impl<T> Session<T> {
             return Ok(Step::Item(Some(Event::Finished(None))));
         }
         self.list_complete = !self.inc_recurse;
+        if let Some(passed_over) = &mut self.passed_over {
+            passed_over.listed(segment.len());
+        }
         self.live.add(segment.first_index(), segment.len(), segment.memory());
         self.let_go();
         Ok(Step::Item(Some(Event::Segment(Arc::new(segment)))))
@@ -132,18 +137,21 @@ impl<T> Session<T> {
             Step::Item(flags) => flags,
             other => return Ok(other.map(|_| None)),
         };
-        let Some(asked) = self.asked.front().filter(|asked| asked.index == index) else {
-            return Err(Error::Violation(format!("it answered for file {index}, which is not its turn")));
-        };
-        if asked.flags != flags {
-            let rule = format!("it answered {flags:#x} to a request {:#x}", asked.flags);
-            return Err(Error::Violation(rule));
-        }
+        Ok(match self.answered(index, flags)? {
+            Answer::Request { passed_over } => self.pass_over(passed_over, true),
+            Answer::Marker { passed_over } => self.pass_over(passed_over, false),
+            Answer::Sign => {
+                self.state = State::Index;
+                Step::Item(None)
+            }
+        })
+    }
+
+    /// What follows the flags of the oldest request.
+    pub(super) fn answer_begins(&mut self) -> Step<Option<Event<T>>> {
         self.state = State::XattrValues { last: 0 };
-        if asked.xattrs.is_none() {
-            return Ok(Step::Item(self.attributes_complete()));
-        }
-        Ok(Step::Item(None))
+        let asked = self.asked.front().expect("an answer belongs to a request");
+        Step::Item(if asked.xattrs.is_none() { self.attributes_complete() } else { None })
     }
 
     /// The part of an answer before the content is over.
@@ -268,8 +276,11 @@ impl<T> Session<T> {
     }
 
     fn read_stats(&mut self) -> Read<T> {
+        let old = self.protocol < 30;
         let read = |cursor: &mut Cursor<'_>| -> Parse<ServerStats> {
-            let mut next = || -> Parse<u64> { Ok(cursor.varlong(3)?.max(0) as u64) };
+            let mut next = || -> Parse<u64> {
+                Ok(if old { cursor.longint() } else { cursor.varlong(3) }?.max(0) as u64)
+            };
             Ok(ServerStats {
                 read: next()?,
                 written: next()?,
@@ -316,6 +327,7 @@ impl<T> Session<T> {
                 Event::Message(severity, lines.join("\n"))
             }))
         };
+        self.check_message(tag)?;
         match tag {
             Tag::Info => text(Severity::Info),
             Tag::Warning => text(Severity::Warning),

@@ -88,6 +88,14 @@ impl<'a> Cursor<'a> {
         Ok(i32::from_le_bytes(self.array()?))
     }
 
+    /// A 64-bit number of 4 or 12 bytes (protocol 29): one that 31 bits cannot say follows 32 one-bits.
+    pub fn longint(&mut self) -> Parse<i64> {
+        match self.i32()? {
+            -1 => Ok(i64::from_le_bytes(self.array()?)),
+            short => Ok(short.into()),
+        }
+    }
+
     /// A number of 1 to 5 bytes (protocol 30 and later). The leading one-bits of the first byte tell how
     /// many bytes follow; they are the low ones, little-endian, and the rest of the first byte is the high one.
     pub fn varint(&mut self) -> Parse<i32> {
@@ -180,6 +188,20 @@ mod tests {
                 assert_eq!(Cursor::new(&bytes).varlong(min).unwrap(), value, "{bytes:x?}");
             }
         }
+    }
+
+    #[test]
+    fn longints_of_both_widths_come_back() {
+        for (value, len) in [(0, 4), (1, 4), (0x7fff_ffff, 4), (0x8000_0000, 12), (-1, 12), (i64::MAX, 12)] {
+            let mut bytes = Vec::new();
+            put::longint(&mut bytes, value);
+            assert_eq!(bytes.len(), len, "{value}");
+            let mut cursor = Cursor::new(&bytes);
+            assert_eq!(cursor.longint().unwrap(), value);
+            assert_eq!(cursor.position(), len);
+            assert!(matches!(Cursor::new(&bytes[..len - 1]).longint(), Err(Stop::Short(n)) if n.get() == 1));
+        }
+        assert_eq!(Cursor::new(&[0, 0, 0, 0x80]).longint().unwrap(), i64::from(i32::MIN));
     }
 
     #[test]

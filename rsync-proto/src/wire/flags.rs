@@ -20,15 +20,19 @@ pub mod entry {
     pub const SAME_TIME: u32 = 1 << 7;
     /// The device major is that of the device before (devices only).
     pub const SAME_RDEV_MAJOR: u32 = 1 << 8;
-    /// The directory's content is not part of the transfer (directories only).
+    /// The directory's content is not part of the transfer (directories only, protocol 30).
     pub const NO_CONTENT: u32 = 1 << 8;
     /// The file is one of several hard links.
     pub const HARD_LINKED: u32 = 1 << 9;
-    /// The owner's name follows its number.
+    /// The file lies on the same device of the server as the hard link before (protocol 29).
+    pub const SAME_DEVICE: u32 = 1 << 10;
+    /// The owner's name follows its number (protocol 30).
     pub const USER_NAME: u32 = 1 << 10;
-    /// The group's name follows its number.
+    /// The device minor is a byte (protocol 29).
+    pub const MINOR_IN_BYTE: u32 = 1 << 11;
+    /// The group's name follows its number (protocol 30).
     pub const GROUP_NAME: u32 = 1 << 11;
-    /// The first entry of its group of hard links.
+    /// The first entry of its group of hard links (protocol 30).
     pub const HARD_LINK_FIRST: u32 = 1 << 12;
     /// With [`EXTENDED`] alone: the end of the list, and the server's I/O error bits follow.
     pub const END_WITH_ERROR: u32 = 1 << 12;

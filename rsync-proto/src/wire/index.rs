@@ -1,5 +1,6 @@
 //! File-list indexes (ndx) as they travel: differences from the index sent before, so that asking for files
-//! in order costs a byte each. Protocol 30 and later. Both directions keep their own previous values.
+//! in order costs a byte each. Both directions keep their own previous values. Before protocol 30 an index is
+//! a number of 32 bits.
 
 use bytes::BufMut;
 
@@ -31,17 +32,26 @@ const SEGMENT_BASE: i32 = -101;
 pub struct IndexCodec {
     file: i32,
     special: i32,
+    plain: bool,
 }
 
 impl Default for IndexCodec {
     fn default() -> Self {
-        Self { file: -1, special: 1 }
+        Self { file: -1, special: 1, plain: false }
     }
 }
 
 impl IndexCodec {
+    /// The codec of this protocol version.
+    pub fn new(protocol: u8) -> Self {
+        Self { plain: protocol < 30, ..Self::default() }
+    }
+
     /// Reads one index. The state changes only when the whole index was there.
     pub fn read(&mut self, cursor: &mut Cursor<'_>) -> Parse<Index> {
+        if self.plain {
+            return read_plain(cursor);
+        }
         let first = cursor.u8()?;
         if first == 0 {
             return Ok(Index::Done);
@@ -78,6 +88,9 @@ impl IndexCodec {
 
     /// Writes one index.
     pub fn write(&mut self, out: &mut impl BufMut, index: Index) {
+        if self.plain {
+            return out.put_i32_le(number(index));
+        }
         let (value, previous) = match index {
             Index::Done => {
                 out.put_u8(0);
@@ -86,13 +99,7 @@ impl IndexCodec {
             Index::File(ndx) => (ndx as i32, &mut self.file),
             special => {
                 out.put_u8(0xff);
-                let value = match special {
-                    Index::ListEnd => LIST_END,
-                    Index::DeleteStats => DELETE_STATS,
-                    Index::Segment(dir) => SEGMENT_BASE - dir as i32,
-                    Index::File(_) | Index::Done => unreachable!("handled above"),
-                };
-                (-value, &mut self.special)
+                (-number(special), &mut self.special)
             }
         };
         let step = value.wrapping_sub(*previous);
@@ -108,6 +115,26 @@ impl IndexCodec {
                 out.put_slice(&[0xfe, b3 | 0x80, b0, b1, b2]);
             }
         }
+    }
+}
+
+/// The number behind an index.
+fn number(index: Index) -> i32 {
+    match index {
+        Index::File(ndx) => ndx as i32,
+        Index::Done => DONE,
+        Index::ListEnd => LIST_END,
+        Index::DeleteStats => DELETE_STATS,
+        Index::Segment(dir) => SEGMENT_BASE - dir as i32,
+    }
+}
+
+/// Protocol 29 knows files and the ends of phases only.
+fn read_plain(cursor: &mut Cursor<'_>) -> Parse<Index> {
+    match cursor.i32()? {
+        DONE => Ok(Index::Done),
+        file @ 0.. => Ok(Index::File(file as u32)),
+        other => Err(Malformed::new("a file index", format!("the undefined value {other}")).into()),
     }
 }
 
@@ -147,5 +174,22 @@ mod tests {
         let mut bytes = vec![0xff];
         bytes.push(50 - 1);
         assert!(IndexCodec::default().read(&mut Cursor::new(&bytes)).is_err());
+    }
+
+    #[test]
+    fn indexes_of_protocol_29_are_whole_numbers() {
+        let mut codec = IndexCodec::new(29);
+        let mut bytes = Vec::new();
+        for index in [Index::File(0), Index::File(0x0102_0304), Index::Done] {
+            codec.write(&mut bytes, index);
+        }
+        assert_eq!(bytes, [0, 0, 0, 0, 4, 3, 2, 1, 0xff, 0xff, 0xff, 0xff]);
+        let mut cursor = Cursor::new(&bytes);
+        for index in [Index::File(0), Index::File(0x0102_0304), Index::Done] {
+            assert_eq!(codec.read(&mut cursor).unwrap(), index);
+        }
+        for undefined in [-2, -3, -101, i32::MIN] {
+            assert!(codec.read(&mut Cursor::new(&undefined.to_le_bytes())).is_err(), "{undefined}");
+        }
     }
 }

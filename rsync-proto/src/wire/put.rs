@@ -12,6 +12,17 @@ pub fn u32(out: &mut impl BufMut, value: u32) {
     out.put_u32_le(value);
 }
 
+/// A 64-bit number in 4 bytes if 31 bits can say it, in 12 otherwise (protocol 29).
+pub fn longint(out: &mut impl BufMut, value: i64) {
+    match i32::try_from(value) {
+        Ok(short @ 0..) => out.put_i32_le(short),
+        _ => {
+            out.put_i32_le(-1);
+            out.put_i64_le(value);
+        }
+    }
+}
+
 /// A 32-bit number in 1 to 5 bytes.
 pub fn varint(out: &mut impl BufMut, value: i32) {
     spread(out, &value.to_le_bytes(), 1);

@@ -1,4 +1,4 @@
-//! The sending half of the file list, for tests: writes entries as a server of protocol 30 to 32 does, and
+//! The sending half of the file list, for tests: writes entries as a server of protocol 29 to 32 does, and
 //! works out the order and the numbers of the entries by itself, the slow and obvious way.
 //!
 //! It does not check what it is given, so that tests can lie with it.
@@ -85,6 +85,11 @@ impl Item {
         [mode::FIFO, mode::SOCKET].contains(&(self.mode & mode::TYPE))
     }
 
+    /// Device and inode, in numbers that need both widths.
+    fn inode(&self) -> Option<(i64, i64)> {
+        self.link.map(|link| (0x1_0000_0000 + i64::from(link >> 31), i64::from(link)))
+    }
+
     /// The path of the directory that it lies in, and its name there.
     pub fn split(&self) -> (&[u8], &[u8]) {
         match self.path.iter().rposition(|byte| *byte == b'/') {
@@ -94,7 +99,7 @@ impl Item {
     }
 }
 
-/// Options that ask for everything, for a list of this shape.
+/// Options that ask for everything that there is, for a list of this shape.
 pub fn options(protocol: u8, varint_flags: bool, inc_recurse: bool) -> ListOptions {
     ListOptions {
         protocol,
@@ -102,7 +107,7 @@ pub fn options(protocol: u8, varint_flags: bool, inc_recurse: bool) -> ListOptio
         dirs: false,
         varint_flags,
         inc_recurse,
-        safe_flist: true,
+        safe_flist: protocol >= 30,
         id0_names: varint_flags,
         owner: true,
         group: true,
@@ -111,8 +116,8 @@ pub fn options(protocol: u8, varint_flags: bool, inc_recurse: bool) -> ListOptio
         devices: true,
         specials: true,
         hard_links: true,
-        acls: true,
-        xattrs: true,
+        acls: protocol >= 30,
+        xattrs: protocol >= 30,
         sum_len: 0,
         top: Top::Content,
         filter: ListFilter::default(),
@@ -137,6 +142,7 @@ pub struct ListEncoder {
     out: Vec<u8>,
     previous: Item,
     device_major: u32,
+    link_device: i64,
     first_index: u32,
     sent: u32,
     groups: Vec<(u32, u32)>,
@@ -154,6 +160,7 @@ impl ListEncoder {
             out: Vec::new(),
             previous: Item::default(),
             device_major: 0,
+            link_device: 0,
             first_index: u32::from(options.inc_recurse),
             sent: 0,
             groups: Vec::new(),
@@ -163,6 +170,14 @@ impl ListEncoder {
             users: Vec::new(),
             group_names: Vec::new(),
         }
+    }
+
+    fn is_old(&self) -> bool {
+        self.options.protocol < 30
+    }
+
+    fn put_number(&mut self, value: i32) {
+        if self.is_old() { put::u32(&mut self.out, value as u32) } else { put::varint(&mut self.out, value) }
     }
 
     /// The index of the first entry of the segment at hand.
@@ -202,36 +217,45 @@ impl ListEncoder {
             | if item.path.len() - shared > 255 { flag::LONG_NAME } else { 0 }
             | if user.is_some() { flag::USER_NAME } else { 0 }
             | if group.is_some() { flag::GROUP_NAME } else { 0 }
-            | if item.link.is_some() && known_group.is_none() { flag::HARD_LINK_FIRST } else { 0 };
+            | if self.begins_group(item, known_group) { flag::HARD_LINK_FIRST } else { 0 };
         self.put_flags(flags, item.is_dir());
         if shared > 0 {
             self.out.push(shared as u8);
         }
         let rest = &item.path[shared..];
         if flags & flag::LONG_NAME != 0 {
-            put::varint(&mut self.out, rest.len() as i32);
+            self.put_number(rest.len() as i32);
         } else {
             self.out.push(rest.len() as u8);
         }
         self.out.extend(rest);
         match (item.link, known_group) {
+            _ if self.is_old() => {}
             (Some(_), Some(index)) => put::varint(&mut self.out, index as i32),
             (Some(link), None) => self.groups.push((link, self.first_index + self.sent)),
             _ => {}
         }
-        if known_group.is_none_or(|index| index < self.first_index) {
+        if self.is_old() || known_group.is_none_or(|index| index < self.first_index) {
             self.put_fields(item, flags, user, group);
         }
         self.put_attributes(item);
         if item.is_device() {
             self.device_major = item.device.0;
         }
+        self.link_device = item.inode().map_or(self.link_device, |(device, _)| device);
         self.previous = item.clone();
         self.sent += 1;
     }
 
+    /// The first of a group is marked where the server forms the groups.
+    fn begins_group(&self, item: &Item, known: Option<u32>) -> bool {
+        item.link.is_some() && known.is_none() && !self.is_old()
+    }
+
     fn flags(&self, item: &Item) -> u32 {
         let (old, asked) = (&self.previous, &self.options);
+        let same_device = item.inode().is_some_and(|(device, _)| device == self.link_device);
+        let small_minor = item.is_special() || item.is_device() && item.device.1 < 256;
         let mut flags = 0;
         for (set, bit) in [
             (item.mode == old.mode, flag::SAME_MODE),
@@ -241,8 +265,10 @@ impl ListEncoder {
             (item.nanoseconds != 0 && asked.protocol >= 31, flag::NANOSECONDS),
             (item.is_device() && item.device.0 == self.device_major, flag::SAME_RDEV_MAJOR),
             (item.is_special() && asked.protocol < 31, flag::SAME_RDEV_MAJOR),
-            (item.is_dir() && item.no_content, flag::NO_CONTENT),
+            (item.is_dir() && item.no_content && !self.is_old(), flag::NO_CONTENT),
             (item.link.is_some(), flag::HARD_LINKED),
+            (self.is_old() && same_device, flag::SAME_DEVICE),
+            (self.is_old() && small_minor, flag::MINOR_IN_BYTE),
         ] {
             if set {
                 flags |= bit;
@@ -264,6 +290,9 @@ impl ListEncoder {
     }
 
     fn put_fields(&mut self, item: &Item, flags: u32, user: Option<&str>, group: Option<&str>) {
+        if self.is_old() {
+            return self.put_old_fields(item, flags);
+        }
         let out = &mut self.out;
         put::varlong(out, item.size, 3);
         if flags & flag::SAME_TIME == 0 {
@@ -292,6 +321,44 @@ impl ListEncoder {
         if self.options.links && item.mode & mode::TYPE == mode::SYMLINK {
             put::varint(out, item.target.len() as i32);
             out.extend(&item.target);
+        }
+        if item.mode & mode::TYPE == mode::REGULAR {
+            out.extend(&item.sum);
+        }
+    }
+
+    fn put_old_fields(&mut self, item: &Item, flags: u32) {
+        let out = &mut self.out;
+        put::longint(out, item.size);
+        for (same, value) in [
+            (flag::SAME_TIME, item.mtime as u32),
+            (flag::SAME_MODE, item.mode),
+            (flag::SAME_UID, item.uid),
+            (flag::SAME_GID, item.gid),
+        ] {
+            if flags & same == 0 {
+                put::u32(out, value);
+            }
+        }
+        if self.options.devices && item.is_device() || self.options.specials && item.is_special() {
+            if flags & flag::SAME_RDEV_MAJOR == 0 {
+                put::u32(out, item.device.0);
+            }
+            if flags & flag::MINOR_IN_BYTE != 0 {
+                out.push(item.device.1 as u8);
+            } else {
+                put::u32(out, item.device.1);
+            }
+        }
+        if self.options.links && item.mode & mode::TYPE == mode::SYMLINK {
+            put::u32(out, item.target.len() as u32);
+            out.extend(&item.target);
+        }
+        if let Some((device, inode)) = item.inode() {
+            if flags & flag::SAME_DEVICE == 0 {
+                put::longint(out, device);
+            }
+            put::longint(out, inode);
         }
         if item.mode & mode::TYPE == mode::REGULAR {
             out.extend(&item.sum);
@@ -346,7 +413,7 @@ impl ListEncoder {
         if self.options.varint_flags {
             put::varint(&mut self.out, 0);
             put::varint(&mut self.out, io_error as i32);
-        } else if io_error != 0 {
+        } else if io_error != 0 && !self.is_old() {
             put::u16(&mut self.out, (flag::EXTENDED | flag::END_WITH_ERROR) as u16);
             put::varint(&mut self.out, io_error as i32);
         } else {
@@ -354,32 +421,39 @@ impl ListEncoder {
         }
         let listed = !self.options.inc_recurse && !self.options.numeric_ids;
         if listed && (self.options.owner || self.options.acls) {
-            put_names(&mut self.out, &self.users, self.options.id0_names);
+            let users = std::mem::take(&mut self.users);
+            self.put_names(&users);
+            self.users = users;
         }
         if listed && (self.options.group || self.options.acls) {
-            put_names(&mut self.out, &self.group_names, self.options.id0_names);
+            let groups = std::mem::take(&mut self.group_names);
+            self.put_names(&groups);
+            self.group_names = groups;
+        }
+        if self.is_old() {
+            put::u32(&mut self.out, io_error);
         }
         self.first_index += self.sent + u32::from(self.options.inc_recurse);
         self.sent = 0;
         std::mem::take(&mut self.out)
+    }
+
+    fn put_names(&mut self, names: &[(u32, &str)]) {
+        for (id, name) in names.iter().filter(|(id, _)| *id != 0) {
+            self.put_number(*id as i32);
+            put_short(&mut self.out, name.as_bytes());
+        }
+        self.put_number(0);
+        if self.options.id0_names {
+            let zero = names.iter().find(|(id, _)| *id == 0).map_or("", |(_, name)| *name);
+            put_short(&mut self.out, zero.as_bytes());
+        }
     }
 }
 
 fn put_short(out: &mut Vec<u8>, text: &[u8]) {
     out.push(text.len() as u8);
     out.extend(text);
-}
-
-fn put_names(out: &mut Vec<u8>, names: &[(u32, &str)], id0_names: bool) {
-    for (id, name) in names.iter().filter(|(id, _)| *id != 0) {
-        put::varint(out, *id as i32);
-        put_short(out, name.as_bytes());
-    }
-    put::varint(out, 0);
-    if id0_names {
-        let zero = names.iter().find(|(id, _)| *id == 0).map_or("", |(_, name)| *name);
-        put_short(out, zero.as_bytes());
-    }
 }
 
 fn put_acl(out: &mut Vec<u8>, known: &mut Vec<TestAcl>, acl: &TestAcl) {

@@ -22,7 +22,7 @@ const RECENT: u32 = compat::INC_RECURSE
 const OLD: u32 = compat::INC_RECURSE | compat::SYMLINK_TIMES;
 
 /// Shakes hands whole, split in two at every position, and byte by byte: all must come to the same.
-fn shake_every_way(client: &Client, bytes: &[u8]) -> Course {
+pub(super) fn shake_every_way(client: &Client, bytes: &[u8]) -> Course {
     let whole = client.shake_whole(bytes);
     let text = |course: &Course| {
         format!("{:?} {:?} {:?} {:?}", course.result, course.output, course.lines, course.rest)
@@ -67,7 +67,7 @@ fn every_version_with_and_without_a_password() {
             let kind = if varint { ChecksumKind::Xxh64 } else { ChecksumKind::Md5 };
             let seed_first = flags & compat::CHECKSUM_SEED_FIX != 0;
             assert_eq!(agreed.protocol, protocol, "{greeting}");
-            assert_eq!(agreed.summer, BlockSummer { kind, seed: -3, seed_first });
+            assert_eq!(agreed.summer, BlockSummer { kind, seed: -3, seed_first, seeds_files: protocol < 30 });
             assert_eq!((agreed.list.varint_flags, agreed.list.id0_names), (varint, varint));
             assert_eq!(agreed.list.safe_flist, protocol >= 31);
             assert!(agreed.list.inc_recurse);

@@ -87,7 +87,8 @@ fn greetings_that_cannot_be() {
         ("@RSYNCD: 31", false),
         ("@RSYNCD: 99999999999.0 md5", false),
         ("@ERROR: busy", false),
-        ("@RSYNCD: 29.0", true),
+        ("@RSYNCD: 28.0", true),
+        ("@RSYNCD: 29.1", true),
         ("@RSYNCD: 41.0 md5", true),
     ] {
         let error = error_of(&Client::new("h::m"), &[line], b"");

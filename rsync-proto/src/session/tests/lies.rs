@@ -39,14 +39,17 @@ fn assert_ends_well(played: &Played, what: &str) {
 /// An honest answer for the one file that is wanted in [`opening`].
 fn answer_f(script: &mut Script) -> &mut Script {
     script.answer("f", CONTENT).layout(BlockLayout::NONE);
-    script.part(Part::Literal(b"hello")).end_of_file(b"hello")
+    script.part(Part::Literal(b"hello")).end_of_file(b"hello").marker("f")
 }
 
 #[test]
 fn the_honest_twin_of_all_openings() {
-    for protocol in 30..=32 {
+    for protocol in 29..=32 {
         let played = tell(opening(protocol, false), |s| answer_f(s).done(3).goodbye(protocol));
         assert_ends_well(&played, "a whole list");
+        if protocol < 30 {
+            continue;
+        }
         let played = tell(opening(protocol, true), |s| {
             answer_f(s).segment(1, &[]).list_end().done(1 + 3).goodbye(protocol)
         });

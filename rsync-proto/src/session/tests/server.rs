@@ -4,7 +4,7 @@
 use bytes::{BufMut, Bytes};
 
 use super::encode::{Item, ListEncoder, sorted};
-use crate::checksum::{BlockSummer, ChecksumKind, FileSummer};
+use crate::checksum::{BlockSummer, ChecksumKind, FileSum};
 use crate::delta::BlockLayout;
 use crate::flist::ListOptions;
 use crate::handshake::Agreed;
@@ -13,7 +13,9 @@ use crate::wire::{Index, IndexCodec, put};
 
 /// What both sides agreed on, for a list of this shape.
 pub fn agreed(list: ListOptions) -> Agreed {
-    let summer = BlockSummer { kind: ChecksumKind::Xxh3, seed: 7, seed_first: true };
+    let old = list.protocol < 30;
+    let kind = if old { ChecksumKind::Md4 } else { ChecksumKind::Xxh3 };
+    let summer = BlockSummer { kind, seed: 7, seed_first: !old, seeds_files: old };
     Agreed { protocol: list.protocol, list, summer, rules: Bytes::from_static(&[0; 4]), compression: None }
 }
 
@@ -35,7 +37,8 @@ pub struct Script {
     index: IndexCodec,
     list: ListEncoder,
     inc_recurse: bool,
-    sum_kind: ChecksumKind,
+    file_sum: FileSum,
+    protocol: u8,
     places: Vec<(Vec<u8>, u32)>,
 }
 
@@ -43,10 +46,11 @@ impl Script {
     pub fn new(agreed: &Agreed) -> Self {
         Self {
             pieces: Vec::new(),
-            index: IndexCodec::default(),
+            index: IndexCodec::new(agreed.protocol),
             list: ListEncoder::new(&agreed.list),
             inc_recurse: agreed.list.inc_recurse,
-            sum_kind: agreed.summer.kind,
+            file_sum: agreed.summer.file_sum(),
+            protocol: agreed.protocol,
             places: Vec::new(),
         }
     }
@@ -65,8 +69,14 @@ impl Script {
         self
     }
 
+    /// A refusal; a server of protocol 29 keeps it to itself.
     pub fn no_send(&mut self, index: u32) -> &mut Self {
-        self.message(Tag::NoSend, index.to_le_bytes())
+        if self.protocol < 30 { self } else { self.message(Tag::NoSend, index.to_le_bytes()) }
+    }
+
+    /// The marker behind the requests up to the one for this path comes back (protocol 29).
+    pub fn marker(&mut self, path: &str) -> &mut Self {
+        if self.protocol < 30 { self.answer(path, 0) } else { self }
     }
 
     pub fn index(&mut self, index: Index) -> &mut Self {
@@ -134,7 +144,7 @@ impl Script {
 
     /// The end of a file's content, and the sum over what is said to be its content.
     pub fn end_of_file(&mut self, content: &[u8]) -> &mut Self {
-        let sum = FileSummer::of(self.sum_kind, content);
+        let sum = self.file_sum.of(content);
         self.data(&[0; 4]).data(sum.as_bytes())
     }
 
@@ -145,7 +155,12 @@ impl Script {
     /// Statistics, and from protocol 31 on the answer to the goodbye.
     pub fn goodbye(&mut self, protocol: u8) -> &mut Self {
         let mut bytes = Vec::new();
-        (1..=5).for_each(|number| put::varlong(&mut bytes, number * 1000, 3));
+        for number in 1..=5 {
+            match protocol {
+                ..30 => put::longint(&mut bytes, number * 1000),
+                _ => put::varlong(&mut bytes, number * 1000, 3),
+            }
+        }
         self.data(&bytes).done(usize::from(protocol >= 31))
     }
 
