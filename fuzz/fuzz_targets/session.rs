@@ -6,7 +6,7 @@ use bytes::Bytes;
 use libfuzzer_sys::fuzz_target;
 use rsync_proto::checksum::{BlockSummer, ChecksumKind};
 use rsync_proto::delta::BlockLayout;
-use rsync_proto::flist::{Kind, ListOptions, Top};
+use rsync_proto::flist::{Asked, Kind, ListOptions};
 use rsync_proto::handshake::Agreed;
 use rsync_proto::limits::Limits;
 use rsync_proto::session::{Command, Event, Request, Session, Wanted};
@@ -35,10 +35,12 @@ fn agreed(bits: u16) -> Agreed {
             acls: bit(11),
             xattrs: bit(12),
             sum_len: if bit(13) { 16 } else { 0 },
-            top: Top::Any,
+            munge_links: false,
+            asked: Asked::anything(),
             limits: Limits::default(),
         },
         summer: BlockSummer { kind: ChecksumKind::Xxh128, seed: 1, seed_first: true },
+        names: None,
     }
 }
 

@@ -68,7 +68,7 @@ impl Destination for Damaging {
         self.tree.learn(segment);
     }
 
-    fn make_dir(&self, parent: &LocalDir, entry: EntryRef<'_>) -> Result<Changes, Failure> {
+    fn make_dir(&self, parent: &LocalDir, entry: EntryRef<'_>) -> Result<Option<Changes>, Failure> {
         self.tree.make_dir(parent, entry)
     }
 
@@ -304,8 +304,8 @@ impl Destination for Memory {
 
     fn learn(&self, _: &Segment) {}
 
-    fn make_dir(&self, (): &(), _: EntryRef<'_>) -> Result<Changes, Failure> {
-        Ok(Changes::default())
+    fn make_dir(&self, (): &(), _: EntryRef<'_>) -> Result<Option<Changes>, Failure> {
+        Ok(Some(Changes::default()))
     }
 
     fn open_dir(&self, _: EntryRef<'_>, _: Changes) -> Result<(), Failure> {

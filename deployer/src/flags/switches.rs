@@ -84,7 +84,7 @@ const SWITCHES: &[Switch] = &[
 
 /// All switches, in the order in which help shows them.
 fn all() -> impl Iterator<Item = &'static Switch> {
-    SWITCHES.iter()
+    SWITCHES.iter().chain(super::selection::SWITCHES)
 }
 
 fn off_id(switch: &Switch) -> String {
@@ -110,6 +110,8 @@ pub(crate) fn arguments() -> impl Iterator<Item = Arg> {
             "inc-recursive" => {
                 [on.alias("i-r").alias("inc-recurse"), off.alias("no-i-r").alias("no-inc-recurse")]
             }
+            "existing" => [on.visible_alias("ignore-non-existing"), off],
+            "implied-dirs" => [on.alias("i-d"), off.alias("no-i-d")],
             _ => [on, off],
         }
     })

@@ -178,7 +178,8 @@ impl<D: Destination> Generator<'_, D> {
         directory: &Arc<Directory<D>>,
         changes: Changes,
     ) {
-        if self.shared.lacks_attributes(handle.get(), changes) {
+        let is_wanted = !handle.get().is_implied() || self.shared.options.selection.implied_dirs;
+        if is_wanted && self.shared.lacks_attributes(handle.get(), changes) {
             let job = Job::new(handle, index, directory, changes);
             self.ask(Shared::attributes_request(job));
         }
@@ -250,14 +251,19 @@ impl<D: Destination> Generator<'_, D> {
         let made = self.shared.destination.make_dir(parent.dir(), entry);
         self.shared.done(entry, 0);
         let changes = match made {
-            Ok(changes) => changes,
+            Ok(Some(changes)) => changes,
+            Ok(None) => {
+                self.remember(entry, None);
+                return;
+            }
             Err(failure) => {
                 self.shared.failed(failure);
                 self.remember(entry, None);
                 return;
             }
         };
-        if changes.any() {
+        let is_silent = entry.is_implied() && !self.shared.options.selection.implied_dirs;
+        if changes.any() && !is_silent {
             let action = if changes.is_new() { Action::Made } else { Action::Touched };
             self.shared.item(entry, action, changes, None);
         }

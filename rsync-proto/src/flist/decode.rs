@@ -8,7 +8,7 @@ use super::acl::{self, Acl, AclItem, NamedId};
 use super::entry::{Entry, Extras, HardLink, Kind, NO_TARGET, State};
 use super::fields::{Fields, Previous};
 use super::name::{self, SafePath};
-use super::options::{ListOptions, Top};
+use super::options::ListOptions;
 use super::segment::Segment;
 use super::sort;
 use super::tree::{Announced, Parents};
@@ -20,6 +20,8 @@ use crate::wire::{Cursor, Parse};
 
 /// All flags that an entry of protocol 30 to 32 can have, given the options that we send.
 const KNOWN_FLAGS: u32 = (1 << 14) - 1;
+/// What stands in front of the target of a link that shall lead nowhere.
+const MUNGED: &[u8] = b"/rsyncd-munged/";
 /// No extras.
 const NO_EXTRA: u32 = u32::MAX;
 
@@ -183,7 +185,6 @@ impl ListDecoder {
         let root = self.scratch == b".";
         let (dir_path, name) = if root { (&b""[..], &b""[..]) } else { name::split(&self.scratch)? };
         let dir = builder.parents.find(dir_path)?;
-        self.options.check_top(builder, root, dir_path, name)?;
         let at = builder.segment.arena.len();
         let mut users = Vec::new();
 
@@ -196,7 +197,11 @@ impl ListDecoder {
                 let target = self.options.read_target(fields.mode, cursor)?;
                 fields.link = abbreviated.membership(flags, builder.next_index());
                 let sum = self.options.read_sum(fields.mode, cursor)?;
-                (fields, target.to_vec(), sum.to_vec())
+                let target = match self.options.munge_links && !target.is_empty() {
+                    true => [MUNGED, target].concat(),
+                    false => target.to_vec(),
+                };
+                (fields, target, sum.to_vec())
             }
         };
         let kind = Kind::from_mode(fields.mode).expect("checked when the mode was read");
@@ -205,6 +210,7 @@ impl ListDecoder {
                 Error::Violation("it sent \".\" as something else than a directory".to_owned()).into()
             );
         }
+        self.options.check_asked(builder, dir_path, name, root, kind == Kind::Directory)?;
         let type_bits = (fields.mode & mode::TYPE) as u16;
         if let Some(HardLink { group, first: false }) = fields.link
             && self.link_groups.get(&group) != Some(&type_bits)
@@ -212,7 +218,9 @@ impl ListDecoder {
             let rule = format!("it links \"{}\" to a file of another kind", printable(&self.scratch));
             return Err(Error::Violation(rule).into());
         }
-        if kind == Kind::Directory && !self.options.recursive && !self.options.dirs {
+        let implied =
+            kind == Kind::Directory && flags & flag::NO_CONTENT != 0 && flags & flag::TOP_DIRECTORY != 0;
+        if kind == Kind::Directory && !self.options.recursive && !self.options.dirs && !implied {
             return Err(Error::Violation("it sent a directory, which was not asked for".to_owned()).into());
         }
         if kind == Kind::Directory && fields.link.is_some() {
@@ -284,7 +292,7 @@ impl ListDecoder {
             extra,
             mode: fields.mode as u16,
             name_len: name.len() as u8,
-            state: if root { State::Root } else { State::Active },
+            state: State::new(root, implied),
         });
         builder.has_root |= root;
         let grown = size_of::<Entry>() as u64 + (builder.segment.arena.len() - at) as u64 + path_memory;
@@ -319,11 +327,11 @@ impl ListDecoder {
         segment.dirs = parents.into_dirs();
         let Segment { entries, arena, dirs, .. } = &mut segment;
         entries.sort_by(|a, b| sort::order(a, b, arena, dirs));
-        sort::mark_duplicates(entries, arena, dirs)?;
+        sort::mark_duplicates(entries, arena, dirs, self.options.asked.is_several())?;
         if self.options.inc_recurse {
             for entry in entries.iter_mut().filter(|e| u32::from(e.mode) & mode::TYPE == mode::DIRECTORY) {
                 let name = &arena[entry.name_at as usize..][..usize::from(entry.name_len)];
-                let path = (entry.state == State::Active).then(|| dirs[0].join(name));
+                let path = (entry.state.is_named()).then(|| dirs[0].join(name));
                 self.live_memory += path.as_ref().map_or(0, directory_memory);
                 entry.payload |= u64::from(self.announced.add(path)) << 32;
             }
@@ -489,24 +497,25 @@ impl ListOptions {
         Part::Complete
     }
 
-    /// Whether an entry stands where something was asked for.
-    fn check_top(&self, builder: &Builder, root: bool, dir: &[u8], name: &[u8]) -> Result<()> {
-        if root && (builder.has_root || builder.segment.directory.is_some()) {
+    /// Whether an entry was asked for.
+    fn check_asked(
+        &self,
+        builder: &Builder,
+        dir: &[u8],
+        name: &[u8],
+        root: bool,
+        is_directory: bool,
+    ) -> Result<()> {
+        let again = builder.has_root && !self.asked.is_several();
+        if root && (again || builder.segment.directory.is_some()) {
             return Err(Error::Violation("it sent a second root".to_owned()));
         }
-        if !self.recursive && !dir.is_empty() {
-            return Err(Error::Violation(
-                "it descended into directories, which was not asked for".to_owned(),
-            ));
+        let asked = if root { self.asked.takes_root() } else { self.asked.takes(dir, name, is_directory) };
+        if asked {
+            return Ok(());
         }
-        let asked = match &self.top {
-            Top::Content | Top::Any => true,
-            Top::Name(top) => !root && (!dir.is_empty() || name == &**top),
-        };
-        if !asked {
-            let found = if root { ".".to_owned() } else { printable(name) };
-            return Err(Error::Violation(format!("it sent \"{found}\", which was not asked for")));
-        }
-        Ok(())
+        let path = if root { b".".to_vec() } else { [dir, b"/", name].concat() };
+        let path = printable(path.strip_prefix(b"/").unwrap_or(&path));
+        Err(Error::Violation(format!("it sent \"{path}\", which was not asked for")))
     }
 }

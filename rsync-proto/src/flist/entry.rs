@@ -79,10 +79,39 @@ pub(super) struct Entry {
 pub(super) enum State {
     /// A name of its own.
     Active,
+    /// A directory on the way to what was asked for, whose attributes were not.
+    Implied,
     /// The root of the transfer, sent as `.`.
     Root,
+    /// The root of the transfer, whose attributes were not asked for.
+    ImpliedRoot,
     /// A second entry with the same name and kind: it keeps its index and takes no part.
     Duplicate,
+}
+
+impl State {
+    /// The state of an entry as it comes.
+    pub fn new(root: bool, implied: bool) -> Self {
+        match (root, implied) {
+            (false, false) => Self::Active,
+            (false, true) => Self::Implied,
+            (true, false) => Self::Root,
+            (true, true) => Self::ImpliedRoot,
+        }
+    }
+
+    pub fn is_root(self) -> bool {
+        matches!(self, Self::Root | Self::ImpliedRoot)
+    }
+
+    pub fn is_implied(self) -> bool {
+        matches!(self, Self::Implied | Self::ImpliedRoot)
+    }
+
+    /// Whether it is an entry with a name, and the first of it.
+    pub fn is_named(self) -> bool {
+        matches!(self, Self::Active | Self::Implied)
+    }
 }
 
 /// Attributes that few entries have, or that many entries share.
@@ -143,7 +172,12 @@ impl<'a> EntryRef<'a> {
 
     /// Whether this is the root of the transfer.
     pub fn is_root(&self) -> bool {
-        self.raw().state == State::Root
+        self.raw().state.is_root()
+    }
+
+    /// Whether this is a directory that comes only because something in it was asked for.
+    pub fn is_implied(&self) -> bool {
+        self.raw().state.is_implied()
     }
 
     /// Whether this is a second entry of the same name, which takes no part.

@@ -1,7 +1,7 @@
 //! The arguments that tell the server what to send, as rsync's own client words them.
 
 use crate::location::Location;
-use crate::options::Options;
+use crate::options::{FilesFrom, Options, Selection};
 
 /// The arguments, in order, without the NULs between them.
 pub(super) fn build(options: &Options, location: &Location, list_only: bool) -> Vec<Vec<u8>> {
@@ -22,21 +22,57 @@ pub(super) fn build(options: &Options, location: &Location, list_only: bool) -> 
     if let Some(kind) = options.checksum_choice {
         long(format!("--checksum-choice={}", kind.name()));
     }
-    if options.numeric_ids {
-        long("--numeric-ids".to_owned());
+    let selection = &options.selection;
+    for (set, name) in [
+        (selection.ignore_missing_args, "--ignore-missing-args"),
+        (selection.copy_unsafe_links, "--copy-unsafe-links"),
+        (selection.safe_links, "--safe-links"),
+        (options.numeric_ids, "--numeric-ids"),
+    ] {
+        if set {
+            long(name.to_owned());
+        }
     }
+    arguments.extend(list_of_files(selection).into_iter().map(String::into_bytes));
     arguments.push(b".".to_vec());
-    arguments.push(path(location));
+    arguments.extend(location.paths().map(|path| module_path(&location.module, path)));
+    arguments
+}
+
+fn list_of_files(selection: &Selection) -> Vec<String> {
+    let mut arguments = Vec::new();
+    let mut add = |argument: &str| arguments.push(argument.to_owned());
+    match &selection.files_from {
+        None => {}
+        Some(FilesFrom::Names(_)) => ["--files-from=-", "--from0"].into_iter().for_each(&mut add),
+        Some(FilesFrom::Server { path, nul }) => {
+            add("--files-from");
+            add(path);
+            if *nul {
+                add("--from0");
+            }
+        }
+    }
+    if selection.files_from.is_some() && !selection.relative {
+        add("--no-relative");
+    }
+    if selection.relative && !selection.implied_dirs {
+        add("--no-implied-dirs");
+    }
     arguments
 }
 
 fn short(options: &Options) -> String {
     let mut flags = String::from("-");
     flags.extend(std::iter::repeat_n('v', usize::from(options.verbose.min(9))));
+    let selection = &options.selection;
     for (set, flag) in [
+        (selection.update, 'u'),
         (options.dry_run, 'n'),
         (options.links, 'l'),
         (options.dirs && !options.recursive, 'd'),
+        (selection.copy_links, 'L'),
+        (selection.copy_dirlinks, 'k'),
         (options.whole_file, 'W'),
         (options.hard_links, 'H'),
         (options.owner, 'o'),
@@ -49,6 +85,9 @@ fn short(options: &Options) -> String {
         (options.recursive, 'r'),
         (options.checksum, 'c'),
         (options.ignore_times, 'I'),
+        (selection.relative, 'R'),
+        (selection.one_file_system > 0, 'x'),
+        (selection.one_file_system > 1, 'x'),
     ] {
         if set {
             flags.push(flag);
@@ -67,10 +106,10 @@ fn short(options: &Options) -> String {
 
 /// Module and path. The server splits its arguments again where a space is followed by the module's name
 /// and a slash, so such a space is hidden in a pattern that matches just it.
-fn path(location: &Location) -> Vec<u8> {
-    let full = format!("{}/{}", location.module, location.path);
-    let separator = format!(" {}/", location.module);
-    full.replace(&separator, &format!("[ ]{}/", location.module)).into_bytes()
+fn module_path(module: &str, path: &str) -> Vec<u8> {
+    let full = format!("{module}/{path}");
+    let separator = format!(" {module}/");
+    full.replace(&separator, &format!("[ ]{module}/")).into_bytes()
 }
 
 #[cfg(test)]

@@ -25,10 +25,10 @@ use greeting::Greeting;
 
 use crate::checksum::{BlockSummer, ChecksumKind};
 use crate::error::{Error, Malformed, Refused, Result, printable};
-use crate::flist::{ListOptions, Top};
+use crate::flist::{Asked, ListOptions};
 use crate::limits;
 use crate::location::Location;
-use crate::options::Options;
+use crate::options::{FilesFrom, NameList, Options};
 use crate::wire::flags::compat;
 use crate::wire::{Cursor, Stop, put};
 
@@ -41,6 +41,8 @@ pub struct Agreed {
     pub list: ListOptions,
     /// How blocks are summed.
     pub summer: BlockSummer,
+    /// Names that the server reads before it makes its list.
+    pub names: Option<NameList>,
 }
 
 /// What came of the bytes so far.
@@ -297,7 +299,7 @@ impl Handshake {
             list: ListOptions {
                 protocol: self.protocol,
                 recursive: options.recursive,
-                dirs: options.dirs,
+                dirs: options.dirs || options.selection.files_from.is_some(),
                 varint_flags: has(compat::VARINT_FLAGS),
                 inc_recurse: has(compat::INC_RECURSE),
                 safe_flist: has(compat::SAFE_FLIST) || self.protocol >= 31,
@@ -312,24 +314,29 @@ impl Handshake {
                 acls: options.acls,
                 xattrs: options.xattrs,
                 sum_len: if options.checksum { checksum.sum_len() } else { 0 },
-                top: top(&self.location.path),
+                munge_links: options.selection.munge_links,
+                asked: asked(&self.location, options),
                 limits: options.limits.clone(),
             },
             summer: BlockSummer { kind: checksum, seed, seed_first: has(compat::CHECKSUM_SEED_FIX) },
+            names: match &options.selection.files_from {
+                Some(FilesFrom::Names(names)) => Some(names.clone()),
+                _ => None,
+            },
         }
     }
 }
 
-/// Where the names may begin that a path asks for.
-fn top(path: &str) -> Top {
-    let last = path.rsplit('/').next().unwrap_or("");
-    if last.is_empty() || last == "." || last == ".." {
-        Top::Content
-    } else if last.contains(['*', '?', '[', '\\']) {
-        Top::Any
-    } else {
-        Top::Name(last.as_bytes().into())
+/// What the location, or the list of names in it, asks for.
+fn asked(location: &Location, options: &Options) -> Asked {
+    let selection = &options.selection;
+    let mut asked = Asked::new(options.recursive, selection.relative);
+    match &selection.files_from {
+        Some(FilesFrom::Server { .. }) => return Asked::anything(),
+        Some(FilesFrom::Names(names)) => names.iter().for_each(|name| asked.name(name)),
+        None => location.paths().for_each(|path| asked.pattern(path.as_bytes())),
     }
+    asked
 }
 
 /// Our first choice among what the server has. Servers choose from the same order.

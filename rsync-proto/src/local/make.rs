@@ -13,6 +13,7 @@ use super::basis::open_file;
 use super::dir::{LocalDir, is_file, kind};
 use super::handle::{as_os, temporary_name};
 use super::node::Node;
+use super::selection::Place;
 use super::sink::{Content, LocalSink};
 use super::tree::LocalTree;
 use crate::flist::{EntryRef, Kind, SafePath};
@@ -69,26 +70,38 @@ impl LocalTree {
         Ok(attributes)
     }
 
-    pub(super) fn make_directory(&self, parent: &LocalDir, entry: EntryRef<'_>) -> io::Result<Changes> {
+    /// Nothing if the directory is not wanted here, nor what it holds.
+    pub(super) fn make_directory(
+        &self,
+        parent: &LocalDir,
+        entry: EntryRef<'_>,
+    ) -> io::Result<Option<Changes>> {
         let name = entry.name();
-        let existing = parent.stat(name)?;
-        if let Some(stat) = &existing {
-            if kind(stat) == Some(Kind::Directory) {
-                return self.differences(parent, name, entry, stat);
+        let on_the_way = self.is_on_the_way(entry);
+        let selection = &self.options.selection;
+        match self.place_of(parent, entry)? {
+            Place::Nothing if selection.existing => return Ok(None),
+            Place::Nothing => {}
+            Place::Directory(_) | Place::Link(_) if on_the_way => return Ok(Some(Changes::default())),
+            Place::Directory(stat) => return self.differences(parent, name, entry, &stat).map(Some),
+            Place::Link(fd) => return self.differences_behind(&fd, entry).map(Some),
+            Place::Other if selection.ignore_existing => {
+                return Err(io::Error::other("something else stands there, which --ignore-existing keeps"));
             }
-            if !self.options.dry_run {
-                unlinkat(parent.fd(), name, AtFlags::empty())?;
-            }
+            Place::Other if !self.options.dry_run => unlinkat(parent.fd(), name, AtFlags::empty())?,
+            Place::Other => {}
         }
-        if !self.options.dry_run {
+        if !self.options.dry_run && on_the_way {
+            self.make_on_the_way(parent, name)?;
+        } else if !self.options.dry_run {
             parent.disturb();
             mkdirat(parent.fd(), name, Mode::from_raw_mode(0o700))?;
         }
-        Ok(Changes::NEW)
+        Ok(Some(Changes::NEW))
     }
 
     pub(super) fn leave_directory(&self, dir: &LocalDir, entry: EntryRef<'_>) -> io::Result<()> {
-        if self.options.dry_run {
+        if self.options.dry_run || self.is_on_the_way(entry) {
             return Ok(());
         }
         let node = Node::borrowed(dir.fd());

@@ -14,6 +14,7 @@ mod ids;
 mod leftovers;
 mod make;
 mod node;
+mod selection;
 mod sink;
 mod tree;
 mod xattr;

@@ -86,8 +86,7 @@ impl LocalTree {
                 if self.options.dry_run {
                     return Ok((None, true));
                 }
-                rustix::fs::mkdir(&self.path, Mode::from_raw_mode(0o777))
-                    .map_err(|error| self.local_error("make the directory", error))?;
+                self.make_root()?;
                 let fd = handle::open_root(&self.path).map_err(|error| self.local_error("open", error))?;
                 Ok((Some(fd), true))
             }
@@ -102,6 +101,14 @@ impl LocalTree {
         }
     }
 
+    fn make_root(&self) -> Result<()> {
+        let made = match self.options.selection.mkpath {
+            true => std::fs::create_dir_all(&self.path),
+            false => rustix::fs::mkdir(&self.path, Mode::from_raw_mode(0o777)).map_err(io::Error::from),
+        };
+        made.map_err(|error| self.local_error("make the directory", error))
+    }
+
     fn open_parent(&self) -> Result<OwnedFd> {
         let name = self
             .path
@@ -110,6 +117,9 @@ impl LocalTree {
         let _ = self.alias.set(name.as_encoded_bytes().into());
         let parent = self.path.parent().filter(|parent| !parent.as_os_str().is_empty());
         let parent = parent.unwrap_or(Path::new("."));
+        if self.options.selection.mkpath && !self.options.dry_run {
+            std::fs::create_dir_all(parent).map_err(|error| self.local_error("make the way to", error))?;
+        }
         handle::open_root(parent).map_err(|source| Error::Destination {
             action: "open the directory",
             path: parent.to_owned(),
@@ -178,13 +188,17 @@ impl Destination for LocalTree {
     }
 
     fn begin(&self, first: &Segment) -> Result<LocalDir> {
+        if self.options.selection.munge_links && Path::new("/rsyncd-munged").is_dir() {
+            let text = "--munge-links makes no link safe while there is a directory /rsyncd-munged";
+            return Err(Error::Unsupported(text.to_owned()));
+        }
         let (fd, fresh) = self.open_destination(first)?;
         let mut changes = Changes::default();
         if let Some(fd) = &fd {
             let again = fd.try_clone().map_err(|error| self.local_error("open", error))?;
             let root = self.root.get_or_init(|| Root::new(again));
-            if !fresh && first.iter().next().is_some_and(|entry| entry.is_root()) {
-                let entry = first.entry(0);
+            let entry = first.iter().next().filter(EntryRef::is_root);
+            if let Some(entry) = entry.filter(|entry| !fresh && !self.is_on_the_way(*entry)) {
                 let node = Node::borrowed(root.as_fd());
                 let stat = node.stat().map_err(|error| self.local_error("look at", error))?;
                 let wish = self.policy.wish(entry, Some(&stat));
@@ -206,9 +220,9 @@ impl Destination for LocalTree {
         self.policy.ids.learn(segment);
     }
 
-    fn make_dir(&self, parent: &LocalDir, entry: EntryRef<'_>) -> Result<Changes, Failure> {
+    fn make_dir(&self, parent: &LocalDir, entry: EntryRef<'_>) -> Result<Option<Changes>, Failure> {
         if entry.is_root() {
-            return Ok(parent.changes);
+            return Ok(Some(parent.changes));
         }
         self.make_directory(parent, entry)
             .map_err(|error| Failure::new("make the directory", entry.path(), error))
@@ -235,6 +249,9 @@ impl Destination for LocalTree {
     fn look(&self, dir: &LocalDir, entry: EntryRef<'_>) -> Result<Verdict, Failure> {
         let look = || {
             let existing = dir.stat(self.name(entry))?;
+            if let Some(verdict) = self.passed_over(entry, existing.as_ref()) {
+                return Ok(verdict);
+            }
             if entry.kind() == Kind::File {
                 self.look_at_file(dir, entry, existing.as_ref())
             } else {

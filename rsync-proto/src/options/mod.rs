@@ -1,9 +1,12 @@
 //! What a caller asks for: the options of a transfer that both sides must know, and those that only the
 //! receiving side acts on.
 
+mod selection;
+
 use crate::checksum::ChecksumKind;
 use crate::error::{Error, Result};
 use crate::limits::Limits;
+pub use selection::{FilesFrom, NameList, Selection};
 
 /// Oldest protocol version that is spoken.
 pub const MIN_PROTOCOL: u8 = 30;
@@ -16,7 +19,7 @@ pub const MAX_PROTOCOL: u8 = 32;
 pub struct Options {
     /// Descend into directories (`-r`).
     pub recursive: bool,
-    /// Send directories without descending (`-d`); for listings.
+    /// Send directories without descending (`-d`).
     pub dirs: bool,
     /// Take symlinks as symlinks (`-l`).
     pub links: bool,
@@ -50,6 +53,8 @@ pub struct Options {
     pub size_only: bool,
     /// Transfer files whole, without a basis (`-W`).
     pub whole_file: bool,
+    /// Which entries take part.
+    pub selection: Selection,
     /// Change nothing (`-n`).
     pub dry_run: bool,
     /// Let the server send the file list in segments.
@@ -90,6 +95,7 @@ impl Default for Options {
             ignore_times: false,
             size_only: false,
             whole_file: false,
+            selection: Selection::default(),
             dry_run: false,
             inc_recursive: true,
             checksum_choice: None,
@@ -145,6 +151,6 @@ impl Options {
                 "--checksum and --size-only contradict each other: choose one".to_owned(),
             ));
         }
-        Ok(())
+        self.selection.check()
     }
 }

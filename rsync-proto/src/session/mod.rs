@@ -114,6 +114,10 @@ impl<T> Session<T> {
         let mut output = Output::new();
         // The list of filter rules, which is empty.
         output.stream().put_u32_le(0);
+        if let Some(names) = &agreed.names {
+            // Before protocol 31 the server takes the names as they are, not in frames.
+            output.put_names(names.as_bytes(), agreed.protocol >= 31);
+        }
         Self {
             protocol: agreed.protocol,
             inc_recurse: agreed.list.inc_recurse,

@@ -7,13 +7,15 @@ use crate::wire::{Index, IndexCodec};
 
 /// Bytes for the server, not yet framed, behind room for a frame's header.
 pub(super) struct Output {
+    /// What goes out before everything else, and needs no frames any more.
+    first: Bytes,
     stream: BytesMut,
     index: IndexCodec,
 }
 
 impl Output {
     pub fn new() -> Self {
-        let mut output = Self { stream: BytesMut::new(), index: IndexCodec::default() };
+        let mut output = Self { first: Bytes::new(), stream: BytesMut::new(), index: IndexCodec::default() };
         output.reserve_header();
         output
     }
@@ -27,17 +29,31 @@ impl Output {
         &mut self.stream
     }
 
+    /// The names that the server shall read, and an empty one at their end.
+    pub fn put_names(&mut self, names: &[u8], framed: bool) {
+        self.first = self.take();
+        if framed {
+            self.stream.extend_from_slice(names);
+            self.stream.extend_from_slice(&[0]);
+        } else {
+            self.first = [&self.first, names, &[0]].concat().into();
+        }
+    }
+
     pub fn put_index(&mut self, index: Index) {
         self.index.write(&mut self.stream, index);
     }
 
     /// Bytes of the stream that wait to be taken.
     pub fn waiting(&self) -> usize {
-        self.stream.len() - HEADER_LEN
+        self.first.len() + self.stream.len() - HEADER_LEN
     }
 
     /// Everything that waits, framed. Empty if nothing does.
     pub fn take(&mut self) -> Bytes {
+        if !self.first.is_empty() {
+            return std::mem::take(&mut self.first);
+        }
         if self.waiting() == 0 {
             return Bytes::new();
         }

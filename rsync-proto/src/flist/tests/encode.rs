@@ -6,7 +6,7 @@
 use std::collections::VecDeque;
 
 use crate::checksum::xattr_sum;
-use crate::flist::{ListOptions, Top};
+use crate::flist::{Asked, ListOptions};
 use crate::limits::Limits;
 use crate::wire::flags::{entry as flag, mode};
 use crate::wire::put;
@@ -93,6 +93,18 @@ impl Item {
     }
 }
 
+/// The content of a directory, with all that is below.
+pub fn everything() -> Asked {
+    asked(true, false, &[""])
+}
+
+/// These paths.
+pub fn asked(recursive: bool, relative: bool, paths: &[&str]) -> Asked {
+    let mut asked = Asked::new(recursive, relative);
+    paths.iter().for_each(|path| asked.pattern(path.as_bytes()));
+    asked
+}
+
 /// Options that ask for everything, for a list of this shape.
 pub fn options(protocol: u8, varint_flags: bool, inc_recurse: bool) -> ListOptions {
     ListOptions {
@@ -113,7 +125,8 @@ pub fn options(protocol: u8, varint_flags: bool, inc_recurse: bool) -> ListOptio
         acls: true,
         xattrs: true,
         sum_len: 0,
-        top: Top::Content,
+        munge_links: false,
+        asked: everything(),
         limits: Limits { growth: 0, ..Limits::default() },
     }
 }

@@ -14,7 +14,7 @@ use crate::wire::{Index, IndexCodec, put};
 /// What both sides agreed on, for a list of this shape.
 pub fn agreed(list: ListOptions) -> Agreed {
     let summer = BlockSummer { kind: ChecksumKind::Xxh3, seed: 7, seed_first: true };
-    Agreed { protocol: list.protocol, list, summer }
+    Agreed { protocol: list.protocol, list, summer, names: None }
 }
 
 /// Part of a file's content.
