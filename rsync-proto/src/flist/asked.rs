@@ -80,6 +80,11 @@ impl Asked {
         self.anything || self.sources > 1
     }
 
+    /// Whether directories may come that only lead to what was asked for.
+    pub(super) fn is_relative(&self) -> bool {
+        self.relative
+    }
+
     /// Whether the root of the transfer may be sent.
     pub(super) fn takes_root(&self) -> bool {
         self.anything || self.root.itself || self.dotted

@@ -218,8 +218,9 @@ impl ListDecoder {
             let rule = format!("it links \"{}\" to a file of another kind", printable(&self.scratch));
             return Err(Error::Violation(rule).into());
         }
+        let on_the_way = flag::NO_CONTENT | flag::TOP_DIRECTORY;
         let implied =
-            kind == Kind::Directory && flags & flag::NO_CONTENT != 0 && flags & flag::TOP_DIRECTORY != 0;
+            self.options.asked.is_relative() && kind == Kind::Directory && flags & on_the_way == on_the_way;
         if kind == Kind::Directory && !self.options.recursive && !self.options.dirs && !implied {
             return Err(Error::Violation("it sent a directory, which was not asked for".to_owned()).into());
         }

@@ -34,6 +34,8 @@ pub struct Item {
     pub xattrs: Vec<(Vec<u8>, Vec<u8>)>,
     /// The directory comes without its content.
     pub no_content: bool,
+    /// A directory on the way to what was asked for.
+    pub implied: bool,
 }
 
 /// An access control list; permissions are numbers so that they can be wrong.
@@ -252,7 +254,8 @@ impl ListEncoder {
             (item.nanoseconds != 0 && asked.protocol >= 31, flag::NANOSECONDS),
             (item.is_device() && item.device.0 == self.device_major, flag::SAME_RDEV_MAJOR),
             (item.is_special() && asked.protocol < 31, flag::SAME_RDEV_MAJOR),
-            (item.is_dir() && item.no_content, flag::NO_CONTENT),
+            (item.is_dir() && (item.no_content || item.implied), flag::NO_CONTENT),
+            (item.is_dir() && item.implied, flag::TOP_DIRECTORY),
             (item.link.is_some(), flag::HARD_LINKED),
         ] {
             if set {
