@@ -245,7 +245,11 @@ fn one_file_system() {
 
 #[test]
 fn directories_without_their_content() {
-    everywhere(&["-d"], &["a"]);
+    // Where nothing is, rsync makes the destination itself what a single directory is.
+    for start in [Start::Older, Start::Same, Start::Newer, Start::Foreign] {
+        alike(&pair(start), &["-d"], &["a"], b"", "a directory without its content");
+    }
+    everywhere(&["-d"], &["a", "d"]);
     everywhere(&["-dlt"], &[""]);
     everywhere(&["-ltd", "--no-dirs"], &["a/"]);
 }
