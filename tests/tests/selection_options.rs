@@ -344,7 +344,8 @@ fn lists_on_the_server() {
 #[test]
 fn long_lists() {
     let pair = Pair::new(fill);
-    let many: String = (0..1500).map(|number| format!("{}/{number}\n", "no/such/directory".repeat(12))).collect();
+    let many: String =
+        (0..1500).map(|number| format!("{}/{number}\n", "no/such/directory".repeat(12))).collect();
     let list = many + "top.txt\n";
     let options = ["-a", "--files-from=-", "--ignore-missing-args"];
     for protocol in ["--protocol=30", "--protocol=32"] {

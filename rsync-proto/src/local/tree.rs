@@ -88,7 +88,8 @@ impl LocalTree {
                 }
                 self.make_root()?;
                 let fd = handle::open_root(&self.path).map_err(|error| self.local_error("open", error))?;
-                Ok((Some(fd), true))
+                // What is made on the way counts as having been there.
+                Ok((Some(fd), trailing_slash || !self.options.selection.mkpath))
             }
             Err(error) if error.kind() == io::ErrorKind::NotADirectory && single && !trailing_slash => {
                 self.open_parent().map(|fd| (Some(fd), false))
