@@ -6,7 +6,7 @@ use std::hint::black_box;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use rsync_proto::checksum::{BlockSummer, ChecksumKind, FileSummer, weak_sum};
 use rsync_proto::filter::ListFilter;
-use rsync_proto::flist::{ListDecoder, ListOptions, Top};
+use rsync_proto::flist::{Asked, ListDecoder, ListOptions};
 use rsync_proto::limits::Limits;
 use rsync_proto::wire::{Cursor, flags, put};
 
@@ -67,8 +67,9 @@ fn file_list(criterion: &mut Criterion) {
         acls: false,
         xattrs: false,
         sum_len: 0,
-        top: Top::Content,
         filter: ListFilter::default(),
+        munge_links: false,
+        asked: Asked::anything(),
         limits: Limits::default(),
     };
     let mut group = criterion.benchmark_group("file list");

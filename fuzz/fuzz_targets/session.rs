@@ -7,7 +7,7 @@ use libfuzzer_sys::fuzz_target;
 use rsync_proto::checksum::{BlockSummer, ChecksumKind};
 use rsync_proto::delta::Offer;
 use rsync_proto::filter::ListFilter;
-use rsync_proto::flist::{Kind, ListOptions, Top};
+use rsync_proto::flist::{Asked, Kind, ListOptions};
 use rsync_proto::handshake::Agreed;
 use rsync_proto::limits::Limits;
 use rsync_proto::session::{Command, Event, Request, Session, Wanted};
@@ -37,13 +37,15 @@ fn agreed(bits: u16) -> Agreed {
             acls: new && bit(11),
             xattrs: new && bit(12),
             sum_len: if bit(13) { 16 } else { 0 },
-            top: Top::Any,
             filter: ListFilter::default(),
+            munge_links: false,
+            asked: Asked::anything(),
             limits: Limits::default(),
         },
         rules: Bytes::from_static(&[0; 4]),
         summer: BlockSummer { kind: ChecksumKind::Xxh128, seed: 1, seed_first: true, seeds_files: !new },
         compression: None,
+        names: None,
     }
 }
 

@@ -93,7 +93,12 @@ impl Client {
     /// # Errors
     /// No connection, a refusal, or a server that breaks the protocol.
     pub async fn modules(&self) -> Result<Vec<String>> {
-        let location = Location { module: String::new(), path: String::new(), ..self.location.clone() };
+        let location = Location {
+            module: String::new(),
+            path: String::new(),
+            more: Vec::new(),
+            ..self.location.clone()
+        };
         let mut connection = Connection::open(&location, &self.timeouts).await?;
         let handshake = Handshake::new(location, self.options.clone(), None, false);
         let mut input = BytesMut::new();
@@ -185,6 +190,10 @@ impl Client {
         options.check()?;
         if self.location.module.is_empty() {
             return Err(Error::Misuse("the source names no module, only a daemon".to_owned()));
+        }
+        if options.selection.files_from.is_some() && !self.location.more.is_empty() {
+            let text = "names of files (--files-from) are relative to one source, and there are several";
+            return Err(Error::Misuse(text.to_owned()));
         }
         let mut connection = Connection::open(&self.location, &self.timeouts).await?;
         let credentials = self.credentials.clone();

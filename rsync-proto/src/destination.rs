@@ -74,6 +74,8 @@ pub enum Verdict<B> {
     Make(Changes),
     /// It cannot be here, and is passed over without a failure; with the reason.
     Skip(&'static str),
+    /// It is not wanted here, and passed over without a word.
+    Leave,
     /// The content is needed.
     Content {
         /// What differs.
@@ -146,8 +148,8 @@ pub trait Destination: Send + Sync + 'static {
     fn learn(&self, segment: &Segment);
 
     /// Makes sure that `entry` is a directory, and tells what changes by that and will change by
-    /// [`Self::leave`].
-    fn make_dir(&self, parent: &Self::Dir, entry: EntryRef<'_>) -> Result<DirChanges, Failure>;
+    /// [`Self::leave`]. Nothing if it is not wanted here: then everything in it is passed over.
+    fn make_dir(&self, parent: &Self::Dir, entry: EntryRef<'_>) -> Result<Option<DirChanges>, Failure>;
 
     /// Opens the directory of `entry`, for which [`Self::make_dir`] told `changes`.
     fn open_dir(&self, entry: EntryRef<'_>, changes: Changes) -> Result<Self::Dir, Failure>;

@@ -29,6 +29,8 @@ pub struct Location {
     /// The path in the module, without a leading slash. A slash at its end asks for the content of a
     /// directory; an empty path for the content of the module.
     pub path: String,
+    /// Further paths in the module, pulled together with the first.
+    pub more: Vec<String>,
 }
 
 impl Location {
@@ -59,6 +61,35 @@ impl Location {
             return refuse("a module name cannot begin with a dash");
         }
         Ok(location)
+    }
+
+    /// Adds what another source names, which may leave the host out: `::module/path`.
+    ///
+    /// # Errors
+    /// [`Error::Misuse`] if it is no source, or one of another daemon, user or module.
+    pub fn and(mut self, source: &str) -> Result<Self> {
+        let further = match source.strip_prefix("::") {
+            Some(tail) => location(self.user.as_deref(), &self.host, self.port, tail),
+            None => Self::parse(source)?,
+        };
+        for (same, what) in [
+            (further.host == self.host && further.port() == self.port(), "daemon"),
+            (further.user == self.user, "user"),
+            (further.module == self.module && !self.module.is_empty(), "module"),
+        ] {
+            if !same {
+                let text = format!("all sources must be of the same {what}, and \"{source}\" is of another");
+                return Err(Error::Misuse(text));
+            }
+        }
+        self.more.push(further.path);
+        self.more.extend(further.more);
+        Ok(self)
+    }
+
+    /// All paths in the module.
+    pub fn paths(&self) -> impl Iterator<Item = &str> {
+        std::iter::once(&self.path).chain(&self.more).map(String::as_str)
     }
 
     /// The port to connect to.
@@ -116,6 +147,7 @@ fn location(user: Option<&str>, host: &str, port: Option<u16>, tail: &str) -> Lo
         port,
         module: module.to_owned(),
         path: path.trim_start_matches('/').to_owned(),
+        more: Vec::new(),
     }
 }
 
@@ -124,7 +156,7 @@ mod tests {
     use super::*;
 
     fn parts(url: &str) -> (Option<String>, String, Option<u16>, String, String) {
-        let Location { user, host, port, module, path } = Location::parse(url).unwrap();
+        let Location { user, host, port, module, path, .. } = Location::parse(url).unwrap();
         (user, host, port, module, path)
     }
 
@@ -152,6 +184,16 @@ mod tests {
         for url in ["rsync://bob:secret@h/m", "bob:secret@h::m", "rsync:bob:secret@h::m"] {
             let Err(Error::Misuse(message)) = Location::parse(url) else { panic!("{url}") };
             assert!(message.contains("--password-file") && !message.contains("secret"), "{message}");
+        }
+    }
+
+    #[test]
+    fn further_sources_are_of_the_same_module() {
+        let first = || Location::parse("rsync://u@h:99/m/a").unwrap();
+        let both = first().and("rsync://u@h:99/m/b/").unwrap().and("::m/c").unwrap();
+        assert_eq!(both.paths().collect::<Vec<_>>(), ["a", "b/", "c"]);
+        for other in ["rsync://u@i:99/m/b", "rsync://h:99/m/b", "rsync://u@h/m/b", "::n/b", "/srv/b", "::"] {
+            assert!(matches!(first().and(other), Err(Error::Misuse(_))), "{other}");
         }
     }
 

@@ -73,7 +73,7 @@ impl Destination for Damaging {
         self.tree.learn(segment);
     }
 
-    fn make_dir(&self, parent: &LocalDir, entry: EntryRef<'_>) -> Result<DirChanges, Failure> {
+    fn make_dir(&self, parent: &LocalDir, entry: EntryRef<'_>) -> Result<Option<DirChanges>, Failure> {
         self.tree.make_dir(parent, entry)
     }
 
@@ -315,8 +315,8 @@ impl Destination for Memory {
 
     fn learn(&self, _: &Segment) {}
 
-    fn make_dir(&self, (): &(), _: EntryRef<'_>) -> Result<DirChanges, Failure> {
-        Ok(DirChanges::default())
+    fn make_dir(&self, (): &(), _: EntryRef<'_>) -> Result<Option<DirChanges>, Failure> {
+        Ok(Some(DirChanges::default()))
     }
 
     fn open_dir(&self, _: EntryRef<'_>, _: Changes) -> Result<(), Failure> {

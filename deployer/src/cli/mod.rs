@@ -5,7 +5,7 @@ pub(crate) mod deploy;
 use std::path::PathBuf;
 
 use clap::error::ErrorKind;
-use clap::{Arg, ArgMatches, Command as Parser, value_parser};
+use clap::{Arg, ArgAction, ArgMatches, Command as Parser, value_parser};
 use rsync_proto::Location;
 
 use crate::data::DataDriver;
@@ -83,8 +83,8 @@ fn parser() -> Parser {
         .subcommand(
             flags::with_output(flags::with_switches(flags::with_connection(Parser::new("pull"))))
                 .about("Pull a tree into a directory, moving only what differs")
-                .override_usage("deployer pull [OPTIONS] URL DEST")
-                .arg(url())
+                .override_usage("deployer pull [OPTIONS] URL... DEST")
+                .arg(url().num_args(1..).action(ArgAction::Append))
                 .arg(
                     Arg::new("dest")
                         .value_name("DEST")
@@ -94,7 +94,8 @@ fn parser() -> Parser {
                 )
                 .after_help(format!(
                     "A slash at the end of URL asks for the content of a directory, without it the directory \
-                     itself is put into DEST.\n\nWhat is kept and how it is compared can be switched off again: --no-perms, --no-p.\n\n\
+                     itself is put into DEST. Further URLs name the same module, and may begin with :: in place of \
+                     the host.\n\nWhat is kept and how it is compared can be switched off again: --no-perms, --no-p.\n\n\
                      Examples:\n  deployer pull -aHAX --numeric-ids rsync://images.example/debian-12/ /mnt\n  \
                      deployer pull -aHAX --numeric-ids -n -i images.example::debian-12/ /mnt\n\n{TABLE}"
                 )),
@@ -148,7 +149,11 @@ fn pull(matches: &ArgMatches) -> Result<Pull, Failure> {
 
 fn source(matches: &ArgMatches) -> Result<Source, Failure> {
     let pull = flags::read(matches)?;
-    let mut location = Location::parse(matches.get_one::<String>("url").expect("it is required"))?;
+    let mut urls = matches.get_many::<String>("url").expect("it is required");
+    let mut location = Location::parse(urls.next().expect("it is required"))?;
+    for url in urls {
+        location = location.and(url)?;
+    }
     location.port = location.port.or(pull.port);
     Ok(Source { location, pull })
 }

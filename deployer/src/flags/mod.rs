@@ -4,6 +4,7 @@
 mod content;
 mod deletion;
 mod filters;
+mod selection;
 mod switches;
 mod transport;
 
@@ -41,11 +42,14 @@ pub(crate) fn parse_text(text: &str) -> Result<PullOptions, String> {
     if matches.get_one::<PathBuf>("password-file").is_some_and(|path| path.as_os_str() == "-") {
         return Err("the password cannot come from standard input here".to_owned());
     }
+    if matches.get_one::<String>("files-from").is_some_and(|file| file == "-") {
+        return Err("--files-from cannot read standard input here".to_owned());
+    }
     let flags = read(&matches).map_err(|problem| problem.message)?;
     if flags.options.dry_run {
         return Err("-n would leave the disks empty; `deployer plan` shows what would be done".to_owned());
     }
-    if !flags.options.recursive {
+    if !flags.options.recursive && flags.options.selection.files_from.is_none() {
         return Err("without -a or -r nothing is pulled".to_owned());
     }
     flags.options.check().map_err(|error| error.to_string())?;
@@ -54,7 +58,7 @@ pub(crate) fn parse_text(text: &str) -> Result<PullOptions, String> {
 
 /// Adds the switches.
 pub(crate) fn with_switches(parser: Parser) -> Parser {
-    let parser = filters::arguments(parser.args(switches::arguments()));
+    let parser = filters::arguments(parser.args(switches::arguments()).args(selection::arguments()));
     transport::arguments(deletion::arguments(content::arguments(parser)))
 }
 
@@ -150,6 +154,7 @@ pub(crate) fn read(matches: &ArgMatches) -> Result<PullOptions, Failure> {
     }
     filters::apply(matches, &mut options)?;
     transport::apply(matches, &mut options)?;
+    selection::apply(matches, &mut options)?;
     let mut timeouts = Timeouts::default();
     if let Some(seconds) = matches.get_one::<u32>("timeout") {
         options.server_timeout = *seconds;
@@ -217,6 +222,7 @@ mod tests {
             ("-a --timeout x", "--timeout"),
             ("-a somewhere", "somewhere"),
             ("-a --password-file -", "standard input"),
+            ("-a --files-from -", "standard input"),
         ] {
             let message = parse_text(text).unwrap_err();
             assert!(message.contains(part), "{text}: {message}");

@@ -86,6 +86,7 @@ const SWITCHES: &[Switch] = &[
 fn all() -> impl Iterator<Item = &'static Switch> {
     SWITCHES
         .iter()
+        .chain(super::selection::SWITCHES)
         .chain(super::filters::SWITCHES)
         .chain(super::content::SWITCHES)
         .chain(super::deletion::SWITCHES)
@@ -114,6 +115,8 @@ pub(crate) fn arguments() -> impl Iterator<Item = Arg> {
             "inc-recursive" => {
                 [on.alias("i-r").alias("inc-recurse"), off.alias("no-i-r").alias("no-inc-recurse")]
             }
+            "existing" => [on.visible_alias("ignore-non-existing"), off],
+            "implied-dirs" => [on.alias("i-d"), off.alias("no-i-d")],
             _ => [on, off],
         }
     })

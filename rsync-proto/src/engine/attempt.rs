@@ -73,6 +73,7 @@ impl<D: Destination> Shared<D> {
                 self.skipped(entry, reason);
                 Ok((None, Some(false)))
             }
+            Verdict::Leave => Ok((None, Some(false))),
             Verdict::Same(changes) => Ok((self.same(job, entry, changes)?, Some(true))),
             Verdict::Make(changes) => Ok((self.make(job, entry, changes)?, Some(true))),
         });

@@ -214,7 +214,8 @@ impl<D: Destination> Generator<'_, D> {
         directory: &Arc<Directory<D>>,
         changes: Changes,
     ) {
-        if self.shared.lacks_attributes(handle.get(), changes) {
+        let is_wanted = !handle.get().is_implied() || self.shared.options.selection.implied_dirs;
+        if is_wanted && self.shared.lacks_attributes(handle.get(), changes) {
             let job = Job::new(handle, index, directory, changes);
             self.ask(Shared::attributes_request(job));
         }
@@ -286,14 +287,19 @@ impl<D: Destination> Generator<'_, D> {
         let made = self.shared.destination.make_dir(parent.dir(), entry);
         self.shared.done(entry, 0);
         let DirChanges { changes, told } = match made {
-            Ok(changes) => changes,
+            Ok(Some(changes)) => changes,
+            Ok(None) => {
+                self.remember(entry, None, &Guard::Idle);
+                return;
+            }
             Err(failure) => {
                 self.shared.failed(failure);
                 self.remember(entry, None, &Guard::Idle);
                 return;
             }
         };
-        if told.any() {
+        let is_silent = entry.is_implied() && !self.shared.options.selection.implied_dirs;
+        if told.any() && !is_silent {
             let action = if changes.is_new() { Action::Made } else { Action::Touched };
             self.shared.item(entry, action, told, None);
         }

@@ -9,7 +9,7 @@ use super::entry::{Entry, Extras, HardLink, Kind, NO_TARGET, State};
 use super::fields::{Fields, Previous};
 use super::fields29::{self, INODE_MEMORY, Inodes};
 use super::name::{self, SafePath};
-use super::options::{ListOptions, Top};
+use super::options::ListOptions;
 use super::prune;
 use super::segment::Segment;
 use super::sort;
@@ -22,6 +22,8 @@ use crate::wire::{Cursor, Parse};
 
 /// All flags that an entry of protocol 30 to 32 can have, given the options that we send.
 const KNOWN_FLAGS: u32 = (1 << 14) - 1;
+/// What stands in front of the target of a link that shall lead nowhere.
+const MUNGED: &[u8] = b"/rsyncd-munged/";
 /// No extras.
 const NO_EXTRA: u32 = u32::MAX;
 
@@ -195,7 +197,6 @@ impl ListDecoder {
         let root = self.scratch == b".";
         let (dir_path, name) = if root { (&b""[..], &b""[..]) } else { name::split(&self.scratch)? };
         let dir = builder.parents.find(dir_path)?;
-        self.options.check_top(builder, root, dir_path, name)?;
         let at = builder.segment.arena.len();
         let mut users = Vec::new();
 
@@ -218,7 +219,11 @@ impl ListDecoder {
                 let target = self.options.read_target(fields.mode, cursor)?;
                 fields.link = abbreviated.membership(flags, builder.next_index());
                 let sum = self.options.read_sum(fields.mode, cursor)?;
-                (fields, target.to_vec(), sum.to_vec())
+                let target = match self.options.munge_links && !target.is_empty() {
+                    true => [MUNGED, target].concat(),
+                    false => target.to_vec(),
+                };
+                (fields, target, sum.to_vec())
             }
         };
         let kind = Kind::from_mode(fields.mode).expect("checked when the mode was read");
@@ -227,6 +232,7 @@ impl ListDecoder {
                 Error::Violation("it sent \".\" as something else than a directory".to_owned()).into()
             );
         }
+        self.options.check_asked(builder, dir_path, name, root, kind == Kind::Directory)?;
         let type_bits = (fields.mode & mode::TYPE) as u16;
         if let Some(HardLink { group, first: false }) = fields.link
             && self.link_groups.get(&group) != Some(&type_bits)
@@ -234,14 +240,20 @@ impl ListDecoder {
             let rule = format!("it links \"{}\" to a file of another kind", printable(&self.scratch));
             return Err(Error::Violation(rule).into());
         }
+        let is_directory = kind == Kind::Directory;
         let offer = &self.options.filter.offer;
-        if !root && !offer.is_empty() && offer.hides(&self.scratch, kind == Kind::Directory) {
+        if !root && !offer.is_empty() && offer.hides(&self.scratch, is_directory) {
             let found = printable(&self.scratch);
             return Err(
                 Error::Violation(format!("it sent \"{found}\", which the filter rules exclude")).into()
             );
         }
-        if kind == Kind::Directory && !self.options.recursive && !self.options.dirs {
+        let asked = &self.options.asked;
+        let on_the_way = flag::NO_CONTENT | flag::TOP_DIRECTORY;
+        let implied = asked.is_relative() && is_directory && flags & on_the_way == on_the_way;
+        // What is deleted from follows from what was asked for; the server can only leave directories out.
+        let bare = is_directory && (flags & flag::NO_CONTENT != 0 || !asked.covers(dir_path, name));
+        if is_directory && !self.options.recursive && !self.options.dirs && !implied {
             return Err(Error::Violation("it sent a directory, which was not asked for".to_owned()).into());
         }
         if kind == Kind::Directory && fields.link.is_some() {
@@ -318,12 +330,7 @@ impl ListDecoder {
             extra,
             mode: fields.mode as u16,
             name_len: name.len() as u8,
-            state: match (root, kind == Kind::Directory && flags & flag::NO_CONTENT != 0) {
-                (true, false) => State::Root,
-                (true, true) => State::BareRoot,
-                (false, false) => State::Active,
-                (false, true) => State::Bare,
-            },
+            state: State::new(root, bare, implied),
         });
         builder.has_root |= root;
         let grown =
@@ -360,14 +367,14 @@ impl ListDecoder {
         segment.dirs = parents.into_dirs();
         let Segment { entries, arena, dirs, .. } = &mut segment;
         entries.sort_by(|a, b| sort::order(a, b, arena, dirs));
-        sort::mark_duplicates(entries, arena, dirs)?;
+        sort::mark_duplicates(entries, arena, dirs, self.options.asked.is_several())?;
         if let Some(scope) = self.options.filter.prune.as_ref().filter(|_| !self.options.inc_recurse) {
             prune::mark_empty(entries, arena, dirs, scope);
         }
         if self.options.inc_recurse {
             for entry in entries.iter_mut().filter(|e| u32::from(e.mode) & mode::TYPE == mode::DIRECTORY) {
                 let name = &arena[entry.name_at as usize..][..usize::from(entry.name_len)];
-                let path = matches!(entry.state, State::Active | State::Bare).then(|| dirs[0].join(name));
+                let path = (entry.state.is_named()).then(|| dirs[0].join(name));
                 self.live_memory += path.as_ref().map_or(0, directory_memory);
                 entry.payload |= u64::from(self.announced.add(path)) << 32;
             }
@@ -539,24 +546,25 @@ impl ListOptions {
         self.after_groups()
     }
 
-    /// Whether an entry stands where something was asked for.
-    fn check_top(&self, builder: &Builder, root: bool, dir: &[u8], name: &[u8]) -> Result<()> {
-        if root && (builder.has_root || builder.segment.directory.is_some()) {
+    /// Whether an entry was asked for.
+    fn check_asked(
+        &self,
+        builder: &Builder,
+        dir: &[u8],
+        name: &[u8],
+        root: bool,
+        is_directory: bool,
+    ) -> Result<()> {
+        let again = builder.has_root && !self.asked.is_several();
+        if root && (again || builder.segment.directory.is_some()) {
             return Err(Error::Violation("it sent a second root".to_owned()));
         }
-        if !self.recursive && !dir.is_empty() {
-            return Err(Error::Violation(
-                "it descended into directories, which was not asked for".to_owned(),
-            ));
+        let asked = if root { self.asked.takes_root() } else { self.asked.takes(dir, name, is_directory) };
+        if asked {
+            return Ok(());
         }
-        let asked = match &self.top {
-            Top::Content | Top::Any => true,
-            Top::Name(top) => !root && (!dir.is_empty() || name == &**top),
-        };
-        if !asked {
-            let found = if root { ".".to_owned() } else { printable(name) };
-            return Err(Error::Violation(format!("it sent \"{found}\", which was not asked for")));
-        }
-        Ok(())
+        let path = if root { b".".to_vec() } else { [dir, b"/", name].concat() };
+        let path = printable(path.strip_prefix(b"/").unwrap_or(&path));
+        Err(Error::Violation(format!("it sent \"{path}\", which was not asked for")))
     }
 }

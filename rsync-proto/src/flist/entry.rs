@@ -81,10 +81,14 @@ pub(super) enum State {
     Active,
     /// The same, for a directory whose content is not part of the list.
     Bare,
+    /// A directory on the way to what was asked for, whose attributes and content were not.
+    Implied,
     /// The root of the transfer, sent as `.`.
     Root,
     /// The same, without its content.
     BareRoot,
+    /// The same, without its attributes.
+    ImpliedRoot,
     /// A second entry with the same name and kind: it keeps its index and takes no part.
     Duplicate,
     /// A directory that would be empty, where those are not wanted: it keeps its index and takes no part.
@@ -92,8 +96,34 @@ pub(super) enum State {
 }
 
 impl State {
+    /// The state of an entry as it comes.
+    pub fn new(root: bool, bare: bool, implied: bool) -> Self {
+        match (root, bare, implied) {
+            (false, false, false) => Self::Active,
+            (false, true, false) => Self::Bare,
+            (false, _, true) => Self::Implied,
+            (true, false, false) => Self::Root,
+            (true, true, false) => Self::BareRoot,
+            (true, _, true) => Self::ImpliedRoot,
+        }
+    }
+
     pub fn is_root(self) -> bool {
-        matches!(self, Self::Root | Self::BareRoot)
+        matches!(self, Self::Root | Self::BareRoot | Self::ImpliedRoot)
+    }
+
+    /// For a directory: whether what lies in it is part of the list.
+    pub fn has_content(self) -> bool {
+        matches!(self, Self::Active | Self::Root)
+    }
+
+    pub fn is_implied(self) -> bool {
+        matches!(self, Self::Implied | Self::ImpliedRoot)
+    }
+
+    /// Whether it is an entry with a name, and the first of it.
+    pub fn is_named(self) -> bool {
+        matches!(self, Self::Active | Self::Bare | Self::Implied)
     }
 }
 
@@ -151,7 +181,7 @@ impl<'a> EntryRef<'a> {
     /// Whether what lies in this directory is part of the list: not for directories that are named on the way to what
     /// was asked for.
     pub fn has_content(&self) -> bool {
-        self.kind() == Kind::Directory && matches!(self.raw().state, State::Active | State::Root)
+        self.kind() == Kind::Directory && self.raw().state.has_content()
     }
 
     /// The index that the protocol knows the entry by.
@@ -167,6 +197,11 @@ impl<'a> EntryRef<'a> {
     /// Whether this is the root of the transfer.
     pub fn is_root(&self) -> bool {
         self.raw().state.is_root()
+    }
+
+    /// Whether this is a directory that comes only because something in it was asked for.
+    pub fn is_implied(&self) -> bool {
+        self.raw().state.is_implied()
     }
 
     /// Whether this is a second entry of the same name, which takes no part.

@@ -4,6 +4,7 @@
 //! are [`Segment`]s of checked entries.
 
 mod acl;
+mod asked;
 mod decode;
 mod entry;
 mod fields;
@@ -20,10 +21,11 @@ mod tree;
 mod xattr;
 
 pub use acl::{Acl, AclName};
+pub use asked::Asked;
 pub use decode::ListDecoder;
 pub use entry::{EntryRef, HardLink, Kind};
 pub use name::SafePath;
-pub use options::{ListOptions, Top};
+pub use options::ListOptions;
 pub use segment::{EntryHandle, IdNames, Segment};
 pub(crate) use xattr::check_value_len;
 pub use xattr::{Xattr, XattrSet};

@@ -1,18 +1,8 @@
 //! What was asked for and agreed on, as far as it decides what stands in the file list.
 
+use super::asked::Asked;
 use crate::filter::ListFilter;
 use crate::limits::Limits;
-
-/// Where the names of a list may begin.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Top {
-    /// The content of a directory was asked for: anything, below an entry `.`.
-    Content,
-    /// One name was asked for.
-    Name(Box<[u8]>),
-    /// A pattern was asked for, which the server resolves.
-    Any,
-}
 
 /// How to read a file list.
 #[derive(Debug, Clone)]
@@ -51,10 +41,12 @@ pub struct ListOptions {
     pub xattrs: bool,
     /// Length of the whole-file sums that were asked for with the list; 0 for none.
     pub sum_len: usize,
-    /// Where names may begin.
-    pub top: Top,
     /// What filter rules do with the list.
     pub filter: ListFilter,
+    /// Targets of links are made to lead nowhere.
+    pub munge_links: bool,
+    /// What names were asked for.
+    pub asked: Asked,
     /// Bounds of the whole list.
     pub limits: Limits,
 }

@@ -19,7 +19,7 @@ pub(super) fn order(a: &Entry, b: &Entry, arena: &[u8], dirs: &[SafePath]) -> Or
 pub(super) fn contains(segment: &Segment, directory: u32, name: &[u8]) -> bool {
     [false, true].into_iter().any(|is_dir| {
         let found = segment.entries.binary_search_by(|entry| {
-            let key = Key { root: false, directory: is_dir, name };
+            let key = Key { root: name.is_empty(), directory: is_dir, name };
             order_keys((entry.dir, Key::new(entry, &segment.arena)), (directory, key), &segment.dirs)
         });
         found.is_ok()
@@ -57,7 +57,8 @@ struct Key<'a> {
 impl<'a> Key<'a> {
     fn new(entry: &Entry, arena: &'a [u8]) -> Self {
         Self {
-            root: entry.state.is_root(),
+            // Only the root has no name.
+            root: entry.name_len == 0,
             directory: u32::from(entry.mode) & mode::TYPE == mode::DIRECTORY,
             name: &arena[entry.name_at as usize..][..usize::from(entry.name_len)],
         }
@@ -89,31 +90,54 @@ impl<'a> Key<'a> {
 }
 
 /// Finds names that occur twice: of the same kind, the second takes no part; of different kinds, the list is
-/// refused.
-pub(super) fn mark_duplicates(entries: &mut [Entry], arena: &[u8], dirs: &[SafePath]) -> Result<()> {
+/// refused, unless there are `several` sources. Then a directory stays, and otherwise the first.
+pub(super) fn mark_duplicates(
+    entries: &mut [Entry],
+    arena: &[u8],
+    dirs: &[SafePath],
+    several: bool,
+) -> Result<()> {
     let name = |entry: &Entry| arena[entry.name_at as usize..][..usize::from(entry.name_len)].to_vec();
     let twice = |entry: &Entry| {
         let path = dirs[entry.dir as usize].join(&name(entry));
         Error::Violation(format!("it sent \"{path}\" twice, as different kinds of file"))
     };
     let kind = |entry: &Entry| u32::from(entry.mode) & mode::TYPE;
+    let mut first = 0;
     for at in 1..entries.len() {
         let (before, rest) = entries.split_at_mut(at);
-        let (previous, entry) = (&before[at - 1], &mut rest[0]);
+        let (previous, entry) = (&mut before[first], &mut rest[0]);
         if order(previous, entry, arena, dirs).is_eq() {
-            if kind(previous) != kind(entry) {
+            if kind(previous) != kind(entry) && !several {
                 return Err(twice(entry));
             }
+            // Asked for once is asked for.
+            if !entry.state.is_implied() {
+                previous.state = State::new(
+                    previous.state.is_root(),
+                    !previous.state.has_content() && !entry.state.has_content(),
+                    false,
+                );
+            }
             entry.state = State::Duplicate;
+        } else {
+            first = at;
         }
     }
-    for entry in entries
-        .iter()
-        .filter(|e| kind(e) == mode::DIRECTORY && matches!(e.state, State::Active | State::Bare))
-    {
+    for at in 0..entries.len() {
+        let entry = &entries[at];
+        if kind(entry) != mode::DIRECTORY || !entry.state.is_named() {
+            continue;
+        }
         let as_file = Entry { mode: mode::REGULAR as u16, ..entry.clone() };
-        if entries.binary_search_by(|other| order(other, &as_file, arena, dirs)).is_ok() {
-            return Err(twice(entry));
+        let equal = |other: &Entry| order(other, &as_file, arena, dirs);
+        if let Ok(found) = entries.binary_search_by(equal) {
+            if !several {
+                return Err(twice(entry));
+            }
+            let from = entries[..found].iter().rposition(|other| equal(other).is_ne()).map_or(0, |at| at + 1);
+            let same = entries[from..].iter().take_while(|other| equal(other).is_eq()).count();
+            entries[from..from + same].iter_mut().for_each(|other| other.state = State::Duplicate);
         }
     }
     Ok(())

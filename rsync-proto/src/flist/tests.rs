@@ -1,6 +1,7 @@
 //! The file list, driven with bytes that a test encoder writes: honest lists come back as they were, and
 //! every lie that the decoder claims to see is told once, beside an honest twin.
 
+mod asked;
 mod bounds;
 mod encode;
 mod lies;

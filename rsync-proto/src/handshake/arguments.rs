@@ -2,7 +2,7 @@
 
 use crate::compression::CompressionKind;
 use crate::location::Location;
-use crate::options::{Append, CompressionChoice, Method, Options, Transport};
+use crate::options::{Append, CompressionChoice, FilesFrom, Method, Options, Selection, Transport};
 
 /// The arguments, in order, without what stands between them.
 pub(super) fn build(options: &Options, location: &Location, list_only: bool, protocol: u8) -> Vec<Vec<u8>> {
@@ -43,11 +43,17 @@ pub(super) fn build(options: &Options, location: &Location, list_only: bool, pro
     if let Some(list) = &transport.skip_compress {
         long(format!("--skip-compress={list}"));
     }
-    if options.deletion.ignore_errors {
-        long("--ignore-errors".to_owned());
-    }
-    if options.numeric_ids {
-        long("--numeric-ids".to_owned());
+    let selection = &options.selection;
+    for (set, name) in [
+        (selection.ignore_missing_args, "--ignore-missing-args"),
+        (options.deletion.ignore_errors, "--ignore-errors"),
+        (selection.copy_unsafe_links, "--copy-unsafe-links"),
+        (selection.safe_links, "--safe-links"),
+        (options.numeric_ids, "--numeric-ids"),
+    ] {
+        if set {
+            long(name.to_owned());
+        }
     }
     match content.append {
         // What is verified is told by saying it twice.
@@ -56,8 +62,32 @@ pub(super) fn build(options: &Options, location: &Location, list_only: bool, pro
         None if content.inplace => long("--inplace".to_owned()),
         None => {}
     }
+    arguments.extend(list_of_files(selection).into_iter().map(String::into_bytes));
     arguments.push(b".".to_vec());
-    arguments.push(path(location));
+    arguments.extend(location.paths().map(|path| module_path(&location.module, path)));
+    arguments
+}
+
+fn list_of_files(selection: &Selection) -> Vec<String> {
+    let mut arguments = Vec::new();
+    let mut add = |argument: &str| arguments.push(argument.to_owned());
+    match &selection.files_from {
+        None => {}
+        Some(FilesFrom::Names(_)) => ["--files-from=-", "--from0"].into_iter().for_each(&mut add),
+        Some(FilesFrom::Server { path, nul }) => {
+            add("--files-from");
+            add(path);
+            if *nul {
+                add("--from0");
+            }
+        }
+    }
+    if selection.files_from.is_some() && !selection.relative {
+        add("--no-relative");
+    }
+    if selection.relative && !selection.implied_dirs {
+        add("--no-implied-dirs");
+    }
     arguments
 }
 
@@ -78,11 +108,15 @@ fn compression(transport: &Transport) -> Option<String> {
 fn short(options: &Options, protocol: u8) -> String {
     let mut flags = String::from("-");
     flags.extend(std::iter::repeat_n('v', usize::from(options.verbose.min(9))));
+    let selection = &options.selection;
     for (set, flag) in [
         (options.content.backs_up(), 'b'),
+        (selection.update, 'u'),
         (options.dry_run, 'n'),
         (options.links, 'l'),
         (options.dirs && !options.recursive, 'd'),
+        (selection.copy_links, 'L'),
+        (selection.copy_dirlinks, 'k'),
         (options.whole_file, 'W'),
         (options.hard_links, 'H'),
         (options.owner, 'o'),
@@ -96,6 +130,9 @@ fn short(options: &Options, protocol: u8) -> String {
         (options.checksum, 'c'),
         (options.filters.cvs_exclude(), 'C'),
         (options.ignore_times, 'I'),
+        (selection.relative, 'R'),
+        (selection.one_file_system > 0, 'x'),
+        (selection.one_file_system > 1, 'x'),
         (options.content.sparse, 'S'),
         (options.transport.has_letter(), 'z'),
     ] {
@@ -119,10 +156,10 @@ fn short(options: &Options, protocol: u8) -> String {
 
 /// Module and path. The server splits its arguments again where a space is followed by the module's name
 /// and a slash, so such a space is hidden in a pattern that matches just it.
-fn path(location: &Location) -> Vec<u8> {
-    let full = format!("{}/{}", location.module, location.path);
-    let separator = format!(" {}/", location.module);
-    full.replace(&separator, &format!("[ ]{}/", location.module)).into_bytes()
+fn module_path(module: &str, path: &str) -> Vec<u8> {
+    let full = format!("{module}/{path}");
+    let separator = format!(" {module}/");
+    full.replace(&separator, &format!("[ ]{module}/")).into_bytes()
 }
 
 #[cfg(test)]

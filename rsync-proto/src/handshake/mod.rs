@@ -30,10 +30,10 @@ use crate::checksum::{BlockSummer, ChecksumKind};
 use crate::compression::CompressionKind;
 use crate::error::{Error, Malformed, Refused, Result, printable};
 use crate::filter::ListFilter;
-use crate::flist::{ListOptions, Top};
+use crate::flist::{Asked, ListOptions};
 use crate::limits;
 use crate::location::Location;
-use crate::options::{Method, Options, not_compiled_in};
+use crate::options::{FilesFrom, Method, NameList, Options, not_compiled_in};
 use crate::wire::flags::compat;
 use crate::wire::{Cursor, Stop, put};
 
@@ -50,6 +50,8 @@ pub struct Agreed {
     pub rules: Bytes,
     /// How literals are packed.
     pub compression: Option<CompressionKind>,
+    /// Names that the server reads before it makes its list.
+    pub names: Option<NameList>,
 }
 
 /// What came of the bytes so far.
@@ -383,7 +385,7 @@ impl Handshake {
             list: ListOptions {
                 protocol: self.protocol,
                 recursive: options.recursive,
-                dirs: options.dirs,
+                dirs: options.dirs || options.selection.files_from.is_some(),
                 varint_flags: has(compat::VARINT_FLAGS),
                 inc_recurse: has(compat::INC_RECURSE),
                 safe_flist: has(compat::SAFE_FLIST) || self.protocol >= 31,
@@ -398,13 +400,14 @@ impl Handshake {
                 acls: options.acls,
                 xattrs: options.xattrs,
                 sum_len: if options.checksum { checksum.sum_len() } else { 0 },
-                top: top(&self.location.path),
                 filter: ListFilter {
                     offer: options.filters.offer_check(),
                     prune: options
                         .prune_empty_dirs
                         .then(|| options.filters.receiver(b"", options.deletion.excluded)),
                 },
+                munge_links: options.selection.munge_links,
+                asked: asked(&self.location, options),
                 limits: options.limits.clone(),
             },
             rules: options.filters.on_wire(self.protocol, options.deletion.excluded),
@@ -417,20 +420,24 @@ impl Handshake {
                 seeds_files: self.protocol < 30 && options.checksum_choice.is_none(),
             },
             compression: compression.and_then(|kind| options.transport.at_level(kind)),
+            names: match &options.selection.files_from {
+                Some(FilesFrom::Names(names)) => Some(names.clone()),
+                _ => None,
+            },
         }
     }
 }
 
-/// Where the names may begin that a path asks for.
-fn top(path: &str) -> Top {
-    let last = path.rsplit('/').next().unwrap_or("");
-    if last.is_empty() || last == "." || last == ".." {
-        Top::Content
-    } else if last.contains(['*', '?', '[', '\\']) {
-        Top::Any
-    } else {
-        Top::Name(last.as_bytes().into())
+/// What the location, or the list of names in it, asks for.
+fn asked(location: &Location, options: &Options) -> Asked {
+    let selection = &options.selection;
+    let mut asked = Asked::new(options.recursive, selection.relative);
+    match &selection.files_from {
+        Some(FilesFrom::Server { .. }) => return Asked::anything(),
+        Some(FilesFrom::Names(names)) => names.iter().for_each(|name| asked.name(name)),
+        None => location.paths().for_each(|path| asked.pattern(path.as_bytes())),
     }
+    asked
 }
 
 /// The checksum is known; so is the compression, or the server tells now what it has.

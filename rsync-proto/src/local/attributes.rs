@@ -28,6 +28,7 @@ pub(super) struct Policy {
     pub(super) acls: bool,
     pub(super) xattrs: bool,
     lenient: bool,
+    pub(super) modify_window: i32,
     pub(super) identity: Identity,
     pub(super) ids: IdMap,
     /// Permissions that new files do not get where the server's are not kept.
@@ -46,6 +47,7 @@ impl Policy {
             acls: options.acls,
             xattrs: options.xattrs,
             lenient: options.lenient_attributes,
+            modify_window: options.selection.modify_window,
             ids: IdMap::new(!options.numeric_ids),
             umask: umask(),
             identity,
@@ -90,6 +92,7 @@ impl Policy {
         open: impl FnOnce() -> io::Result<Node<F>>,
     ) -> io::Result<Changes> {
         let mut changes = wish.status_differences(stat);
+        changes.set(wish.mtime.is_some_and(|time| !self.same_time(stat, time)), item::REPORT_TIME);
         if self.looks_inside() {
             let node = open()?;
             let names = node.xattr_names()?;
@@ -148,7 +151,7 @@ impl Policy {
         }
         if let Some((seconds, nanoseconds)) = wish.mtime
             && (stat.st_mtime, stat.st_mtime_nsec as u32) != (seconds, nanoseconds)
-            && (changes.has(item::IS_NEW | item::TRANSFER) || stat.st_mtime != seconds)
+            && (changes.has(item::IS_NEW | item::TRANSFER) || !self.same_time(stat, (seconds, nanoseconds)))
         {
             failures.note("times", node.set_mtime(seconds, nanoseconds));
         }
@@ -213,8 +216,6 @@ pub(super) struct Wish<'a> {
 impl Wish<'_> {
     fn status_differences(&self, stat: &Stat) -> Changes {
         let mut changes = Changes::default();
-        // Whole seconds, as the reference compares: servers before protocol 31 send no more.
-        changes.set(self.mtime.is_some_and(|(seconds, _)| seconds != stat.st_mtime), item::REPORT_TIME);
         let permissions = stat.st_mode & mode::PERMISSIONS;
         changes.set(self.kind != Kind::Symlink && permissions != self.permissions, item::REPORT_PERMS);
         changes.set(self.uid.is_some_and(|uid| uid != stat.st_uid), item::REPORT_OWNER);

@@ -32,10 +32,10 @@ impl LocalTree {
                 if self.options.dry_run {
                     return Ok((None, true));
                 }
-                rustix::fs::mkdir(&self.path, Mode::from_raw_mode(0o777))
-                    .map_err(|error| self.local_error("make the directory", error))?;
+                self.make_root()?;
                 let fd = handle::open_root(&self.path).map_err(|error| self.local_error("open", error))?;
-                Ok((Some(fd), true))
+                // What is made on the way counts as having been there.
+                Ok((Some(fd), trailing_slash || !self.options.selection.mkpath))
             }
             Err(error) if error.kind() == io::ErrorKind::NotADirectory && single && !trailing_slash => {
                 self.open_parent().map(|fd| (Some(fd), false))
@@ -48,6 +48,14 @@ impl LocalTree {
         }
     }
 
+    fn make_root(&self) -> Result<()> {
+        let made = match self.options.selection.mkpath {
+            true => std::fs::create_dir_all(&self.path),
+            false => rustix::fs::mkdir(&self.path, Mode::from_raw_mode(0o777)).map_err(io::Error::from),
+        };
+        made.map_err(|error| self.local_error("make the directory", error))
+    }
+
     fn open_parent(&self) -> Result<OwnedFd> {
         let name = self
             .path
@@ -56,6 +64,9 @@ impl LocalTree {
         let _ = self.alias.set(name.as_encoded_bytes().into());
         let parent = self.path.parent().filter(|parent| !parent.as_os_str().is_empty());
         let parent = parent.unwrap_or(Path::new("."));
+        if self.options.selection.mkpath && !self.options.dry_run {
+            std::fs::create_dir_all(parent).map_err(|error| self.local_error("make the way to", error))?;
+        }
         handle::open_root(parent).map_err(|source| Error::Destination {
             action: "open the directory",
             path: parent.to_owned(),

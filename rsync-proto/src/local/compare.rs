@@ -74,7 +74,7 @@ impl LocalTree {
         if self.options.size_only {
             return Ok(false);
         }
-        Ok(self.options.ignore_times || stat.st_mtime != entry.mtime().0)
+        Ok(self.options.ignore_times || !self.policy.same_time(stat, entry.mtime()))
     }
 
     pub(super) fn look_at_file(

@@ -1,9 +1,11 @@
 //! Opening directories below the root, confined to it.
 
+use std::collections::HashSet;
 use std::ffi::OsStr;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
+use std::sync::RwLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use rustix::fs::{Mode, OFlags, ResolveFlags, openat, openat2};
@@ -21,14 +23,16 @@ pub(super) struct Root {
     fd: OwnedFd,
     /// The kernel, or a filter on system calls, knows no `openat2`.
     by_component: AtomicBool,
+    /// Symlinks to directories that stand for those directories.
+    links: RwLock<HashSet<SafePath>>,
 }
 
 impl Root {
     pub(super) fn new(fd: OwnedFd) -> Self {
-        Self { fd, by_component: AtomicBool::new(false) }
+        Self { fd, by_component: AtomicBool::new(false), links: RwLock::default() }
     }
 
-    /// Opens a directory below the root. A symlink anywhere in its path is an error.
+    /// Opens a directory below the root. A symlink anywhere in its path is an error, but for those that are trusted.
     pub(super) fn open(&self, path: &SafePath) -> io::Result<OwnedFd> {
         if path.is_root() {
             return Ok(openat(&self.fd, c".", DIRECTORY, Mode::empty())?);
@@ -39,6 +43,9 @@ impl Root {
                 Err(Errno::NOSYS | Errno::PERM) => self.by_component.store(true, Ordering::Relaxed),
                 // Something was renamed while the kernel looked; the walk below cannot be fooled by it.
                 Err(Errno::AGAIN) => {}
+                Err(Errno::LOOP | Errno::NOTDIR) if self.is_through_link(path) => {
+                    return Ok(self.follow(path)?);
+                }
                 other => return Ok(other?),
             }
         }
@@ -48,6 +55,40 @@ impl Root {
             at = Some(openat(parent, name, DIRECTORY, Mode::empty())?);
         }
         Ok(at.expect("a path below the root has components"))
+    }
+}
+
+impl Root {
+    /// Opens a directory, through symlinks as long as all of their way lies beneath the root. Only the kernel can
+    /// see to that: where it knows no `openat2`, no symlink is followed.
+    pub(super) fn follow(&self, path: &SafePath) -> Result<OwnedFd, Errno> {
+        let confined = ResolveFlags::BENEATH | ResolveFlags::NO_MAGICLINKS;
+        let flags = DIRECTORY.difference(OFlags::NOFOLLOW);
+        // The kernel gives up when something was renamed while it looked.
+        for _ in 0..16 {
+            match openat2(&self.fd, path.as_bytes(), flags, Mode::empty(), confined) {
+                Err(Errno::AGAIN) => {}
+                other => return other,
+            }
+        }
+        Err(Errno::AGAIN)
+    }
+
+    /// From now on the symlink at this path stands for the directory that it leads to.
+    pub(super) fn trust(&self, link: SafePath) {
+        self.links.write().expect("no thread panics with the lock").insert(link);
+    }
+
+    fn is_through_link(&self, path: &SafePath) -> bool {
+        let links = self.links.read().expect("no thread panics with the lock");
+        let mut at = path.clone();
+        while !at.is_root() && !links.is_empty() {
+            if links.contains(&at) {
+                return true;
+            }
+            at = at.split_last().0;
+        }
+        false
     }
 }
 

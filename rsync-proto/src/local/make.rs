@@ -13,6 +13,7 @@ use super::basis::{LocalBasis, open_regular};
 use super::dir::{LocalDir, is_file, kind};
 use super::handle::{as_os, temporary_name};
 use super::node::Node;
+use super::selection::Place;
 use super::sink::{Content, LocalSink, Staged};
 use super::tree::LocalTree;
 use super::write::Writer;
@@ -77,28 +78,46 @@ impl LocalTree {
         Ok(attributes)
     }
 
-    pub(super) fn make_directory(&self, parent: &LocalDir, entry: EntryRef<'_>) -> io::Result<DirChanges> {
+    /// Nothing if the directory is not wanted here, nor what it holds.
+    pub(super) fn make_directory(
+        &self,
+        parent: &LocalDir,
+        entry: EntryRef<'_>,
+    ) -> io::Result<Option<DirChanges>> {
         let name = entry.name();
-        let existing = parent.stat(name)?;
-        if let Some(stat) = &existing {
-            if kind(stat) == Some(Kind::Directory) {
-                return Ok(self.differences(parent, name, entry, stat)?.into());
+        let on_the_way = self.is_on_the_way(entry);
+        let selection = &self.options.selection;
+        match self.place_of(parent, entry)? {
+            Place::Nothing if selection.existing => return Ok(None),
+            Place::Nothing => {}
+            Place::Directory(_) | Place::Link(_) if on_the_way => return Ok(Some(DirChanges::default())),
+            Place::Directory(stat) => {
+                return Ok(Some(self.differences(parent, name, entry, &stat)?.into()));
             }
-            if !self.options.dry_run {
-                self.places().back_up(parent, name, Some(stat))?;
+            Place::Link(fd) => return Ok(Some(self.differences_behind(&fd, entry)?.into())),
+            Place::Other if selection.ignore_existing => {
+                return Err(io::Error::other("something else stands there, which --ignore-existing keeps"));
+            }
+            Place::Other if !self.options.dry_run => {
+                if self.options.content.backs_up() {
+                    self.places().back_up(parent, name, parent.stat(name)?.as_ref())?;
+                }
                 unlinkat(parent.fd(), name, AtFlags::empty())?;
             }
+            Place::Other => {}
         }
         let told = self.told_of_directory(parent, entry)?;
-        if !self.options.dry_run {
+        if !self.options.dry_run && on_the_way {
+            self.make_on_the_way(parent, name)?;
+        } else if !self.options.dry_run {
             parent.disturb();
             mkdirat(parent.fd(), name, Mode::from_raw_mode(0o700))?;
         }
-        Ok(DirChanges { changes: Changes::NEW, told })
+        Ok(Some(DirChanges { changes: Changes::NEW, told }))
     }
 
     pub(super) fn leave_directory(&self, dir: &LocalDir, entry: EntryRef<'_>) -> io::Result<()> {
-        if self.options.dry_run {
+        if self.options.dry_run || self.is_on_the_way(entry) {
             return Ok(());
         }
         let node = Node::borrowed(dir.fd());

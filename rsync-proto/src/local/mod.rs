@@ -21,6 +21,7 @@ mod make;
 mod node;
 mod place;
 mod remove;
+mod selection;
 mod sink;
 mod tree;
 mod write;

@@ -2,7 +2,7 @@
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 
@@ -19,7 +19,7 @@ use super::sink::LocalSink;
 use crate::checksum::BlockSummer;
 use crate::delta::Offer;
 use crate::destination::{Destination, DirChanges, Failure, Found, Incoming, Removed, Verdict};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::flist::{EntryRef, Kind, SafePath, Segment};
 use crate::limits;
 use crate::options::Options;
@@ -167,13 +167,17 @@ impl Destination for LocalTree {
     }
 
     fn begin(&self, first: &Segment) -> Result<LocalDir> {
+        if self.options.selection.munge_links && Path::new("/rsyncd-munged").is_dir() {
+            let text = "--munge-links makes no link safe while there is a directory /rsyncd-munged";
+            return Err(Error::Unsupported(text.to_owned()));
+        }
         let (fd, fresh) = self.open_destination(first)?;
         let mut changes = Changes::default();
         if let Some(fd) = &fd {
             let again = fd.try_clone().map_err(|error| self.local_error("open", error))?;
             let root = self.root.get_or_init(|| Root::new(again));
-            if !fresh && first.iter().next().is_some_and(|entry| entry.is_root()) {
-                let entry = first.entry(0);
+            let entry = first.iter().next().filter(EntryRef::is_root);
+            if let Some(entry) = entry.filter(|entry| !fresh && !self.is_on_the_way(*entry)) {
                 let node = Node::borrowed(root.as_fd());
                 let stat = node.stat().map_err(|error| self.local_error("look at", error))?;
                 let wish = self.policy.wish(entry, Some(&stat));
@@ -199,14 +203,14 @@ impl Destination for LocalTree {
         self.policy.ids.learn(segment);
     }
 
-    fn make_dir(&self, parent: &LocalDir, entry: EntryRef<'_>) -> Result<DirChanges, Failure> {
+    fn make_dir(&self, parent: &LocalDir, entry: EntryRef<'_>) -> Result<Option<DirChanges>, Failure> {
         if entry.is_root() {
             let told = match parent.changes.is_new() {
                 true => self.told_of_directory(parent, entry),
                 false => Ok(parent.changes),
             };
             let told = told.map_err(|error| Failure::new("look at", entry.path(), error))?;
-            return Ok(DirChanges { changes: parent.changes, told });
+            return Ok(Some(DirChanges { changes: parent.changes, told }));
         }
         self.make_directory(parent, entry)
             .map_err(|error| Failure::new("make the directory", entry.path(), error))
@@ -233,6 +237,9 @@ impl Destination for LocalTree {
     fn look(&self, dir: &LocalDir, entry: EntryRef<'_>) -> Result<Verdict<LocalBasis>, Failure> {
         let look = || {
             let existing = dir.stat(self.name(entry))?;
+            if let Some(verdict) = self.passed_over(entry, existing.as_ref()) {
+                return Ok(verdict);
+            }
             if entry.kind() == Kind::File {
                 self.look_at_file(dir, entry, existing.as_ref())
             } else {

@@ -3,12 +3,14 @@
 
 mod content;
 mod deletion;
+mod selection;
 mod transport;
 
 use crate::checksum::ChecksumKind;
 use crate::error::{Error, Result};
 use crate::filter::Filters;
 use crate::limits::Limits;
+pub use selection::{FilesFrom, NameList, Selection};
 
 pub use content::{AlternateKind, Alternates, Append, BACKUP_SUFFIX, Content, DELAYED_DIR, MAX_ALTERNATES};
 pub use deletion::{DeleteWhen, Deletion};
@@ -26,7 +28,7 @@ pub const MAX_PROTOCOL: u8 = 32;
 pub struct Options {
     /// Descend into directories (`-r`).
     pub recursive: bool,
-    /// Send directories without descending (`-d`); for listings.
+    /// Send directories without descending (`-d`).
     pub dirs: bool,
     /// Take symlinks as symlinks (`-l`).
     pub links: bool,
@@ -64,6 +66,8 @@ pub struct Options {
     pub prune_empty_dirs: bool,
     /// Transfer files whole, without a basis (`-W`).
     pub whole_file: bool,
+    /// Which entries take part.
+    pub selection: Selection,
     /// Change nothing (`-n`).
     pub dry_run: bool,
     /// Let the server send the file list in segments.
@@ -112,6 +116,7 @@ impl Default for Options {
             filters: Filters::default(),
             prune_empty_dirs: false,
             whole_file: false,
+            selection: Selection::default(),
             dry_run: false,
             inc_recursive: true,
             checksum_choice: None,
@@ -207,6 +212,15 @@ impl Options {
         if self.deletion.when.is_some() && !self.recursive && !self.dirs {
             return Err(Error::Misuse("--delete needs directories to delete in: add -r or -d".to_owned()));
         }
-        self.content.check()
+        if self.deletion.when.is_some() && matches!(self.selection.files_from, Some(FilesFrom::Server { .. }))
+        {
+            return Err(Error::Misuse(
+                "--delete with a list of names that only the server has would let it say what to delete: \
+                 bring the list here (--files-from=FILE)"
+                    .to_owned(),
+            ));
+        }
+        self.content.check()?;
+        self.selection.check()
     }
 }

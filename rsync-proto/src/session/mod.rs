@@ -156,6 +156,10 @@ impl<T> Session<T> {
         decoder.begin();
         let mut output = Output::new(agreed.protocol);
         output.stream().put_slice(&agreed.rules);
+        if let Some(names) = &agreed.names {
+            // Before protocol 31 the server takes the names as they are, not in frames.
+            output.put_names(names.as_bytes(), agreed.protocol >= 31);
+        }
         Self {
             protocol: agreed.protocol,
             inc_recurse: agreed.list.inc_recurse,

@@ -8,6 +8,8 @@ use crate::wire::{Index, IndexCodec};
 
 /// Bytes for the server, not yet framed, behind room for a frame's header.
 pub(super) struct Output {
+    /// What goes out before everything else, and needs no frames any more.
+    first: Bytes,
     stream: BytesMut,
     index: IndexCodec,
     header_len: usize,
@@ -16,7 +18,8 @@ pub(super) struct Output {
 impl Output {
     pub fn new(protocol: u8) -> Self {
         let header_len = if protocol >= 30 { HEADER_LEN } else { 0 };
-        let mut output = Self { stream: BytesMut::new(), index: IndexCodec::new(protocol), header_len };
+        let index = IndexCodec::new(protocol);
+        let mut output = Self { first: Bytes::new(), stream: BytesMut::new(), index, header_len };
         output.reserve_header();
         output
     }
@@ -30,17 +33,31 @@ impl Output {
         &mut self.stream
     }
 
+    /// The names that the server shall read, and an empty one at their end.
+    pub fn put_names(&mut self, names: &[u8], framed: bool) {
+        self.first = self.take();
+        if framed {
+            self.stream.extend_from_slice(names);
+            self.stream.extend_from_slice(&[0]);
+        } else {
+            self.first = [&self.first, names, &[0]].concat().into();
+        }
+    }
+
     pub fn put_index(&mut self, index: Index) {
         self.index.write(&mut self.stream, index);
     }
 
     /// Bytes of the stream that wait to be taken.
     pub fn waiting(&self) -> usize {
-        self.stream.len() - self.header_len
+        self.first.len() + self.stream.len() - self.header_len
     }
 
     /// Everything that waits, framed. Empty if nothing does.
     pub fn take(&mut self) -> Bytes {
+        if !self.first.is_empty() {
+            return std::mem::take(&mut self.first);
+        }
         if self.waiting() == 0 {
             return Bytes::new();
         }

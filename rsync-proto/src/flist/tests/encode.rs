@@ -7,7 +7,7 @@ use std::collections::VecDeque;
 
 use crate::checksum::xattr_sum;
 use crate::filter::ListFilter;
-use crate::flist::{ListOptions, Top};
+use crate::flist::{Asked, ListOptions};
 use crate::limits::Limits;
 use crate::wire::flags::{entry as flag, mode};
 use crate::wire::put;
@@ -35,6 +35,8 @@ pub struct Item {
     pub xattrs: Vec<(Vec<u8>, Vec<u8>)>,
     /// The directory comes without its content.
     pub no_content: bool,
+    /// A directory on the way to what was asked for.
+    pub implied: bool,
 }
 
 /// An access control list; permissions are numbers so that they can be wrong.
@@ -99,6 +101,18 @@ impl Item {
     }
 }
 
+/// The content of a directory, with all that is below.
+pub fn everything() -> Asked {
+    asked(true, false, &[""])
+}
+
+/// These paths.
+pub fn asked(recursive: bool, relative: bool, paths: &[&str]) -> Asked {
+    let mut asked = Asked::new(recursive, relative);
+    paths.iter().for_each(|path| asked.pattern(path.as_bytes()));
+    asked
+}
+
 /// Options that ask for everything that there is, for a list of this shape.
 pub fn options(protocol: u8, varint_flags: bool, inc_recurse: bool) -> ListOptions {
     ListOptions {
@@ -119,8 +133,9 @@ pub fn options(protocol: u8, varint_flags: bool, inc_recurse: bool) -> ListOptio
         acls: protocol >= 30,
         xattrs: protocol >= 30,
         sum_len: 0,
-        top: Top::Content,
         filter: ListFilter::default(),
+        munge_links: false,
+        asked: everything(),
         limits: Limits { growth: 0, ..Limits::default() },
     }
 }
@@ -265,7 +280,8 @@ impl ListEncoder {
             (item.nanoseconds != 0 && asked.protocol >= 31, flag::NANOSECONDS),
             (item.is_device() && item.device.0 == self.device_major, flag::SAME_RDEV_MAJOR),
             (item.is_special() && asked.protocol < 31, flag::SAME_RDEV_MAJOR),
-            (item.is_dir() && item.no_content && !self.is_old(), flag::NO_CONTENT),
+            (item.is_dir() && (item.no_content || item.implied) && !self.is_old(), flag::NO_CONTENT),
+            (item.is_dir() && item.implied, flag::TOP_DIRECTORY),
             (item.link.is_some(), flag::HARD_LINKED),
             (self.is_old() && same_device, flag::SAME_DEVICE),
             (self.is_old() && small_minor, flag::MINOR_IN_BYTE),

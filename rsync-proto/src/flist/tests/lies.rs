@@ -4,7 +4,7 @@
 use super::encode::{Item, ListEncoder, TestAcl, TestAclName, options, plain_options};
 use super::{decode, decode_bytes, decode_segments, newer_shapes, read_segment, shapes};
 use crate::error::Error;
-use crate::flist::{HardLink, ListDecoder, ListOptions, Top};
+use crate::flist::{HardLink, ListDecoder, ListOptions};
 use crate::wire::flags::{entry as flag, mode};
 use crate::wire::put;
 
@@ -237,23 +237,6 @@ fn roots_that_cannot_be() {
         assert_refused(decode(&asked, &[Item::symlink(".", "/")]), Fault::Violation, "a link as root");
         assert_refused(decode(&asked, &[Item::dir("."), Item::dir(".")]), Fault::Violation, "two roots");
     }
-}
-
-#[test]
-fn names_that_were_not_asked_for() {
-    for (protocol, varint, inc) in shapes() {
-        let top = |top| ListOptions { top, ..plain_options(protocol, varint, inc) };
-        let one = top(Top::Name(b"img"[..].into()));
-        assert_passes(decode(&one, &[Item::dir("img")]), "what was asked for");
-        assert_refused(decode(&one, &[Item::dir("etc")]), Fault::Violation, "another name");
-        let more = [Item::dir("img"), Item::file("img2", 0)];
-        assert_refused(decode(&one, &more), Fault::Violation, "one name more");
-        assert_refused(decode(&one, &[Item::dir(".")]), Fault::Violation, "a root in place of a name");
-        assert_passes(decode(&top(Top::Any), &[Item::dir("x"), Item::file("y", 0)]), "a pattern");
-    }
-    let one = ListOptions { top: Top::Name(b"img"[..].into()), ..plain_options(31, true, true) };
-    let tree = [Item::dir("img"), Item::dir("img/etc"), Item::file("img/etc/x", 0)];
-    assert_passes(decode_segments(&one, &tree), "names below what was asked for");
 }
 
 #[test]

@@ -2,9 +2,10 @@
 
 use super::{Client, Course, GREETING, OWN_GREETING, capabilities, transcript};
 use crate::checksum::{BlockSummer, ChecksumKind};
-use crate::flist::Top;
+use crate::flist::Asked;
 use crate::handshake::Outcome;
 use crate::options::Options;
+use crate::options::{FilesFrom, NameList, Selection};
 use crate::wire::flags::compat;
 use crate::wire::put;
 
@@ -167,19 +168,28 @@ fn what_the_server_says_decides_how_the_list_is_read() {
 }
 
 #[test]
-fn names_may_begin_where_the_path_says() {
-    for (url, top) in [
-        ("h::m", Top::Content),
-        ("h::m/", Top::Content),
-        ("h::m/a/", Top::Content),
-        ("h::m/a/.", Top::Content),
-        ("h::m/a", Top::Name(b"a"[..].into())),
-        ("h::m/a/b", Top::Name(b"b"[..].into())),
-        ("h::m/a/b*", Top::Any),
-        ("h::m/[ab]", Top::Any),
+fn names_lie_where_the_paths_say() {
+    let selection = |relative, files_from| Selection { relative, files_from, ..Selection::default() };
+    let list = |text: &[u8]| Some(FilesFrom::Names(NameList::from_lines(text).unwrap()));
+    let server = Some(FilesFrom::Server { path: "list".to_owned(), nul: false });
+    let patterns = |relative, paths: &[&str]| {
+        let mut asked = Asked::new(true, relative);
+        paths.iter().for_each(|path| asked.pattern(path.as_bytes()));
+        asked
+    };
+    let mut named = Asked::new(true, true);
+    named.name(b"*.txt");
+    for (url, selection, asked) in [
+        ("h::m", Selection::default(), patterns(false, &[""])),
+        ("h::m/a/b*", Selection::default(), patterns(false, &["a/b*"])),
+        ("h::m/a/./b", selection(true, None), patterns(true, &["a/./b"])),
+        ("h::m/a", selection(true, list(b"*.txt\n")), named),
+        ("h::m/a", selection(true, server), Asked::anything()),
     ] {
         let bytes = transcript(&[GREETING, OK], &capabilities(RECENT, Some("md5"), 0));
-        assert_eq!(Client::new(url).shake_whole(&bytes).agreed().list.top, top, "{url}");
+        let options = Options { selection, ..Options::archive() };
+        let client = Client { options, ..Client::new(url) };
+        assert_eq!(client.shake_whole(&bytes).agreed().list.asked, asked, "{url}");
     }
 }
 

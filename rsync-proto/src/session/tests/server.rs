@@ -16,7 +16,8 @@ pub fn agreed(list: ListOptions) -> Agreed {
     let old = list.protocol < 30;
     let kind = if old { ChecksumKind::Md4 } else { ChecksumKind::Xxh3 };
     let summer = BlockSummer { kind, seed: 7, seed_first: !old, seeds_files: old };
-    Agreed { protocol: list.protocol, list, summer, rules: Bytes::from_static(&[0; 4]), compression: None }
+    let rules = Bytes::from_static(&[0; 4]);
+    Agreed { protocol: list.protocol, list, summer, rules, compression: None, names: None }
 }
 
 /// Part of a file's content.

@@ -1,0 +1,171 @@
+//! Entries that are passed over because of what is here, and links that stand for directories.
+
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+
+use rustix::fs::{AtFlags, Mode, Stat, fstat, mkdirat, statat};
+
+use super::attributes::Policy;
+use super::basis::LocalBasis;
+use super::dir::{LocalDir, is_file, kind};
+use super::node::Node;
+use super::tree::LocalTree;
+use crate::destination::Verdict;
+use crate::flist::{EntryRef, Kind, SafePath};
+use crate::options::Selection;
+use crate::report::Changes;
+
+/// What stands in a directory's place.
+pub(super) enum Place {
+    Nothing,
+    Directory(Stat),
+    /// A symlink to a directory beneath the root, which is filled in its place.
+    Link(OwnedFd),
+    Other,
+}
+
+impl LocalTree {
+    fn selection(&self) -> &Selection {
+        &self.options.selection
+    }
+
+    /// What there is to do about an entry before its content is looked at: nothing more, for those that the options
+    /// leave out.
+    pub(super) fn passed_over(
+        &self,
+        entry: EntryRef<'_>,
+        existing: Option<&Stat>,
+    ) -> Option<Verdict<LocalBasis>> {
+        let selection = self.selection();
+        let here = match existing {
+            None => selection.existing,
+            Some(_) => selection.ignore_existing,
+        };
+        if here {
+            return Some(Verdict::Leave);
+        }
+        match entry.kind() {
+            Kind::Symlink if selection.safe_links && leads_out(entry) => {
+                Some(Verdict::Skip("ignoring unsafe symlink"))
+            }
+            Kind::File => {
+                let size = entry.size();
+                let newer = |stat: &Stat| {
+                    let younger = entry.mtime().0.saturating_sub(stat.st_mtime);
+                    is_file(stat) && younger < i64::from(selection.modify_window)
+                };
+                let left_out = selection.max_size.is_some_and(|max| size > max)
+                    || selection.min_size.is_some_and(|min| size < min)
+                    || selection.update && existing.is_some_and(newer);
+                left_out.then_some(Verdict::Leave)
+            }
+            _ => None,
+        }
+    }
+
+    /// Whether `entry`, a directory, only has to be there.
+    pub(super) fn is_on_the_way(&self, entry: EntryRef<'_>) -> bool {
+        entry.is_implied() && !self.selection().implied_dirs
+    }
+
+    /// Makes a directory on the way to others, if it is missing, as a user would make it.
+    pub(super) fn make_on_the_way(&self, parent: &LocalDir, name: &[u8]) -> io::Result<()> {
+        parent.disturb();
+        Ok(mkdirat(parent.fd(), name, Mode::from_raw_mode(0o777))?)
+    }
+
+    /// Looks at the place of a directory.
+    pub(super) fn place_of(&self, parent: &LocalDir, entry: EntryRef<'_>) -> io::Result<Place> {
+        let Some(stat) = parent.stat(entry.name())? else { return Ok(Place::Nothing) };
+        if kind(&stat) == Some(Kind::Directory) {
+            return Ok(Place::Directory(stat));
+        }
+        let follows = self.selection().keep_dirlinks || self.is_on_the_way(entry);
+        if kind(&stat) != Some(Kind::Symlink) || !follows {
+            return Ok(Place::Other);
+        }
+        match self.root().follow(&entry.path()) {
+            Ok(fd) => {
+                self.root().trust(entry.path());
+                Ok(Place::Link(fd))
+            }
+            Err(error) if leads_to_directory(parent, entry.name()) => Err(io::Error::other(format!(
+                "the symlink there leaves the destination on its way to a directory, so it is not followed ({})",
+                io::Error::from(error)
+            ))),
+            Err(_) => Ok(Place::Other),
+        }
+    }
+
+    /// What differs between an entry and the directory that a symlink in its place leads to.
+    pub(super) fn differences_behind(&self, fd: &OwnedFd, entry: EntryRef<'_>) -> io::Result<Changes> {
+        let stat = fstat(fd)?;
+        let wish = self.policy.wish(entry, Some(&stat));
+        self.policy.differences(&wish, &stat, || Ok(Node::borrowed(fd.as_fd())))
+    }
+}
+
+impl Policy {
+    /// Whether a time here is as good as that of an entry.
+    pub(super) fn same_time(&self, stat: &Stat, (seconds, nanoseconds): (i64, u32)) -> bool {
+        match self.modify_window {
+            // Whole seconds, as the reference compares: servers before protocol 31 send no more.
+            0 => stat.st_mtime == seconds,
+            window @ 1.. => stat.st_mtime.abs_diff(seconds) <= u64::from(window.unsigned_abs()),
+            _ => (stat.st_mtime, stat.st_mtime_nsec as u32) == (seconds, nanoseconds),
+        }
+    }
+}
+
+/// Whether a symlink leads to a directory, by whatever way.
+fn leads_to_directory(parent: &LocalDir, name: &[u8]) -> bool {
+    statat(parent.fd(), name, AtFlags::empty()).is_ok_and(|stat| kind(&stat) == Some(Kind::Directory))
+}
+
+/// Whether a symlink may lead out of the tree that it comes with: it is absolute, or has more `..` than there are
+/// directories around it, at any point of its way.
+fn leads_out(entry: EntryRef<'_>) -> bool {
+    leads_out_of(entry.parent(), entry.link_target())
+}
+
+fn leads_out_of(parent: &SafePath, target: &[u8]) -> bool {
+    if target.is_empty() || target.starts_with(b"/") {
+        return true;
+    }
+    let mut depth = parent.components().count();
+    for name in target.split(|byte| *byte == b'/') {
+        match name {
+            b"" | b"." => {}
+            b".." if depth == 0 => return true,
+            b".." => depth -= 1,
+            _ => depth += 1,
+        }
+    }
+    false
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn links_lead_out_by_their_dots() {
+        let top = SafePath::root();
+        let deep = SafePath::new(b"a/b").unwrap();
+        for (parent, target, out) in [
+            (&top, "x", false),
+            (&top, "./x/../y", false),
+            (&top, "../x", true),
+            (&top, "x/../../y", true),
+            (&top, "/x", true),
+            (&top, "", true),
+            (&deep, "../../x", false),
+            (&deep, "../../../x", true),
+            (&deep, "..//../..", true),
+            (&deep, "../../c/d/../../../e", true),
+            (&deep, "a...b/..", false),
+        ] {
+            assert_eq!(leads_out_of(parent, target.as_bytes()), out, "{parent}: {target}");
+        }
+    }
+}
