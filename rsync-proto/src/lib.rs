@@ -3,7 +3,8 @@
 //! The rooms, in the order in which bytes travel:
 //!
 //! 1. [`location`]: where to pull from.
-//! 2. [`options`], [`limits`]: what to ask for, and what the server may send at most.
+//! 2. [`options`], [`limits`]: what to ask for, and what the server may send at most; [`chmod`], how
+//!    permissions change on the way.
 //! 3. [`wire`]: integers, indexes and frames.
 //! 4. [`handshake`]: greeting, module, authentication, capabilities.
 //! 5. [`flist`]: the file list.
@@ -19,6 +20,7 @@
 #![forbid(unsafe_code)]
 
 pub mod checksum;
+pub mod chmod;
 #[cfg(feature = "tokio")]
 mod client;
 pub mod delta;

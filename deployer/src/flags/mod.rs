@@ -1,6 +1,7 @@
 //! Options of a pull, in rsync's spelling: what is kept, how it is compared, how long to wait. The command line
 //! and deploy descriptions take the same ones.
 
+mod attributes;
 mod switches;
 
 use std::path::PathBuf;
@@ -50,7 +51,7 @@ pub(crate) fn parse_text(text: &str) -> Result<PullOptions, String> {
 
 /// Adds the switches.
 pub(crate) fn with_switches(parser: Parser) -> Parser {
-    parser.args(switches::arguments())
+    parser.args(switches::arguments()).args(attributes::arguments())
 }
 
 /// Adds those of the switches that matter for a listing.
@@ -133,6 +134,7 @@ pub(crate) fn read(matches: &ArgMatches) -> Result<PullOptions, Failure> {
         options.checksum_choice = Some(checksum(name)?);
     }
     switches::apply(matches, &mut options);
+    attributes::apply(matches, &mut options)?;
     let mut timeouts = Timeouts::default();
     if let Some(seconds) = matches.get_one::<u32>("timeout") {
         options.server_timeout = *seconds;

@@ -18,7 +18,7 @@ use crate::limits;
 use crate::wire::flags::{entry as flag, io_error, mode};
 use crate::wire::{Cursor, Parse};
 
-/// All flags that an entry of protocol 30 to 32 can have, given the options that we send.
+/// All flags that an entry of protocol 30 to 32 can have, given the options that we always send.
 const KNOWN_FLAGS: u32 = (1 << 14) - 1;
 /// No extras.
 const NO_EXTRA: u32 = u32::MAX;
@@ -170,7 +170,8 @@ impl ListDecoder {
     }
 
     fn read_entry(&mut self, flags: u32, cursor: &mut Cursor<'_>) -> Parse<()> {
-        if flags & !KNOWN_FLAGS != 0 {
+        let known = KNOWN_FLAGS | if self.options.access_times { flag::SAME_ACCESS_TIME } else { 0 };
+        if flags & !known != 0 {
             let found = format!("{flags:#x}, with bits that were not asked for");
             return Err(Malformed::new("the flags of a list entry", found).into());
         }
@@ -189,7 +190,7 @@ impl ListDecoder {
 
         let abbreviated = builder.hard_link_target(flags, &self.options, &self.link_groups, cursor)?;
         let (fields, target, sum) = match abbreviated {
-            Link::Copy(position) => builder.copied(position, self.previous.device_major),
+            Link::Copy(position) => builder.copied(position, &self.previous),
             Link::None | Link::Member(_) => {
                 let mut fields = self.previous.start();
                 self.options.read_fields(flags, cursor, &mut fields, &mut users)?;
@@ -254,6 +255,9 @@ impl ListDecoder {
         }
         let segment = &mut builder.segment;
         segment.arena.extend_from_slice(name);
+        if segment.has_access_times && kind != Kind::Directory {
+            segment.arena.extend_from_slice(&fields.access_time.to_le_bytes());
+        }
         segment.arena.extend_from_slice(&sum);
         let mut path_memory = 0;
         let payload = match kind {
@@ -396,6 +400,9 @@ impl Builder {
                 arena: Vec::new(),
                 extras: Vec::new(),
                 sum_len: options.sum_len,
+                has_access_times: options.access_times,
+                names_zero: options.id0_names,
+                chmod: options.chmod.clone(),
                 users: Vec::new(),
                 groups: Vec::new(),
             },
@@ -437,7 +444,7 @@ impl Builder {
 
     /// The values of the group's first entry. Entries are not sorted before all are there, so its position
     /// is that in which it came.
-    fn copied(&self, position: usize, device_major: u32) -> (Fields, Vec<u8>, Vec<u8>) {
+    fn copied(&self, position: usize, previous: &Previous) -> (Fields, Vec<u8>, Vec<u8>) {
         let first = &self.segment.entries[position];
         let mode = u32::from(first.mode);
         let kind = Kind::from_mode(mode).expect("checked when the mode was read");
@@ -445,10 +452,11 @@ impl Builder {
         let fields = Fields {
             mtime: first.mtime,
             nanoseconds: first.nanoseconds,
+            access_time: view.access_time().unwrap_or(previous.access_time),
             mode,
             uid: first.uid,
             gid: first.gid,
-            device_major: if kind.is_device() { (first.payload >> 32) as u32 } else { device_major },
+            device_major: if kind.is_device() { (first.payload >> 32) as u32 } else { previous.device_major },
             // The target is copied as well; only a length may stand alone.
             payload: if kind == Kind::Symlink { first.payload & 0xffff } else { first.payload },
             link: Some(HardLink { group: self.segment.first_index + position as u32, first: false }),

@@ -12,6 +12,7 @@ use crate::wire::{Cursor, Parse};
 pub(super) struct Fields {
     pub(super) mtime: i64,
     pub(super) nanoseconds: u32,
+    pub(super) access_time: i64,
     pub(super) mode: u32,
     pub(super) uid: u32,
     pub(super) gid: u32,
@@ -24,6 +25,7 @@ pub(super) struct Fields {
 pub(super) struct Previous {
     pub(super) name: Vec<u8>,
     pub(super) mtime: i64,
+    pub(super) access_time: i64,
     pub(super) mode: u32,
     pub(super) uid: u32,
     pub(super) gid: u32,
@@ -35,6 +37,7 @@ impl Previous {
         Fields {
             mtime: self.mtime,
             nanoseconds: 0,
+            access_time: self.access_time,
             mode: self.mode,
             uid: self.uid,
             gid: self.gid,
@@ -47,6 +50,7 @@ impl Previous {
     pub(super) fn take_over(&mut self, fields: &Fields, name: &mut Vec<u8>) {
         std::mem::swap(&mut self.name, name);
         self.mtime = fields.mtime;
+        self.access_time = fields.access_time;
         self.mode = fields.mode;
         self.uid = fields.uid;
         self.gid = fields.gid;
@@ -68,10 +72,7 @@ impl ListOptions {
         }
         fields.payload = size as u64;
         if flags & flag::SAME_TIME == 0 {
-            fields.mtime = cursor.varlong(4)?;
-            if fields.mtime.unsigned_abs() > limits::MAX_TIME as u64 {
-                return Err(Malformed::new("a modification time", fields.mtime.to_string()).into());
-            }
+            fields.mtime = read_time("a modification time", cursor)?;
         }
         if flags & flag::NANOSECONDS != 0 {
             let nanoseconds = cursor.varint()?;
@@ -86,6 +87,9 @@ impl ListOptions {
         let Some(kind) = Kind::from_mode(fields.mode).filter(|_| fields.mode <= 0xffff) else {
             return Err(Malformed::new("the mode of a file", format!("{:#o}", fields.mode)).into());
         };
+        if self.access_times && kind != Kind::Directory && flags & flag::SAME_ACCESS_TIME == 0 {
+            fields.access_time = read_time("an access time", cursor)?;
+        }
         if self.owner && flags & flag::SAME_UID == 0 {
             fields.uid = read_id(cursor)?;
             if flags & flag::USER_NAME != 0 {
@@ -134,6 +138,15 @@ impl ListOptions {
             return Ok(&[]);
         }
         cursor.take(self.sum_len)
+    }
+}
+
+fn read_time(what: &'static str, cursor: &mut Cursor<'_>) -> Parse<i64> {
+    match cursor.varlong(4)? {
+        time if time.unsigned_abs() > limits::MAX_TIME as u64 => {
+            Err(Malformed::new(what, time.to_string()).into())
+        }
+        time => Ok(time),
     }
 }
 

@@ -25,6 +25,9 @@ pub(super) fn build(options: &Options, location: &Location, list_only: bool) -> 
     if options.numeric_ids {
         long("--numeric-ids".to_owned());
     }
+    if options.attributes.open_noatime {
+        long("--open-noatime".to_owned());
+    }
     arguments.push(b".".to_vec());
     arguments.push(path(location));
     arguments
@@ -43,9 +46,11 @@ fn short(options: &Options) -> String {
         (options.group, 'g'),
         (options.devices, 'D'),
         (options.times, 't'),
+        (options.attributes.access_times, 'U'),
         (options.perms, 'p'),
         (options.acls, 'A'),
         (options.xattrs, 'X'),
+        (options.xattrs && options.attributes.hidden_xattrs, 'X'),
         (options.recursive, 'r'),
         (options.checksum, 'c'),
         (options.ignore_times, 'I'),
@@ -98,6 +103,15 @@ mod tests {
         assert!(text(&options, "h::m").contains(" --no-specials "));
         let options = Options { devices: false, ..Options::archive() };
         assert!(text(&options, "h::m").contains(" --specials "));
+    }
+
+    #[test]
+    fn access_times_are_asked_for() {
+        let mut options = Options { xattrs: true, ..Options::archive() };
+        options.attributes.access_times = true;
+        options.attributes.open_noatime = true;
+        options.attributes.hidden_xattrs = true;
+        assert_eq!(text(&options, "h::m/"), "--server --sender -logDtUpXXre.iLfxCIvu --open-noatime . m/");
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::os::fd::OwnedFd;
 use std::sync::atomic::Ordering;
 
 use rustix::fs::{Mode, OFlags, fstat, openat};
-use rustix::io::{pread, read};
+use rustix::io::{Errno, pread, read};
 
 use super::dir::{LocalDir, is_file};
 use super::tree::LocalTree;
@@ -72,7 +72,12 @@ impl LocalTree {
 /// Opens a regular file, and nothing else: a device that took its place must not be touched.
 pub(super) fn open_file(dir: &LocalDir, name: &[u8]) -> io::Result<OwnedFd> {
     let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
-    let file = openat(dir.fd(), name, flags, Mode::empty())?;
+    let open = |more: OFlags| openat(dir.fd(), name, flags | more, Mode::empty());
+    let file = match open(if dir.manner.open_noatime { OFlags::NOATIME } else { OFlags::empty() }) {
+        // Only a file's owner may read it unseen; others still may read it.
+        Err(Errno::PERM) if dir.manner.open_noatime => open(OFlags::empty())?,
+        opened => opened?,
+    };
     if is_file(&fstat(&file)?) { Ok(file) } else { Err(io::Error::other("it is no longer a regular file")) }
 }
 

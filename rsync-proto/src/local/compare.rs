@@ -1,16 +1,17 @@
 //! Compares entries with what is there: what kind it is, whether the content can be right, and which
 //! attributes differ.
 
-use std::io;
+use std::io::{self, Read};
 
 use rustix::fs::{AtFlags, Mode, OFlags, Stat, makedev, openat, readlinkat, unlinkat};
 use rustix::io::Errno;
 
+use super::basis::open_file;
 use super::dir::{LocalDir, is_empty, is_file, kind};
-use super::node::Node;
 use super::tree::LocalTree;
 use crate::destination::Verdict;
 use crate::flist::{EntryRef, Kind};
+use crate::limits;
 use crate::report::Changes;
 use crate::wire::flags::item;
 
@@ -24,7 +25,7 @@ impl LocalTree {
         stat: &Stat,
     ) -> io::Result<Changes> {
         let wish = self.policy.wish(entry, Some(stat));
-        self.policy.differences(&wish, stat, || Node::open(dir.fd(), name, entry.kind()))
+        self.policy.differences(&wish, stat, || self.policy.open(dir.fd(), name, entry.kind()))
     }
 
     /// Makes room for something of another kind than what is there. Only what holds no data goes now; a file
@@ -109,7 +110,7 @@ impl LocalTree {
         }
         let mut changes = self.differences(dir, name, entry, stat)?;
         let same = match entry.kind() {
-            Kind::Symlink => readlinkat(dir.fd(), name, Vec::new())?.as_bytes() == entry.link_target(),
+            Kind::Symlink => self.link_target(dir, name)? == entry.link_target(),
             wanted if wanted.is_device() => {
                 let (major, minor) = entry.device();
                 kind(stat) == Some(wanted) && stat.st_rdev == makedev(major, minor)
@@ -120,8 +121,20 @@ impl LocalTree {
             return Ok(Verdict::Same(self.without_implied_mode(changes, entry, stat)));
         }
         changes.set(true, item::REPORT_CHANGE);
-        changes.set(!self.options.times, item::REPORT_TIME);
+        changes.set(!self.policy.keeps_time_of(entry.kind()), item::REPORT_TIME);
         Ok(Verdict::Make(changes))
+    }
+
+    /// What a symlink leads to. A real one where fakes are made is none of them, and leads nowhere.
+    fn link_target(&self, dir: &LocalDir, name: &[u8]) -> io::Result<Vec<u8>> {
+        if !self.policy.identity.fake {
+            return Ok(readlinkat(dir.fd(), name, Vec::new())?.into_bytes());
+        }
+        let mut target = Vec::new();
+        if let Ok(file) = open_file(dir, name) {
+            std::fs::File::from(file).take(limits::MAX_LINK_TARGET as u64 + 1).read_to_end(&mut target)?;
+        }
+        Ok(target)
     }
 
     /// A change of the access control list carries that of the permissions with it, which then is no change
@@ -135,6 +148,7 @@ impl LocalTree {
         let special = 0o7000;
         if changes.has(item::REPORT_ACL)
             && !self.options.dry_run
+            && !self.policy.identity.fake
             && stat.st_mode & special == entry.permissions() & special
         {
             changes.0 &= !item::REPORT_PERMS;

@@ -7,8 +7,18 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use rustix::fs::{AtFlags, Mode, OFlags, RawDir, Stat, openat, statat};
 use rustix::io::Errno;
 
+use super::fake;
 use crate::flist::Kind;
 use crate::report::Changes;
+
+/// How entries are looked at.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Manner {
+    /// They are what an attribute of theirs says.
+    pub(super) fake: bool,
+    /// They are read without changing their access times.
+    pub(super) open_noatime: bool,
+}
 
 /// A directory that is being filled.
 #[derive(Debug)]
@@ -20,6 +30,7 @@ pub struct LocalDir {
     /// New entries inherit an access control list.
     pub(super) gives_list: bool,
     pub(super) changes: Changes,
+    pub(super) manner: Manner,
     /// Its mode before it was made usable.
     pub(super) mode_before: Option<u32>,
     /// Something in it was made, so that its time is no longer its own.
@@ -46,6 +57,7 @@ impl LocalDir {
     pub(super) fn stat(&self, name: &[u8]) -> io::Result<Option<Stat>> {
         let Some(fd) = self.fd.as_ref().filter(|_| !self.fresh) else { return Ok(None) };
         match statat(fd, name, AtFlags::SYMLINK_NOFOLLOW) {
+            Ok(stat) if self.manner.fake => Ok(Some(fake::seen_at(fd.as_fd(), name, stat))),
             Ok(stat) => Ok(Some(stat)),
             Err(Errno::NOENT) => Ok(None),
             Err(error) => Err(error.into()),

@@ -10,7 +10,7 @@ use rustix::fs::Mode;
 use rustix::process::{Resource, getrlimit};
 
 use super::attributes::Policy;
-use super::dir::{LocalDir, is_empty};
+use super::dir::{LocalDir, Manner, is_empty};
 use super::handle::{self, Root};
 use super::node::Node;
 use super::sink::LocalSink;
@@ -119,7 +119,8 @@ impl LocalTree {
 
     /// Whoever fills a directory must be able to use it. Returns the mode that it had if it was changed.
     fn make_usable<F: AsFd>(&self, node: &Node<F>) -> io::Result<Option<u32>> {
-        if self.policy.identity.root || self.options.dry_run {
+        let identity = &self.policy.identity;
+        if identity.root && !identity.fake || self.options.dry_run {
             return Ok(None);
         }
         let stat = node.stat()?;
@@ -151,7 +152,10 @@ impl LocalTree {
             mode_before = self.make_usable(&node)?;
             gives_list = self.options.acls && node.xattr(super::acl::DEFAULT)?.is_some();
         }
-        Ok(LocalDir { fd, fresh, gives_list, changes, mode_before, disturbed: AtomicBool::new(false) })
+        let manner =
+            Manner { fake: self.policy.identity.fake, open_noatime: self.options.attributes.open_noatime };
+        let disturbed = AtomicBool::new(false);
+        Ok(LocalDir { fd, fresh, gives_list, changes, manner, mode_before, disturbed })
     }
 }
 
@@ -178,6 +182,9 @@ impl Destination for LocalTree {
     }
 
     fn begin(&self, first: &Segment) -> Result<LocalDir> {
+        if let Some(unknown) = &self.policy.unknown_id {
+            return Err(Error::Misuse(format!("{unknown}, to give files to")));
+        }
         let (fd, fresh) = self.open_destination(first)?;
         let mut changes = Changes::default();
         if let Some(fd) = &fd {
@@ -186,7 +193,7 @@ impl Destination for LocalTree {
             if !fresh && first.iter().next().is_some_and(|entry| entry.is_root()) {
                 let entry = first.entry(0);
                 let node = Node::borrowed(root.as_fd());
-                let stat = node.stat().map_err(|error| self.local_error("look at", error))?;
+                let stat = self.policy.stat(&node).map_err(|error| self.local_error("look at", error))?;
                 let wish = self.policy.wish(entry, Some(&stat));
                 changes = self
                     .policy
@@ -235,19 +242,24 @@ impl Destination for LocalTree {
     fn look(&self, dir: &LocalDir, entry: EntryRef<'_>) -> Result<Verdict, Failure> {
         let look = || {
             let existing = dir.stat(self.name(entry))?;
-            if entry.kind() == Kind::File {
-                self.look_at_file(dir, entry, existing.as_ref())
+            let verdict = if entry.kind() == Kind::File {
+                self.look_at_file(dir, entry, existing.as_ref())?
             } else {
-                self.look_at_other(dir, entry, existing.as_ref())
+                self.look_at_other(dir, entry, existing.as_ref())?
+            };
+            if let (Verdict::Same(_), Some(stat), false) = (&verdict, &existing, self.options.dry_run) {
+                let summed = self.options.checksum;
+                self.policy.settle_times(dir.fd(), self.name(entry), entry, stat, summed)?;
             }
+            Ok::<_, io::Error>(verdict)
         };
         look().map_err(|error| Failure::new("look at or make way for", entry.path(), error))
     }
 
     fn touch(&self, dir: &LocalDir, entry: EntryRef<'_>, changes: Changes) -> Result<(), Failure> {
         let touch = || {
-            let node = Node::open(dir.fd(), self.name(entry), entry.kind())?;
-            let stat = node.stat()?;
+            let node = self.policy.open(dir.fd(), self.name(entry), entry.kind())?;
+            let stat = self.policy.stat(&node)?;
             let wish = self.policy.wish(entry, Some(&stat));
             self.policy.apply(&wish, &node, &stat, changes)
         };

@@ -1,6 +1,12 @@
 //! What a caller asks for: the options of a transfer that both sides must know, and those that only the
 //! receiving side acts on.
 
+mod attributes;
+mod owners;
+
+pub use attributes::{Attributes, Privileges};
+pub use owners::{IdRules, Rule, To};
+
 use crate::checksum::ChecksumKind;
 use crate::error::{Error, Result};
 use crate::limits::Limits;
@@ -42,6 +48,8 @@ pub struct Options {
     pub xattrs: bool,
     /// Use the server's numbers of users and groups, not their names (`--numeric-ids`).
     pub numeric_ids: bool,
+    /// Attributes that are changed on the way, and those that few transfers keep.
+    pub attributes: Attributes,
     /// Compare files by checksum (`-c`).
     pub checksum: bool,
     /// Transfer files even if size and time agree (`-I`).
@@ -86,6 +94,7 @@ impl Default for Options {
             acls: false,
             xattrs: false,
             numeric_ids: false,
+            attributes: Attributes::default(),
             checksum: false,
             ignore_times: false,
             size_only: false,
@@ -135,6 +144,7 @@ impl Options {
                 "access control lists (-A) need permissions (-p) to be kept".to_owned(),
             ));
         }
+        self.attributes.check(self.owner, self.group)?;
         if self.ignore_times && self.size_only {
             return Err(Error::Misuse(
                 "--ignore-times and --size-only contradict each other: choose one".to_owned(),

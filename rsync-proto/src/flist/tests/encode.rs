@@ -6,6 +6,7 @@
 use std::collections::VecDeque;
 
 use crate::checksum::xattr_sum;
+use crate::chmod::ModeChanges;
 use crate::flist::{ListOptions, Top};
 use crate::limits::Limits;
 use crate::wire::flags::{entry as flag, mode};
@@ -112,6 +113,8 @@ pub fn options(protocol: u8, varint_flags: bool, inc_recurse: bool) -> ListOptio
         hard_links: true,
         acls: true,
         xattrs: true,
+        access_times: false,
+        chmod: ModeChanges::default(),
         sum_len: 0,
         top: Top::Content,
         limits: Limits { growth: 0, ..Limits::default() },
