@@ -58,7 +58,7 @@ pub(super) fn arguments() -> impl Iterator<Item = Arg> {
         Arg::new(long).long(long).value_name(value).help(help).action(ArgAction::Append)
     };
     let absent = |(long, short, valued, _): &(&'static str, Option<char>, bool, &str)| {
-        let arg = Arg::new(*long).long(*long).hide(true);
+        let arg = Arg::new(*long).long(*long).hide(true).action(ArgAction::Append);
         let arg = if *valued { arg } else { arg.num_args(0).default_missing_value("") };
         short.map_or(arg.clone(), |short| arg.short(short))
     };

@@ -1,20 +1,21 @@
-//! What attributes an entry shall have here, how they differ from those of a file, and setting them in the
+//! How the attributes that an entry shall have differ from those of a file, and setting them in the
 //! order in which no step undoes another: owner (clears set-id bits and capabilities), extended attributes,
 //! access control lists (an inherited one would be widened by a change of mode), mode, times.
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
-use rustix::fs::Stat;
+use rustix::fs::{AtFlags, Stat, statat};
 use rustix::io::Errno;
 
 use super::acl;
-use super::fake::{self, Pretended};
+use super::fake;
 use super::ids::{IdMap, Identity};
 use super::node::Node;
 use super::umask::umask;
+use super::wish::{Lists, Wish};
 use super::xattr::{self, Scope};
-use crate::flist::{EntryRef, Kind, XattrSet};
+use crate::flist::{EntryRef, Kind};
 use crate::options::Options;
 use crate::report::Changes;
 use crate::wire::flags::{item, mode};
@@ -22,16 +23,16 @@ use crate::wire::flags::{item, mode};
 /// What decides about attributes, apart from the entry.
 #[derive(Debug)]
 pub(super) struct Policy {
-    perms: bool,
-    executability: bool,
-    times: bool,
-    access_times: bool,
-    omit_dir_times: bool,
-    omit_link_times: bool,
-    owner: bool,
-    group: bool,
-    acls: bool,
-    xattrs: bool,
+    pub(super) perms: bool,
+    pub(super) executability: bool,
+    pub(super) times: bool,
+    pub(super) access_times: bool,
+    pub(super) omit_dir_times: bool,
+    pub(super) omit_link_times: bool,
+    pub(super) owner: bool,
+    pub(super) group: bool,
+    pub(super) acls: bool,
+    pub(super) xattrs: bool,
     /// Which extended attributes take part.
     scope: Scope,
     lenient: bool,
@@ -40,7 +41,7 @@ pub(super) struct Policy {
     /// What is wrong with the rules for users and groups.
     pub(super) unknown_id: Option<String>,
     /// Permissions that new files do not get where the server's are not kept.
-    umask: u32,
+    pub(super) umask: u32,
 }
 
 impl Policy {
@@ -68,56 +69,6 @@ impl Policy {
         }
     }
 
-    /// What `entry` shall have, in place of `existing` if something of its kind is there.
-    pub(super) fn wish<'a>(&self, entry: EntryRef<'a>, existing: Option<&Stat>) -> Wish<'a> {
-        let kind = entry.kind();
-        let permissions = match existing {
-            _ if self.perms => entry.permissions(),
-            Some(stat) if self.executability && kind == Kind::File => {
-                executable_like(entry.permissions(), stat.st_mode & mode::PERMISSIONS)
-            }
-            Some(stat) => stat.st_mode & mode::PERMISSIONS,
-            None => entry.permissions() & 0o777 & !self.umask,
-        };
-        let gid = self.ids.gid(entry.gid());
-        Wish {
-            kind,
-            permissions,
-            uid: self.owner.then(|| self.ids.uid(entry.uid())),
-            gid: (self.group && self.identity.may_give_to(gid)).then_some(gid),
-            device: entry.device(),
-            mtime: self.keeps_time_of(kind).then(|| entry.mtime()),
-            access_time: entry
-                .access_time()
-                .filter(|_| self.access_times && !(self.omit_link_times && kind == Kind::Symlink)),
-            lists: (self.acls && kind != Kind::Symlink).then(|| self.lists(entry, permissions)),
-            xattrs: if self.xattrs { entry.xattrs().map(|set| &**set) } else { None },
-        }
-    }
-
-    /// Whether the server's modification time is set.
-    pub(super) fn keeps_time_of(&self, kind: Kind) -> bool {
-        match kind {
-            Kind::Directory => self.times && !self.omit_dir_times,
-            Kind::Symlink => self.times && !self.omit_link_times,
-            _ => self.times,
-        }
-    }
-
-    fn lists(&self, entry: EntryRef<'_>, permissions: u32) -> Lists {
-        let (access, default) = (entry.acl(), entry.default_acl());
-        if self.identity.fake {
-            return (
-                access.and_then(|acl| fake::access(acl, permissions, &self.ids)),
-                default.and_then(|acl| fake::default(acl, &self.ids)),
-            );
-        }
-        (
-            access.and_then(|acl| acl::access(acl, permissions, &self.ids)),
-            default.and_then(|acl| acl::default(acl, &self.ids)),
-        )
-    }
-
     /// The attributes in which access and default list are kept.
     fn list_names(&self) -> [&'static [u8]; 2] {
         if self.identity.fake { [fake::ACCESS, fake::DEFAULT] } else { [acl::ACCESS, acl::DEFAULT] }
@@ -125,7 +76,23 @@ impl Policy {
 
     /// Holds the entry `name` of a directory, which was seen to be of this kind.
     pub(super) fn open(&self, dir: BorrowedFd<'_>, name: &[u8], kind: Kind) -> io::Result<Node<OwnedFd>> {
-        Node::open(dir, name, if self.identity.fake { fake::kind_here(kind) } else { kind })
+        if !self.identity.fake {
+            return Node::open(dir, name, kind);
+        }
+        // What stands for an entry of this kind may still be of another.
+        let stat = statat(dir, name, AtFlags::SYMLINK_NOFOLLOW)?;
+        Node::open(dir, name, Kind::from_mode(stat.st_mode).unwrap_or(Kind::Fifo))
+    }
+
+    /// Whether a file of this mode has other permissions than the entry shall have.
+    pub(super) fn permissions_differ(&self, entry: EntryRef<'_>, there: u32) -> bool {
+        let there = there & mode::PERMISSIONS;
+        let executable = |permissions: u32| permissions & 0o111 != 0;
+        self.perms && there != entry.permissions()
+            || !self.perms
+                && self.executability
+                && entry.kind() == Kind::File
+                && executable(there) != executable(entry.permissions())
     }
 
     /// The status of a file, or what it pretends to be.
@@ -224,9 +191,9 @@ impl Policy {
         failures.first.map_or(Ok(()), Err)
     }
 
-    /// Sets what is no change worth telling: the access time of a symlink, and where sums were compared, times to
-    /// the last digit, and the access time that the reading changed.
-    pub(super) fn settle_times(
+    /// Sets what is no change worth telling: the access time of a symlink; where sums were compared, times to the
+    /// last digit, and the access time that the reading changed; that an entry pretends at all.
+    pub(super) fn settle(
         &self,
         dir: BorrowedFd<'_>,
         name: &[u8],
@@ -236,16 +203,21 @@ impl Policy {
     ) -> io::Result<()> {
         let kind = entry.kind();
         let summed = summed && kind == Kind::File;
-        if !summed && (kind != Kind::Symlink || !self.access_times) {
+        let link = kind == Kind::Symlink && self.access_times;
+        if !summed && !link && !self.identity.fake {
             return Ok(());
         }
         let wish = self.wish(entry, Some(stat));
-        let access_time = wish.access_time.filter(|seconds| summed || stat.st_atime != *seconds);
-        let mtime = wish.mtime.filter(|mtime| *mtime != (stat.st_mtime, stat.st_mtime_nsec as u32));
-        if access_time.is_some() || mtime.is_some() {
-            self.open(dir, name, kind)?.set_times(access_time, mtime)?;
+        let access_time = wish.access_time.filter(|seconds| summed || link && stat.st_atime != *seconds);
+        let mtime = wish.mtime.filter(|mtime| summed && *mtime != (stat.st_mtime, stat.st_mtime_nsec as u32));
+        if access_time.is_none() && mtime.is_none() && !self.identity.fake {
+            return Ok(());
         }
-        Ok(())
+        let node = self.open(dir, name, kind)?;
+        if self.identity.fake {
+            fake::pretend(&node, &wish.pretended(wish.permissions, stat))?;
+        }
+        if access_time.is_some() || mtime.is_some() { node.set_times(access_time, mtime) } else { Ok(()) }
     }
 
     /// What could not be set because the file system has no such thing is no failure, if that was asked for.
@@ -282,53 +254,6 @@ impl Failures {
     }
 }
 
-/// Access and default list, as the kernel stores them.
-type Lists = (Option<Vec<u8>>, Option<Vec<u8>>);
-
-/// The attributes that an entry shall have here.
-pub(super) struct Wish<'a> {
-    kind: Kind,
-    permissions: u32,
-    uid: Option<u32>,
-    gid: Option<u32>,
-    device: (u32, u32),
-    mtime: Option<(i64, u32)>,
-    access_time: Option<i64>,
-    /// Nothing where lists are not kept.
-    lists: Option<Lists>,
-    xattrs: Option<&'a XattrSet>,
-}
-
-impl Wish<'_> {
-    fn status_differences(&self, stat: &Stat) -> Changes {
-        let mut changes = Changes::default();
-        // Whole seconds, as the reference compares: servers before protocol 31 send no more.
-        changes.set(self.mtime.is_some_and(|(seconds, _)| seconds != stat.st_mtime), item::REPORT_TIME);
-        let access_time = self.access_time.filter(|_| self.kind != Kind::Symlink);
-        changes.set(access_time.is_some_and(|seconds| seconds != stat.st_atime), item::REPORT_ACCESS_TIME);
-        let permissions = stat.st_mode & mode::PERMISSIONS;
-        changes.set(self.kind != Kind::Symlink && permissions != self.permissions, item::REPORT_PERMS);
-        changes.set(self.uid.is_some_and(|uid| uid != stat.st_uid), item::REPORT_OWNER);
-        changes.set(self.gid.is_some_and(|gid| gid != stat.st_gid), item::REPORT_GROUP);
-        changes
-    }
-
-    /// What the entry shall pretend to be; what is not kept stays as `stat` has it.
-    fn pretended(&self, permissions: u32, stat: &Stat) -> Pretended {
-        Pretended {
-            mode: self.kind.type_bits() | permissions,
-            device: self.device,
-            uid: self.uid.unwrap_or(stat.st_uid),
-            gid: self.gid.unwrap_or(stat.st_gid),
-        }
-    }
-
-    /// Whether an access control list has to be set, so that one which was inherited cannot stay.
-    pub(super) fn has_list(&self) -> bool {
-        self.lists.as_ref().is_some_and(|(access, default)| access.is_some() || default.is_some())
-    }
-}
-
 fn lists_differ<F: AsFd>(
     node: &Node<F>,
     names: &[u8],
@@ -348,15 +273,5 @@ fn set_list<F: AsFd>(node: &Node<F>, name: &[u8], value: Option<&[u8]>) -> io::R
     match value {
         Some(value) => node.set_xattr(name, value),
         None => node.remove_xattr(name),
-    }
-}
-
-/// The permissions of a file that is there: executable by all who may read it, or by nobody, if the server's is
-/// and it is not yet so.
-fn executable_like(wanted: u32, there: u32) -> u32 {
-    match (wanted & 0o111 != 0, there & 0o111 != 0) {
-        (false, _) => there & !0o111,
-        (true, false) => there | (there & 0o444) >> 2,
-        (true, true) => there,
     }
 }

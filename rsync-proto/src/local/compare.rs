@@ -15,6 +15,8 @@ use crate::limits;
 use crate::report::Changes;
 use crate::wire::flags::item;
 
+const OWNERSHIP: u16 = item::REPORT_OWNER | item::REPORT_GROUP;
+
 impl LocalTree {
     /// What differs between an entry and a file of its kind, apart from the content.
     pub(super) fn differences(
@@ -137,20 +139,27 @@ impl LocalTree {
         Ok(target)
     }
 
-    /// A change of the access control list carries that of the permissions with it, which then is no change
-    /// of its own.
+    /// What is told of an entry that needs no new content. A change of the access control list carries that of the
+    /// permissions with it, which then is no change of its own; a change of owner that takes set-id bits away is
+    /// told as one of the permissions, to what is left of them.
     pub(super) fn without_implied_mode(
         &self,
         mut changes: Changes,
         entry: EntryRef<'_>,
         stat: &Stat,
     ) -> Changes {
+        if self.options.dry_run || self.policy.identity.fake || entry.kind() == Kind::Symlink {
+            return changes;
+        }
         let special = 0o7000;
-        if changes.has(item::REPORT_ACL)
-            && !self.options.dry_run
-            && !self.policy.identity.fake
-            && stat.st_mode & special == entry.permissions() & special
-        {
+        let mut left = stat.st_mode;
+        if changes.has(OWNERSHIP) && stat.st_mode & 0o6000 != 0 {
+            let group_executes = stat.st_mode & 0o010 != 0;
+            left &= if group_executes { !0o6000 } else { !0o4000 };
+            changes.0 &= !OWNERSHIP;
+            changes.set(self.policy.permissions_differ(entry, left), item::REPORT_PERMS);
+        }
+        if changes.has(item::REPORT_ACL) && left & special == entry.permissions() & special {
             changes.0 &= !item::REPORT_PERMS;
         }
         changes

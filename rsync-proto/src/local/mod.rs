@@ -18,6 +18,7 @@ mod node;
 mod sink;
 mod tree;
 mod umask;
+mod wish;
 mod xattr;
 
 pub use dir::LocalDir;

@@ -185,6 +185,7 @@ impl Destination for LocalTree {
         if let Some(unknown) = &self.policy.unknown_id {
             return Err(Error::Misuse(format!("{unknown}, to give files to")));
         }
+        self.learn(first);
         let (fd, fresh) = self.open_destination(first)?;
         let mut changes = Changes::default();
         if let Some(fd) = &fd {
@@ -205,7 +206,6 @@ impl Destination for LocalTree {
             changes = Changes::NEW;
         }
         let empty = fresh || fd.as_ref().is_some_and(is_empty);
-        self.learn(first);
         self.dir(fd, empty, changes).map_err(|error| self.local_error("open", error))
     }
 
@@ -248,8 +248,7 @@ impl Destination for LocalTree {
                 self.look_at_other(dir, entry, existing.as_ref())?
             };
             if let (Verdict::Same(_), Some(stat), false) = (&verdict, &existing, self.options.dry_run) {
-                let summed = self.options.checksum;
-                self.policy.settle_times(dir.fd(), self.name(entry), entry, stat, summed)?;
+                self.policy.settle(dir.fd(), self.name(entry), entry, stat, self.options.checksum)?;
             }
             Ok::<_, io::Error>(verdict)
         };
