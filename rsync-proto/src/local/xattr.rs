@@ -38,20 +38,17 @@ impl Scope {
     }
 
     /// What an attribute of the server's is called here, if this side takes part in it.
-    fn name_here(self, item: &Xattr) -> Option<Cow<'_, [u8]>> {
-        let name = if self.fake && !item.name.starts_with(b"user.") && !item.is_foreign() {
-            Cow::Owned([fake::PREFIX, &*item.name].concat())
-        } else {
-            Cow::Borrowed(&*item.name)
-        };
-        let taken = self.is_ours(&name)
-            && (self.hidden && !self.fake || !name.starts_with(HIDDEN))
-            && !item.name.starts_with(XFS_LISTS);
-        taken.then_some(name)
+    fn name_here<'a>(self, name: &'a [u8]) -> Option<Cow<'a, [u8]>> {
+        let renamed = self.fake && (name.starts_with(b"trusted.") || name.starts_with(b"security."));
+        let here = if renamed { Cow::Owned([fake::PREFIX, name].concat()) } else { Cow::Borrowed(name) };
+        let taken = self.is_ours(&here)
+            && (self.hidden && !self.fake || !here.starts_with(HIDDEN))
+            && !name.starts_with(XFS_LISTS);
+        taken.then_some(here)
     }
 
     fn items(self, set: &XattrSet) -> impl Iterator<Item = (Cow<'_, [u8]>, &Xattr)> {
-        set.items.iter().filter_map(move |item| Some((self.name_here(item)?, item)))
+        set.items.iter().filter_map(move |item| Some((self.name_here(&item.name)?, item)))
     }
 }
 
@@ -100,4 +97,44 @@ pub(super) fn apply<F: AsFd>(node: &Node<F>, set: &XattrSet, scope: Scope, new: 
     });
     let failures: Vec<io::Error> = surplus.chain(wanted).filter_map(Result::err).collect();
     failures.into_iter().next().map_or(Ok(()), Err)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn here(scope: Scope, name: &str) -> Option<String> {
+        scope.name_here(name.as_bytes()).map(|name| String::from_utf8(name.into_owned()).unwrap())
+    }
+
+    #[test]
+    fn nothing_of_the_server_hides_anything() {
+        let scope = |root, fake, hidden| Scope { root, fake, hidden };
+        for name in ["user.rsync.%stat", "user.rsync.%aacl", "user.rsync.%", "user.rsync.%dacl.more"] {
+            for fake in [false, true] {
+                assert_eq!(here(scope(true, fake, false), name), None, "{name}");
+                assert_eq!(here(scope(true, fake, true), name).is_some(), !fake, "{name}");
+            }
+        }
+        for name in ["%stat.x", "trusted.SGI_ACL_FILE", "system.posix_acl_access"] {
+            assert_eq!(here(scope(true, true, false), name), None, "{name}");
+        }
+    }
+
+    #[test]
+    fn other_namespaces_are_for_root_or_faked() {
+        let scope = |root, fake| Scope { root, fake, hidden: false };
+        let some = |name: &str| Some(name.to_owned());
+        assert_eq!(here(scope(true, false), "trusted.a"), some("trusted.a"));
+        assert_eq!(here(scope(false, false), "trusted.a"), None);
+        assert_eq!(here(scope(true, true), "trusted.a"), some("user.rsync.trusted.a"));
+        assert_eq!(here(scope(true, true), "security.capability"), some("user.rsync.security.capability"));
+        for (root, fake) in [(true, false), (false, false), (true, true)] {
+            assert_eq!(here(scope(root, fake), "user.a"), some("user.a"));
+        }
+        // What is kept in an attribute is no attribute of the file.
+        assert!(!scope(true, true).is_ours(b"user.rsync.%stat"));
+        assert!(scope(true, true).is_ours(b"user.rsync.trusted.a"));
+        assert!(!scope(true, true).is_ours(b"trusted.a"));
+    }
 }
