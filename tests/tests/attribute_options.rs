@@ -29,7 +29,7 @@ alike! {
     chmod_against_executability: "-rltE", "--chmod=F-x";
     chmod_in_a_dry_run: "-an", "--chmod=a=r";
     chmod_with_sums: "-ac", "--chmod=o-r";
-    chmod_with_hard_links: "-aH", "--chmod=g-w,o-rx";
+    chmod_with_hard_links: "-aH", "--chmod=g-w,o-rx", "--no-inc-recursive";
     executability: "-rlE";
     executability_with_times: "-rltE";
     executability_beside_permissions: "-rlptE";
@@ -52,7 +52,7 @@ alike! {
     times_of_links_and_directories_left_alone: "-aJO";
     access_times: "-aU";
     access_times_with_sums: "-aUc";
-    access_times_of_hard_links: "-aUH";
+    access_times_of_hard_links: "-aUH", "--no-inc-recursive";
     access_times_without_links: "-aUJ";
     access_times_without_times: "-rlU";
     access_times_in_a_dry_run: "-aUn";

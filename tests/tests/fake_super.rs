@@ -107,7 +107,7 @@ as_nobody! {
     nobody_groups_of_theirs: "-a", "--groupmap=*:65534";
     nobody_fakes: "-a", "--fake-super";
     nobody_fakes_attributes: "-aX", "--fake-super";
-    nobody_fakes_hard_links: "-aH", "--fake-super";
+    nobody_fakes_hard_links: "-aH", "--no-inc-recursive", "--fake-super";
     nobody_fakes_lists: "-aA", "--fake-super";
     nobody_fakes_other_permissions: "-a", "--chmod=u+s,Dg+s,o-r", "--fake-super";
     nobody_fakes_other_owners: "-a", "--chown=nobody:7", "--fake-super";
@@ -118,7 +118,7 @@ as_nobody! {
 as_root! {
     root_fakes: "-a", "--fake-super";
     root_fakes_attributes: "-aX", "--fake-super";
-    root_fakes_hard_links: "-aH", "--fake-super";
+    root_fakes_hard_links: "-aH", "--no-inc-recursive", "--fake-super";
     root_fakes_access_times: "-aU", "--fake-super";
     root_fakes_other_permissions: "-a", "--chmod=F4711", "--fake-super";
     root_fakes_dry: "-an", "--fake-super";

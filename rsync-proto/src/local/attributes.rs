@@ -191,33 +191,37 @@ impl Policy {
         failures.first.map_or(Ok(()), Err)
     }
 
-    /// Sets what is no change worth telling: the access time of a symlink; where sums were compared, times to the
-    /// last digit, and the access time that the reading changed; that an entry pretends at all.
+    /// Sets what is no change worth telling, apart from `changes`, which are told and set: the access time of a
+    /// symlink; where sums were compared, times to the last digit, and the access time that the reading changed; an
+    /// owner whose change is told as one of permissions; that an entry pretends at all.
     pub(super) fn settle(
         &self,
         dir: BorrowedFd<'_>,
         name: &[u8],
-        entry: EntryRef<'_>,
-        stat: &Stat,
+        (entry, stat): (EntryRef<'_>, &Stat),
+        changes: Changes,
         summed: bool,
     ) -> io::Result<()> {
         let kind = entry.kind();
         let summed = summed && kind == Kind::File;
         let link = kind == Kind::Symlink && self.access_times;
-        if !summed && !link && !self.identity.fake {
+        let set_id = stat.st_mode & SET_ID != 0 && !self.identity.fake;
+        let pretends = self.identity.fake && !changes.any();
+        if !(summed || link || set_id || pretends) {
             return Ok(());
         }
         let wish = self.wish(entry, Some(stat));
+        let given_away = wish.status_differences(stat).has(item::REPORT_OWNER | item::REPORT_GROUP);
+        if pretends || set_id && given_away {
+            let node = self.open(dir, name, kind)?;
+            self.apply(&wish, &node, &self.stat(&node)?, Changes::default())?;
+        }
         let access_time = wish.access_time.filter(|seconds| summed || link && stat.st_atime != *seconds);
         let mtime = wish.mtime.filter(|mtime| summed && *mtime != (stat.st_mtime, stat.st_mtime_nsec as u32));
-        if access_time.is_none() && mtime.is_none() && !self.identity.fake {
-            return Ok(());
+        if access_time.is_some() || mtime.is_some() {
+            self.open(dir, name, kind)?.set_times(access_time, mtime)?;
         }
-        let node = self.open(dir, name, kind)?;
-        if self.identity.fake {
-            fake::pretend(&node, &wish.pretended(wish.permissions, stat))?;
-        }
-        if access_time.is_some() || mtime.is_some() { node.set_times(access_time, mtime) } else { Ok(()) }
+        Ok(())
     }
 
     /// What could not be set because the file system has no such thing is no failure, if that was asked for.

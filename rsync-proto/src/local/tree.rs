@@ -247,8 +247,9 @@ impl Destination for LocalTree {
             } else {
                 self.look_at_other(dir, entry, existing.as_ref())?
             };
-            if let (Verdict::Same(_), Some(stat), false) = (&verdict, &existing, self.options.dry_run) {
-                self.policy.settle(dir.fd(), self.name(entry), entry, stat, self.options.checksum)?;
+            if let (Verdict::Same(changes), Some(stat), false) = (&verdict, &existing, self.options.dry_run) {
+                let (name, summed) = (self.name(entry), self.options.checksum);
+                self.policy.settle(dir.fd(), name, (entry, stat), *changes, summed)?;
             }
             Ok::<_, io::Error>(verdict)
         };
