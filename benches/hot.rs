@@ -5,6 +5,7 @@ use std::hint::black_box;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use rsync_proto::checksum::{BlockSummer, ChecksumKind, FileSummer, weak_sum};
+use rsync_proto::chmod::ModeChanges;
 use rsync_proto::filter::ListFilter;
 use rsync_proto::flist::{Asked, ListDecoder, ListOptions};
 use rsync_proto::limits::Limits;
@@ -68,6 +69,8 @@ fn file_list(criterion: &mut Criterion) {
         xattrs: false,
         sum_len: 0,
         filter: ListFilter::default(),
+        access_times: false,
+        chmod: ModeChanges::default(),
         munge_links: false,
         asked: Asked::anything(),
         limits: Limits::default(),

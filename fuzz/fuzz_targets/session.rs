@@ -6,6 +6,7 @@ use bytes::Bytes;
 use libfuzzer_sys::fuzz_target;
 use rsync_proto::checksum::{BlockSummer, ChecksumKind};
 use rsync_proto::delta::Offer;
+use rsync_proto::chmod::ModeChanges;
 use rsync_proto::filter::ListFilter;
 use rsync_proto::flist::{Asked, Kind, ListOptions};
 use rsync_proto::handshake::Agreed;
@@ -38,6 +39,8 @@ fn agreed(bits: u16) -> Agreed {
             xattrs: new && bit(12),
             sum_len: if bit(13) { 16 } else { 0 },
             filter: ListFilter::default(),
+            access_times: false,
+            chmod: ModeChanges::default(),
             munge_links: false,
             asked: Asked::anything(),
             limits: Limits::default(),

@@ -3,8 +3,8 @@
 //! The rooms, in the order in which bytes travel:
 //!
 //! 1. [`location`]: where to pull from.
-//! 2. [`options`], [`limits`]: what to ask for, and what the server may send at most.
-//!    [`filter`]: which names of a tree are asked for, and which are protected from deletion.
+//! 2. [`options`], [`limits`]: what to ask for, and what the server may send at most; [`filter`]: which names of
+//!    a tree are asked for, and which are protected from deletion; [`chmod`]: how permissions change on the way.
 //! 3. [`wire`]: integers, indexes and frames.
 //! 4. [`handshake`]: greeting, module, authentication, capabilities.
 //! 5. [`flist`]: the file list.
@@ -20,6 +20,7 @@
 #![forbid(unsafe_code)]
 
 pub mod checksum;
+pub mod chmod;
 #[cfg(feature = "tokio")]
 mod client;
 pub mod compression;

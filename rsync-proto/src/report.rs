@@ -92,7 +92,7 @@ impl Item<'_> {
             (item::REPORT_PERMS, 'p'),
             (item::REPORT_OWNER, 'o'),
             (item::REPORT_GROUP, 'g'),
-            (0, 'u'),
+            (item::REPORT_ACCESS_TIME, 'u'),
             (item::REPORT_ACL, 'a'),
             (item::REPORT_XATTR, 'x'),
         ];

@@ -1,6 +1,7 @@
 //! Options of a pull, in rsync's spelling: what is kept, how it is compared, how long to wait. The command line
 //! and deploy descriptions take the same ones.
 
+mod attributes;
 mod content;
 mod deletion;
 mod filters;
@@ -58,8 +59,9 @@ pub(crate) fn parse_text(text: &str) -> Result<PullOptions, String> {
 
 /// Adds the switches.
 pub(crate) fn with_switches(parser: Parser) -> Parser {
-    let parser = filters::arguments(parser.args(switches::arguments()).args(selection::arguments()));
-    transport::arguments(deletion::arguments(content::arguments(parser)))
+    let parser =
+        parser.args(switches::arguments()).args(attributes::arguments()).args(selection::arguments());
+    transport::arguments(deletion::arguments(content::arguments(filters::arguments(parser))))
 }
 
 /// Adds those of the switches that matter for a listing.
@@ -155,6 +157,7 @@ pub(crate) fn read(matches: &ArgMatches) -> Result<PullOptions, Failure> {
     filters::apply(matches, &mut options)?;
     transport::apply(matches, &mut options)?;
     selection::apply(matches, &mut options)?;
+    attributes::apply(matches, &mut options)?;
     let mut timeouts = Timeouts::default();
     if let Some(seconds) = matches.get_one::<u32>("timeout") {
         options.server_timeout = *seconds;

@@ -4,6 +4,8 @@
 use clap::{Arg, ArgAction, ArgMatches};
 use rsync_proto::Options;
 
+use super::attributes;
+
 /// One switch.
 pub(super) struct Switch {
     long: &'static str,
@@ -52,7 +54,15 @@ const SWITCHES: &[Switch] = &[
         options.acls = on;
         options.perms |= on;
     }),
-    switch("xattrs", Some('X'), "Keep extended attributes", |options, on| options.xattrs = on),
+    switch(
+        "xattrs",
+        Some('X'),
+        "Keep extended attributes; twice, those that hide others too",
+        |options, on| {
+            options.attributes.hidden_xattrs = on && options.xattrs;
+            options.xattrs = on;
+        },
+    ),
     switch(
         "numeric-ids",
         None,
@@ -86,6 +96,7 @@ const SWITCHES: &[Switch] = &[
 fn all() -> impl Iterator<Item = &'static Switch> {
     SWITCHES
         .iter()
+        .chain(attributes::SWITCHES)
         .chain(super::selection::SWITCHES)
         .chain(super::filters::SWITCHES)
         .chain(super::content::SWITCHES)
@@ -122,6 +133,12 @@ pub(crate) fn arguments() -> impl Iterator<Item = Arg> {
     })
 }
 
+enum Typed {
+    Switch(&'static Switch, bool),
+    /// Another option means a switch.
+    Implied(fn(&mut Options)),
+}
+
 /// What the switches come to, in the order in which they were typed.
 pub(crate) fn apply(matches: &ArgMatches, options: &mut Options) {
     let mut typed = Vec::new();
@@ -133,6 +150,14 @@ pub(crate) fn apply(matches: &ArgMatches, options: &mut Options) {
             }
         }
     }
-    typed.sort_by_key(|(at, ..)| *at);
-    typed.into_iter().for_each(|(_, switch, on)| (switch.apply)(options, on));
+    let typed = typed.into_iter().map(|(at, switch, on)| (at, Typed::Switch(switch, on)));
+    let implied = attributes::implied(matches).into_iter().map(|(at, apply)| (at, Typed::Implied(apply)));
+    let mut typed: Vec<_> = typed.chain(implied).collect();
+    typed.sort_by_key(|(at, _)| *at);
+    for (_, typed) in typed {
+        match typed {
+            Typed::Switch(switch, on) => (switch.apply)(options, on),
+            Typed::Implied(apply) => apply(options),
+        }
+    }
 }

@@ -20,7 +20,7 @@ use crate::limits;
 use crate::wire::flags::{entry as flag, io_error, mode};
 use crate::wire::{Cursor, Parse};
 
-/// All flags that an entry of protocol 30 to 32 can have, given the options that we send.
+/// All flags that an entry of protocol 30 to 32 can have, given the options that we always send.
 const KNOWN_FLAGS: u32 = (1 << 14) - 1;
 /// What stands in front of the target of a link that shall lead nowhere.
 const MUNGED: &[u8] = b"/rsyncd-munged/";
@@ -183,7 +183,11 @@ impl ListDecoder {
     }
 
     fn read_entry(&mut self, flags: u32, cursor: &mut Cursor<'_>) -> Parse<()> {
-        let known = if self.options.is_old() { fields29::KNOWN_FLAGS } else { KNOWN_FLAGS };
+        let known = match self.options.is_old() {
+            true => fields29::KNOWN_FLAGS,
+            false if self.options.access_times => KNOWN_FLAGS | flag::SAME_ACCESS_TIME,
+            false => KNOWN_FLAGS,
+        };
         if flags & !known != 0 {
             let found = format!("{flags:#x}, with bits that were not asked for");
             return Err(Malformed::new("the flags of a list entry", found).into());
@@ -300,6 +304,9 @@ impl ListDecoder {
         }
         let segment = &mut builder.segment;
         segment.arena.extend_from_slice(name);
+        if segment.has_access_times && kind != Kind::Directory {
+            segment.arena.extend_from_slice(&fields.access_time.to_le_bytes());
+        }
         segment.arena.extend_from_slice(&sum);
         let mut path_memory = 0;
         let payload = match kind {
@@ -449,6 +456,9 @@ impl Builder {
                 arena: Vec::new(),
                 extras: Vec::new(),
                 sum_len: options.sum_len,
+                has_access_times: options.access_times,
+                names_zero: options.id0_names,
+                chmod: options.chmod.clone(),
                 users: Vec::new(),
                 groups: Vec::new(),
             },
@@ -501,6 +511,7 @@ impl Builder {
         let fields = Fields {
             mtime: first.mtime,
             nanoseconds: first.nanoseconds,
+            access_time: view.access_time().unwrap_or(previous.access_time),
             mode,
             uid: first.uid,
             gid: first.gid,

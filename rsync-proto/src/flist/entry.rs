@@ -42,6 +42,19 @@ impl Kind {
         })
     }
 
+    /// The type bits of a mode that say this kind.
+    pub fn type_bits(self) -> u32 {
+        match self {
+            Self::File => mode::REGULAR,
+            Self::Directory => mode::DIRECTORY,
+            Self::Symlink => mode::SYMLINK,
+            Self::CharDevice => mode::CHAR_DEVICE,
+            Self::BlockDevice => mode::BLOCK_DEVICE,
+            Self::Fifo => mode::FIFO,
+            Self::Socket => mode::SOCKET,
+        }
+    }
+
     /// Whether this is a character or block device.
     pub fn is_device(self) -> bool {
         matches!(self, Self::CharDevice | Self::BlockDevice)
@@ -240,14 +253,18 @@ impl<'a> EntryRef<'a> {
         Kind::from_mode(u32::from(self.raw().mode)).expect("checked when the entry was read")
     }
 
-    /// Permissions with set-id and sticky bits.
+    /// Permissions with set-id and sticky bits, after the changes that were asked for.
     pub fn permissions(&self) -> u32 {
-        u32::from(self.raw().mode) & mode::PERMISSIONS
+        let (sent, kind) = (u32::from(self.raw().mode) & mode::PERMISSIONS, self.kind());
+        if self.segment.chmod.is_empty() || kind == Kind::Symlink {
+            return sent;
+        }
+        self.segment.chmod.apply(sent, kind == Kind::Directory)
     }
 
     /// Type and permissions.
     pub fn mode(&self) -> u32 {
-        u32::from(self.raw().mode)
+        u32::from(self.raw().mode) & mode::TYPE | self.permissions()
     }
 
     /// Size in bytes; 0 for all but regular files.
@@ -268,6 +285,26 @@ impl<'a> EntryRef<'a> {
     /// Modification time: seconds since 1970, and nanoseconds (0 before protocol 31).
     pub fn mtime(&self) -> (i64, u32) {
         (self.raw().mtime, self.raw().nanoseconds)
+    }
+
+    /// Access time in seconds since 1970, where it was asked for (never for directories).
+    pub fn access_time(&self) -> Option<i64> {
+        let bytes = self
+            .segment
+            .arena
+            .get(self.behind_name()..)?
+            .first_chunk()
+            .filter(|_| self.access_time_len() > 0)?;
+        Some(i64::from_le_bytes(*bytes))
+    }
+
+    /// Where the arena holds what follows the name: the access time, then the whole-file sum.
+    fn behind_name(&self) -> usize {
+        self.raw().name_at as usize + usize::from(self.raw().name_len)
+    }
+
+    fn access_time_len(&self) -> usize {
+        if self.segment.has_access_times && self.kind() != Kind::Directory { size_of::<i64>() } else { 0 }
     }
 
     /// The owner's number on the server.
@@ -312,8 +349,7 @@ impl<'a> EntryRef<'a> {
         if self.kind() != Kind::File {
             return &[];
         }
-        let at = self.raw().name_at as usize + usize::from(self.raw().name_len);
-        &self.segment.arena[at..][..self.segment.sum_len]
+        &self.segment.arena[self.behind_name() + self.access_time_len()..][..self.segment.sum_len]
     }
 
     /// The group of hard links that it belongs to.

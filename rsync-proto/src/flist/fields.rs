@@ -12,6 +12,7 @@ use crate::wire::{Cursor, Parse};
 pub(super) struct Fields {
     pub(super) mtime: i64,
     pub(super) nanoseconds: u32,
+    pub(super) access_time: i64,
     pub(super) mode: u32,
     pub(super) uid: u32,
     pub(super) gid: u32,
@@ -26,6 +27,7 @@ pub(super) struct Fields {
 pub(super) struct Previous {
     pub(super) name: Vec<u8>,
     pub(super) mtime: i64,
+    pub(super) access_time: i64,
     pub(super) mode: u32,
     pub(super) uid: u32,
     pub(super) gid: u32,
@@ -38,6 +40,7 @@ impl Previous {
         Fields {
             mtime: self.mtime,
             nanoseconds: 0,
+            access_time: self.access_time,
             mode: self.mode,
             uid: self.uid,
             gid: self.gid,
@@ -51,6 +54,7 @@ impl Previous {
     pub(super) fn take_over(&mut self, fields: &Fields, name: &mut Vec<u8>) {
         std::mem::swap(&mut self.name, name);
         self.mtime = fields.mtime;
+        self.access_time = fields.access_time;
         self.mode = fields.mode;
         self.uid = fields.uid;
         self.gid = fields.gid;
@@ -91,10 +95,7 @@ impl ListOptions {
     ) -> Parse<()> {
         fields.set_size(cursor.varlong(3)?)?;
         if flags & flag::SAME_TIME == 0 {
-            fields.mtime = cursor.varlong(4)?;
-            if fields.mtime.unsigned_abs() > limits::MAX_TIME as u64 {
-                return Err(Malformed::new("a modification time", fields.mtime.to_string()).into());
-            }
+            fields.mtime = read_time("a modification time", cursor)?;
         }
         if flags & flag::NANOSECONDS != 0 {
             let nanoseconds = cursor.varint()?;
@@ -104,6 +105,9 @@ impl ListOptions {
             fields.nanoseconds = nanoseconds as u32;
         }
         let kind = fields.read_mode(flags, cursor)?;
+        if self.access_times && kind != Kind::Directory && flags & flag::SAME_ACCESS_TIME == 0 {
+            fields.access_time = read_time("an access time", cursor)?;
+        }
         if self.owner && flags & flag::SAME_UID == 0 {
             fields.uid = self.read_id(cursor)?;
             if flags & flag::USER_NAME != 0 {
@@ -166,6 +170,15 @@ impl ListOptions {
             }
             id => Ok(id),
         }
+    }
+}
+
+fn read_time(what: &'static str, cursor: &mut Cursor<'_>) -> Parse<i64> {
+    match cursor.varlong(4)? {
+        time if time.unsigned_abs() > limits::MAX_TIME as u64 => {
+            Err(Malformed::new(what, time.to_string()).into())
+        }
+        time => Ok(time),
     }
 }
 

@@ -1,6 +1,7 @@
 //! What was asked for and agreed on, as far as it decides what stands in the file list.
 
 use super::asked::Asked;
+use crate::chmod::ModeChanges;
 use crate::filter::ListFilter;
 use crate::limits::Limits;
 
@@ -39,6 +40,10 @@ pub struct ListOptions {
     pub acls: bool,
     /// Extended attributes were asked for.
     pub xattrs: bool,
+    /// Access times were asked for.
+    pub access_times: bool,
+    /// Changes of permissions that entries show.
+    pub chmod: ModeChanges,
     /// Length of the whole-file sums that were asked for with the list; 0 for none.
     pub sum_len: usize,
     /// What filter rules do with the list.

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use super::entry::{Entry, EntryRef, Extras};
 use super::name::SafePath;
 use super::sort;
+use crate::chmod::ModeChanges;
 
 /// Names of users and groups that came with a segment: number on the server, name.
 pub type IdNames = Vec<(u32, Box<[u8]>)>;
@@ -22,6 +23,9 @@ pub struct Segment {
     pub(super) arena: Vec<u8>,
     pub(super) extras: Vec<Extras>,
     pub(super) sum_len: usize,
+    pub(super) has_access_times: bool,
+    pub(super) names_zero: bool,
+    pub(super) chmod: ModeChanges,
     pub(super) users: IdNames,
     pub(super) groups: IdNames,
 }
@@ -71,6 +75,11 @@ impl Segment {
     /// Names of groups that entries of this segment are the first to mention.
     pub fn groups(&self) -> &IdNames {
         &self.groups
+    }
+
+    /// Whether the server tells the names of number 0. Older ones do not: theirs is taken to be `root`.
+    pub fn names_number_zero(&self) -> bool {
+        self.names_zero
     }
 
     /// Memory that the segment takes, in bytes, without attributes shared between segments.

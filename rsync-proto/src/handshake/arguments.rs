@@ -63,6 +63,9 @@ pub(super) fn build(options: &Options, location: &Location, list_only: bool, pro
         None => {}
     }
     arguments.extend(list_of_files(selection).into_iter().map(String::into_bytes));
+    if options.attributes.open_noatime {
+        arguments.push(b"--open-noatime".to_vec());
+    }
     arguments.push(b".".to_vec());
     arguments.extend(location.paths().map(|path| module_path(&location.module, path)));
     arguments
@@ -123,9 +126,11 @@ fn short(options: &Options, protocol: u8) -> String {
         (options.group, 'g'),
         (options.devices, 'D'),
         (options.times, 't'),
+        (options.attributes.access_times, 'U'),
         (options.perms, 'p'),
         (options.acls, 'A'),
         (options.xattrs, 'X'),
+        (options.xattrs && options.attributes.hidden_xattrs, 'X'),
         (options.recursive, 'r'),
         (options.checksum, 'c'),
         (options.filters.cvs_exclude(), 'C'),
@@ -219,6 +224,15 @@ mod tests {
             " --compress-level=-3 --specials --timeout=9 --bwlimit=70 --checksum-choice=md5 \
              --compress-choice=zstd --skip-compress=gz/mp[34] . "
         ));
+    }
+
+    #[test]
+    fn access_times_are_asked_for() {
+        let mut options = Options { xattrs: true, ..Options::archive() };
+        options.attributes.access_times = true;
+        options.attributes.open_noatime = true;
+        options.attributes.hidden_xattrs = true;
+        assert_eq!(text(&options, "h::m/"), "--server --sender -logDtUpXXre.iLfxCIvu --open-noatime . m/");
     }
 
     #[test]

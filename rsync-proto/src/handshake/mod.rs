@@ -399,6 +399,8 @@ impl Handshake {
                 hard_links: options.hard_links,
                 acls: options.acls,
                 xattrs: options.xattrs,
+                access_times: options.attributes.access_times,
+                chmod: options.attributes.chmod.clone(),
                 sum_len: if options.checksum { checksum.sum_len() } else { 0 },
                 filter: ListFilter {
                     offer: options.filters.offer_check(),

@@ -10,6 +10,7 @@ use rustix::io::Errno;
 use super::basis::{Alternate, LocalBasis};
 use super::copy::{copy_content, create};
 use super::dir::{LocalDir, is_file, kind};
+use super::fake;
 use super::handle::temporary_name;
 use super::node::Node;
 use super::tree::LocalTree;
@@ -50,10 +51,14 @@ impl LocalTree {
             let Some(alternate) = alternate.as_ref().map(AsFd::as_fd) else { continue };
             let name = if entry.is_root() { b"." } else { name };
             let stat = match statat(alternate, name, AtFlags::SYMLINK_NOFOLLOW) {
-                Ok(stat) if self.same_class(entry, &stat) => stat,
-                Ok(_) | Err(Errno::NOENT | Errno::NOTDIR) => continue,
+                Ok(stat) if self.policy.identity.fake => fake::seen_at(alternate, name, stat),
+                Ok(stat) => stat,
+                Err(Errno::NOENT | Errno::NOTDIR) => continue,
                 Err(error) => return Err(error.into()),
             };
+            if !self.same_class(entry, &stat) {
+                continue;
+            }
             let mut changes = self.differences_in(alternate, name, entry, &stat)?;
             changes.set(is_file(&stat) && stat.st_size as u64 != entry.size(), item::REPORT_SIZE);
             let fit = match self.has_content_of(alternate, name, entry, &stat)? {
@@ -196,7 +201,7 @@ impl LocalTree {
             changes.set(dir.gives_list || wish.has_list(), item::REPORT_ACL);
             let node = Node::borrowed(target.as_fd());
             copy_known_xattrs(&Node::borrowed(source.as_fd()), &node, self.options.xattrs)?;
-            let set = self.policy.apply(&wish, &node, &node.stat()?, changes);
+            let set = self.policy.apply(&wish, &node, &self.policy.stat(&node)?, changes);
             renameat(dir.fd(), &temporary[..], dir.fd(), name)?;
             Ok(set.map(|()| true))
         });

@@ -1,18 +1,21 @@
-//! What attributes an entry shall have here, how they differ from those of a file, and setting them in the
+//! How the attributes that an entry shall have differ from those of a file, and setting them in the
 //! order in which no step undoes another: owner (clears set-id bits and capabilities), extended attributes,
 //! access control lists (an inherited one would be widened by a change of mode), mode, times.
 
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
-use rustix::fs::Stat;
+use rustix::fs::{AtFlags, Stat, statat};
 use rustix::io::Errno;
 
 use super::acl;
+use super::fake;
 use super::ids::{IdMap, Identity};
 use super::node::Node;
-use super::xattr;
-use crate::flist::{EntryRef, Kind, XattrSet};
+use super::umask::umask;
+use super::wish::{Lists, Wish};
+use super::xattr::{self, Scope};
+use crate::flist::{EntryRef, Kind};
 use crate::options::Options;
 use crate::report::Changes;
 use crate::wire::flags::{item, mode};
@@ -21,61 +24,83 @@ use crate::wire::flags::{item, mode};
 #[derive(Debug)]
 pub(super) struct Policy {
     pub(super) perms: bool,
+    pub(super) executability: bool,
     pub(super) times: bool,
+    pub(super) access_times: bool,
     pub(super) omit_dir_times: bool,
+    pub(super) omit_link_times: bool,
     pub(super) owner: bool,
     pub(super) group: bool,
     pub(super) acls: bool,
     pub(super) xattrs: bool,
+    /// Which extended attributes take part.
+    scope: Scope,
     lenient: bool,
     pub(super) modify_window: i32,
     pub(super) identity: Identity,
     pub(super) ids: IdMap,
+    /// What is wrong with the rules for users and groups.
+    pub(super) unknown_id: Option<String>,
     /// Permissions that new files do not get where the server's are not kept.
-    umask: u32,
+    pub(super) umask: u32,
 }
 
 impl Policy {
     pub(super) fn new(options: &Options) -> Self {
-        let identity = Identity::current();
+        let asked = &options.attributes;
+        let identity = Identity::current(asked.privileges);
+        let (ids, unknown_id) = IdMap::with_rules(!options.numeric_ids, &asked.users, &asked.groups);
         Self {
             perms: options.perms,
+            executability: asked.executability,
             times: options.times,
+            access_times: asked.access_times,
             omit_dir_times: options.omits_dir_times(),
+            omit_link_times: asked.omit_link_times,
             owner: options.owner && identity.root,
             group: options.group,
             acls: options.acls,
             xattrs: options.xattrs,
+            scope: Scope { root: identity.root, fake: identity.fake, hidden: asked.hidden_xattrs },
             lenient: options.lenient_attributes,
             modify_window: options.selection.modify_window,
-            ids: IdMap::new(!options.numeric_ids),
+            ids,
+            unknown_id,
             umask: umask(),
             identity,
         }
     }
 
-    /// What `entry` shall have, in place of `existing` if something of its kind is there.
-    pub(super) fn wish<'a>(&self, entry: EntryRef<'a>, existing: Option<&Stat>) -> Wish<'a> {
-        let kind = entry.kind();
-        let permissions = match existing {
-            _ if self.perms => entry.permissions(),
-            Some(stat) => stat.st_mode & mode::PERMISSIONS,
-            None => entry.permissions() & 0o777 & !self.umask,
-        };
-        let gid = self.ids.gid(entry.gid());
-        Wish {
-            kind,
-            permissions,
-            uid: self.owner.then(|| self.ids.uid(entry.uid())),
-            gid: (self.group && self.identity.may_give_to(gid)).then_some(gid),
-            mtime: (self.times && !(self.omit_dir_times && kind == Kind::Directory)).then(|| entry.mtime()),
-            lists: (self.acls && kind != Kind::Symlink).then(|| {
-                let access = entry.acl().and_then(|acl| acl::access(acl, permissions, &self.ids));
-                let default = entry.default_acl().and_then(|acl| acl::default(acl, &self.ids));
-                (access, default)
-            }),
-            xattrs: if self.xattrs { entry.xattrs().map(|set| &**set) } else { None },
+    /// The attributes in which access and default list are kept.
+    fn list_names(&self) -> [&'static [u8]; 2] {
+        if self.identity.fake { [fake::ACCESS, fake::DEFAULT] } else { [acl::ACCESS, acl::DEFAULT] }
+    }
+
+    /// Holds the entry `name` of a directory, which was seen to be of this kind.
+    pub(super) fn open(&self, dir: BorrowedFd<'_>, name: &[u8], kind: Kind) -> io::Result<Node<OwnedFd>> {
+        if !self.identity.fake {
+            return Node::open(dir, name, kind);
         }
+        // What stands for an entry of this kind may still be of another.
+        let stat = statat(dir, name, AtFlags::SYMLINK_NOFOLLOW)?;
+        Node::open(dir, name, Kind::from_mode(stat.st_mode).unwrap_or(Kind::Fifo))
+    }
+
+    /// Whether a file of this mode has other permissions than the entry shall have.
+    pub(super) fn permissions_differ(&self, entry: EntryRef<'_>, there: u32) -> bool {
+        let there = there & mode::PERMISSIONS;
+        let executable = |permissions: u32| permissions & 0o111 != 0;
+        self.perms && there != entry.permissions()
+            || !self.perms
+                && self.executability
+                && entry.kind() == Kind::File
+                && executable(there) != executable(entry.permissions())
+    }
+
+    /// The status of a file, or what it pretends to be.
+    pub(super) fn stat<F: AsFd>(&self, node: &Node<F>) -> io::Result<Stat> {
+        let stat = node.stat()?;
+        Ok(if self.identity.fake { fake::seen(node, stat) } else { stat })
     }
 
     /// Whether attributes take more than a look at the file's status.
@@ -97,10 +122,10 @@ impl Policy {
             let node = open()?;
             let names = node.xattr_names()?;
             if let Some(lists) = &wish.lists {
-                changes.set(lists_differ(&node, &names, lists)?, item::REPORT_ACL);
+                changes.set(lists_differ(&node, &names, self.list_names(), lists)?, item::REPORT_ACL);
             }
             if let Some(set) = wish.xattrs {
-                changes.set(xattr::differs(&node, &names, set, self.identity.root)?, item::REPORT_XATTR);
+                changes.set(xattr::differs(&node, &names, set, self.scope)?, item::REPORT_XATTR);
             }
         }
         Ok(changes)
@@ -116,13 +141,21 @@ impl Policy {
         stat: &Stat,
         changes: Changes,
     ) -> io::Result<()> {
+        let fake = self.identity.fake;
         let mut permissions = wish.permissions;
+        if !self.perms && wish.kind == Kind::Directory && changes.is_new() {
+            // Whoever is in a directory for a group stays in it.
+            permissions |= stat.st_mode & SET_GROUP_ID;
+        }
         let mut current = stat.st_mode & mode::PERMISSIONS;
         let mut xattrs_due = changes.has(item::REPORT_XATTR | item::IS_NEW);
         let mut failures = Failures::default();
         let uid = wish.uid.filter(|uid| *uid != stat.st_uid);
         let gid = wish.gid.filter(|gid| *gid != stat.st_gid);
-        if uid.is_some() || gid.is_some() {
+        if fake {
+            failures
+                .note("owner, kind and permissions", fake::pretend(node, &wish.pretended(permissions, stat)));
+        } else if uid.is_some() || gid.is_some() {
             if !failures.note("owner", node.set_owner(uid, gid)) {
                 // Set-id bits for the wrong owner would give away what they guard.
                 permissions &= !SET_ID;
@@ -134,26 +167,30 @@ impl Policy {
             }
         }
         if let Some(set) = wish.xattrs.filter(|_| xattrs_due) {
-            let applied = xattr::apply(node, set, self.identity.root, changes.is_new());
+            let applied = xattr::apply(node, set, self.scope, changes.is_new());
             failures.note("extended attributes", self.as_far_as_there(applied));
         }
         if let Some((access, default)) = wish.lists.as_ref().filter(|_| changes.has(item::REPORT_ACL)) {
             let set = |name, list: Option<&[u8]>| self.as_far_as_there(set_list(node, name, list));
-            failures.note("access control list", set(acl::ACCESS, access.as_deref()));
+            let [access_name, default_name] = self.list_names();
+            failures.note("access control list", set(access_name, access.as_deref()));
             if wish.kind == Kind::Directory {
-                failures.note("default access control list", set(acl::DEFAULT, default.as_deref()));
+                failures.note("default access control list", set(default_name, default.as_deref()));
             }
             // A list brings its own idea of the mode.
             current = UNKNOWN_MODE;
         }
-        if wish.kind != Kind::Symlink && current != permissions {
+        if wish.kind != Kind::Symlink && current != permissions && !fake {
             failures.note("permissions", node.set_mode(permissions));
         }
-        if let Some((seconds, nanoseconds)) = wish.mtime
-            && (stat.st_mtime, stat.st_mtime_nsec as u32) != (seconds, nanoseconds)
-            && (changes.has(item::IS_NEW | item::TRANSFER) || !self.same_time(stat, (seconds, nanoseconds)))
-        {
-            failures.note("times", node.set_mtime(seconds, nanoseconds));
+        let anew = changes.has(item::IS_NEW | item::TRANSFER);
+        let mtime = wish.mtime.filter(|mtime| {
+            let exact = (stat.st_mtime, stat.st_mtime_nsec as u32) == *mtime;
+            !exact && (anew || !self.same_time(stat, *mtime))
+        });
+        let access_time = wish.access_time.filter(|seconds| anew || stat.st_atime != *seconds);
+        if mtime.is_some() || access_time.is_some() {
+            failures.note("times", node.set_times(access_time, mtime));
         }
         failures.first.map_or(Ok(()), Err)
     }
@@ -163,7 +200,40 @@ impl Policy {
         if !self.times || self.omit_dir_times {
             return Ok(());
         }
-        Node::borrowed(dir).set_mtime(before.st_mtime, before.st_mtime_nsec as u32)
+        Node::borrowed(dir).set_times(None, Some((before.st_mtime, before.st_mtime_nsec as u32)))
+    }
+
+    /// Sets what is no change worth telling, apart from `changes`, which are told and set: the access time of a
+    /// symlink; where sums were compared, times to the last digit, and the access time that the reading changed; an
+    /// owner whose change is told as one of permissions; that an entry pretends at all.
+    pub(super) fn settle(
+        &self,
+        dir: BorrowedFd<'_>,
+        name: &[u8],
+        (entry, stat): (EntryRef<'_>, &Stat),
+        changes: Changes,
+        summed: bool,
+    ) -> io::Result<()> {
+        let kind = entry.kind();
+        let summed = summed && kind == Kind::File;
+        let link = kind == Kind::Symlink && self.access_times;
+        let set_id = stat.st_mode & SET_ID != 0 && !self.identity.fake;
+        let pretends = self.identity.fake && !changes.any();
+        if !(summed || link || set_id || pretends) {
+            return Ok(());
+        }
+        let wish = self.wish(entry, Some(stat));
+        let given_away = wish.status_differences(stat).has(item::REPORT_OWNER | item::REPORT_GROUP);
+        if pretends || set_id && given_away {
+            let node = self.open(dir, name, kind)?;
+            self.apply(&wish, &node, &self.stat(&node)?, Changes::default())?;
+        }
+        let access_time = wish.access_time.filter(|seconds| summed || link && stat.st_atime != *seconds);
+        let mtime = wish.mtime.filter(|mtime| summed && *mtime != (stat.st_mtime, stat.st_mtime_nsec as u32));
+        if access_time.is_some() || mtime.is_some() {
+            self.open(dir, name, kind)?.set_times(access_time, mtime)?;
+        }
+        Ok(())
     }
 
     /// What could not be set because the file system has no such thing is no failure, if that was asked for.
@@ -179,6 +249,8 @@ impl Policy {
 
 /// Set-user-id and set-group-id.
 const SET_ID: u32 = 0o6000;
+/// New entries of a directory get its group.
+const SET_GROUP_ID: u32 = 0o2000;
 /// No mode that a file can have.
 const UNKNOWN_MODE: u32 = u32::MAX;
 
@@ -198,39 +270,13 @@ impl Failures {
     }
 }
 
-/// Access and default list, as the kernel stores them.
-type Lists = (Option<Vec<u8>>, Option<Vec<u8>>);
-
-/// The attributes that an entry shall have here.
-pub(super) struct Wish<'a> {
-    kind: Kind,
-    permissions: u32,
-    uid: Option<u32>,
-    gid: Option<u32>,
-    mtime: Option<(i64, u32)>,
-    /// Nothing where lists are not kept.
-    lists: Option<Lists>,
-    xattrs: Option<&'a XattrSet>,
-}
-
-impl Wish<'_> {
-    fn status_differences(&self, stat: &Stat) -> Changes {
-        let mut changes = Changes::default();
-        let permissions = stat.st_mode & mode::PERMISSIONS;
-        changes.set(self.kind != Kind::Symlink && permissions != self.permissions, item::REPORT_PERMS);
-        changes.set(self.uid.is_some_and(|uid| uid != stat.st_uid), item::REPORT_OWNER);
-        changes.set(self.gid.is_some_and(|gid| gid != stat.st_gid), item::REPORT_GROUP);
-        changes
-    }
-
-    /// Whether an access control list has to be set, so that one which was inherited cannot stay.
-    pub(super) fn has_list(&self) -> bool {
-        self.lists.as_ref().is_some_and(|(access, default)| access.is_some() || default.is_some())
-    }
-}
-
-fn lists_differ<F: AsFd>(node: &Node<F>, names: &[u8], (access, default): &Lists) -> io::Result<bool> {
-    for (name, wanted) in [(acl::ACCESS, access), (acl::DEFAULT, default)] {
+fn lists_differ<F: AsFd>(
+    node: &Node<F>,
+    names: &[u8],
+    [access_name, default_name]: [&[u8]; 2],
+    (access, default): &Lists,
+) -> io::Result<bool> {
+    for (name, wanted) in [(access_name, access), (default_name, default)] {
         let there = names.split(|byte| *byte == 0).any(|found| found == name);
         if there != wanted.is_some() || there && node.xattr(name)? != *wanted {
             return Ok(true);
@@ -244,11 +290,4 @@ fn set_list<F: AsFd>(node: &Node<F>, name: &[u8], value: Option<&[u8]>) -> io::R
         Some(value) => node.set_xattr(name, value),
         None => node.remove_xattr(name),
     }
-}
-
-/// The process's umask, which can only be asked for by setting it, or here.
-fn umask() -> u32 {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let value = status.lines().find_map(|line| line.strip_prefix("Umask:"));
-    value.and_then(|text| u32::from_str_radix(text.trim(), 8).ok()).unwrap_or(0o022)
 }

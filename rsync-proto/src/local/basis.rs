@@ -51,7 +51,7 @@ impl LocalTree {
 
     /// The sum that stands in the file list, in which no seed takes part.
     pub(super) fn file_sum(&self, dir: BorrowedFd<'_>, name: &[u8]) -> io::Result<StrongSum> {
-        let file = open_file(dir, name)?;
+        let file = self.open_content(dir, name)?;
         let mut summer = FileSummer::new(self.summer.kind);
         let mut buffer = vec![0; READ_SIZE];
         loop {
@@ -63,16 +63,23 @@ impl LocalTree {
         }
     }
 
+    /// Opens a file to read what is in it.
+    pub(super) fn open_content(&self, dir: BorrowedFd<'_>, name: &[u8]) -> io::Result<OwnedFd> {
+        open_file_unseen(dir, name, self.options.attributes.open_noatime)
+    }
+
     /// Opens the basis of the entry `name`.
     pub(super) fn open_basis(&self, dir: &LocalDir, name: &[u8], basis: &LocalBasis) -> io::Result<OwnedFd> {
         let gone = || io::Error::from(io::ErrorKind::NotFound);
         match basis {
-            LocalBasis::Own => open_file(dir.fd(), name),
-            LocalBasis::Partial => open_file(self.partial_dir(dir).ok_or_else(gone)?, name),
-            LocalBasis::Alternate(place) => open_file(dir.alternate(place.number).ok_or_else(gone)?, name),
-            LocalBasis::Similar { alternate: None, name } => open_file(dir.fd(), name),
+            LocalBasis::Own => self.open_content(dir.fd(), name),
+            LocalBasis::Partial => self.open_content(self.partial_dir(dir).ok_or_else(gone)?, name),
+            LocalBasis::Alternate(place) => {
+                self.open_content(dir.alternate(place.number).ok_or_else(gone)?, name)
+            }
+            LocalBasis::Similar { alternate: None, name } => self.open_content(dir.fd(), name),
             LocalBasis::Similar { alternate: Some(number), name } => {
-                open_file(dir.alternate(*number).ok_or_else(gone)?, name)
+                self.open_content(dir.alternate(*number).ok_or_else(gone)?, name)
             }
         }
     }
@@ -126,6 +133,16 @@ impl LocalTree {
 /// Opens a regular file, and nothing else: a device that took its place must not be touched.
 pub(super) fn open_file(dir: BorrowedFd<'_>, name: &[u8]) -> io::Result<OwnedFd> {
     open_regular(dir, name, OFlags::RDONLY)
+}
+
+/// The same, without changing its access time if `unseen`.
+pub(super) fn open_file_unseen(dir: BorrowedFd<'_>, name: &[u8], unseen: bool) -> io::Result<OwnedFd> {
+    let how = if unseen { OFlags::RDONLY | OFlags::NOATIME } else { OFlags::RDONLY };
+    match open_regular(dir, name, how) {
+        // Only a file's owner may read it unseen; others still may read it.
+        Err(error) if unseen && error.kind() == io::ErrorKind::PermissionDenied => open_file(dir, name),
+        opened => opened,
+    }
 }
 
 /// Opens a regular file in this way, and nothing else.

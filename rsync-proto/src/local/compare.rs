@@ -1,7 +1,7 @@
 //! Compares entries with what is there: what kind it is, whether the content can be right, and which
 //! attributes differ.
 
-use std::io;
+use std::io::{self, Read};
 use std::os::fd::BorrowedFd;
 
 use rustix::fs::{AtFlags, Mode, OFlags, Stat, makedev, openat, readlinkat, statat, unlinkat};
@@ -10,12 +10,14 @@ use rustix::io::Errno;
 use super::basis::LocalBasis;
 use super::dir::{LocalDir, is_empty, is_file, kind};
 use super::fuzzy;
-use super::node::Node;
 use super::tree::LocalTree;
 use crate::destination::Verdict;
 use crate::flist::{EntryRef, Kind};
+use crate::limits;
 use crate::report::Changes;
 use crate::wire::flags::item;
+
+const OWNERSHIP: u16 = item::REPORT_OWNER | item::REPORT_GROUP;
 
 impl LocalTree {
     /// What differs between an entry and a file of its kind, apart from the content.
@@ -38,7 +40,7 @@ impl LocalTree {
         stat: &Stat,
     ) -> io::Result<Changes> {
         let wish = self.policy.wish(entry, Some(stat));
-        self.policy.differences(&wish, stat, || Node::open(dir, name, entry.kind()))
+        self.policy.differences(&wish, stat, || self.policy.open(dir, name, entry.kind()))
     }
 
     /// Makes room for something of another kind than what is there. Only what holds no data goes now; a file
@@ -165,7 +167,7 @@ impl LocalTree {
             return Ok(Verdict::Same(self.without_implied_mode(changes, entry, stat)));
         }
         changes.set(true, item::REPORT_CHANGE);
-        changes.set(!self.options.times, item::REPORT_TIME);
+        changes.set(!self.policy.keeps_time_of(entry.kind()), item::REPORT_TIME);
         Ok(Verdict::Make(changes))
     }
 
@@ -178,7 +180,7 @@ impl LocalTree {
         stat: &Stat,
     ) -> io::Result<bool> {
         Ok(match entry.kind() {
-            Kind::Symlink => readlinkat(dir, name, Vec::new())?.as_bytes() == entry.link_target(),
+            Kind::Symlink => self.link_target(dir, name)? == entry.link_target(),
             wanted if wanted.is_device() => {
                 let (major, minor) = entry.device();
                 kind(stat) == Some(wanted) && stat.st_rdev == makedev(major, minor)
@@ -187,19 +189,39 @@ impl LocalTree {
         })
     }
 
-    /// A change of the access control list carries that of the permissions with it, which then is no change
-    /// of its own.
+    /// What a symlink leads to. A real one where fakes are made is none of them, and leads nowhere.
+    fn link_target(&self, dir: BorrowedFd<'_>, name: &[u8]) -> io::Result<Vec<u8>> {
+        if !self.policy.identity.fake {
+            return Ok(readlinkat(dir, name, Vec::new())?.into_bytes());
+        }
+        let mut target = Vec::new();
+        if let Ok(file) = self.open_content(dir, name) {
+            std::fs::File::from(file).take(limits::MAX_LINK_TARGET as u64 + 1).read_to_end(&mut target)?;
+        }
+        Ok(target)
+    }
+
+    /// What is told of an entry that needs no new content. A change of the access control list carries that of the
+    /// permissions with it, which then is no change of its own; a change of owner that takes set-id bits away is
+    /// told as one of the permissions, to what is left of them.
     pub(super) fn without_implied_mode(
         &self,
         mut changes: Changes,
         entry: EntryRef<'_>,
         stat: &Stat,
     ) -> Changes {
+        if self.options.dry_run || self.policy.identity.fake || entry.kind() == Kind::Symlink {
+            return changes;
+        }
         let special = 0o7000;
-        if changes.has(item::REPORT_ACL)
-            && !self.options.dry_run
-            && stat.st_mode & special == entry.permissions() & special
-        {
+        let mut left = stat.st_mode;
+        if changes.has(OWNERSHIP) && stat.st_mode & 0o6000 != 0 {
+            let group_executes = stat.st_mode & 0o010 != 0;
+            left &= if group_executes { !0o6000 } else { !0o4000 };
+            changes.0 &= !OWNERSHIP;
+            changes.set(self.policy.permissions_differ(entry, left), item::REPORT_PERMS);
+        }
+        if changes.has(item::REPORT_ACL) && left & special == entry.permissions() & special {
             changes.0 &= !item::REPORT_PERMS;
         }
         changes

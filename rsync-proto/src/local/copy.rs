@@ -104,5 +104,5 @@ pub(super) fn copy_attributes<F: AsFd, T: AsFd>(from: &Node<F>, to: &Node<T>, st
     if kind(stat) != Some(Kind::Symlink) {
         to.set_mode(stat.st_mode & mode::PERMISSIONS)?;
     }
-    to.set_mtime(stat.st_mtime, stat.st_mtime_nsec as u32)
+    to.set_times(None, Some((stat.st_mtime, stat.st_mtime_nsec as u32)))
 }

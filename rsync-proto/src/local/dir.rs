@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use rustix::fs::{AtFlags, Mode, OFlags, RawDir, Stat, openat, statat};
 use rustix::io::Errno;
 
+use super::fake;
 use super::fuzzy::Candidate;
 use crate::flist::{Kind, SafePath};
 use crate::report::Changes;
@@ -30,6 +31,8 @@ pub struct LocalDir {
     /// New entries inherit an access control list.
     pub(super) gives_list: bool,
     pub(super) changes: Changes,
+    /// Entries are what an attribute of theirs says.
+    pub(super) fake: bool,
     /// Its mode before it was made usable.
     pub(super) mode_before: Option<u32>,
     /// Something in it was made, so that its time is no longer its own.
@@ -71,6 +74,7 @@ impl LocalDir {
     pub(super) fn stat(&self, name: &[u8]) -> io::Result<Option<Stat>> {
         let Some(fd) = self.fd.as_ref().filter(|_| !self.fresh) else { return Ok(None) };
         match statat(fd, name, AtFlags::SYMLINK_NOFOLLOW) {
+            Ok(stat) if self.fake => Ok(Some(fake::seen_at(fd.as_fd(), name, stat))),
             Ok(stat) => Ok(Some(stat)),
             Err(Errno::NOENT) => Ok(None),
             Err(error) => Err(error.into()),

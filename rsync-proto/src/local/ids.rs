@@ -8,24 +8,33 @@ use std::sync::RwLock;
 
 use rustix::process::{getegid, geteuid, getgroups};
 
-use crate::flist::{IdNames, Segment};
+use crate::flist::Segment;
+use crate::options::{IdRules, Privileges, Rule, To};
 
 /// Who runs this, and what follows from it.
 #[derive(Debug)]
 pub(super) struct Identity {
+    /// What only root may do is done, or pretended.
     pub(super) root: bool,
+    /// What only root may do is kept in an extended attribute instead.
+    pub(super) fake: bool,
     pub(super) uid: u32,
     groups: Vec<u32>,
 }
 
 impl Identity {
-    pub(super) fn current() -> Self {
+    pub(super) fn current(privileges: Privileges) -> Self {
         let uid = geteuid().as_raw();
         let gid = getegid().as_raw();
         let mut groups: Vec<u32> =
             getgroups().unwrap_or_default().into_iter().map(rustix::process::Gid::as_raw).collect();
         groups.push(gid);
-        Self { root: uid == 0, uid, groups }
+        let root = match privileges {
+            Privileges::Own => uid == 0,
+            Privileges::Super | Privileges::Fake => true,
+            Privileges::Ordinary => false,
+        };
+        Self { root, fake: privileges == Privileges::Fake, uid, groups }
     }
 
     /// Whether files may be given to this group.
@@ -34,55 +43,102 @@ impl Identity {
     }
 }
 
-/// The numbers of this machine for those of the server. Numbers without a name, and names that are unknown
-/// here, keep their number.
+/// The numbers of this machine for those of the server: as the first rule says that fits, else by name, else
+/// the same.
 #[derive(Debug)]
 pub(super) struct IdMap {
+    users: Numbers,
+    groups: Numbers,
+}
+
+/// The half of a map that is about users, or about groups.
+#[derive(Debug)]
+struct Numbers {
     by_name: bool,
-    users: RwLock<HashMap<u32, u32>>,
-    groups: RwLock<HashMap<u32, u32>>,
-    local_users: HashMap<Box<[u8]>, u32>,
-    local_groups: HashMap<Box<[u8]>, u32>,
+    rules: Vec<(Rule, u32)>,
+    local: HashMap<Box<[u8]>, u32>,
+    learned: RwLock<HashMap<u32, u32>>,
 }
 
 impl IdMap {
-    /// A map by name, or one that keeps every number.
+    #[cfg(test)]
     pub(super) fn new(by_name: bool) -> Self {
-        let read =
-            |path: &str| if by_name { parse(&fs::read(path).unwrap_or_default()) } else { HashMap::new() };
-        Self {
-            by_name,
-            users: RwLock::default(),
-            groups: RwLock::default(),
-            local_users: read("/etc/passwd"),
-            local_groups: read("/etc/group"),
-        }
+        Self::with_rules(by_name, &IdRules::default(), &IdRules::default()).0
+    }
+
+    /// A map by name, or one that keeps every number, but for what rules say. Also returns what is wrong with the rules: a name that is unknown here. Such a rule would leave files to
+    /// somebody else than was asked for.
+    pub(super) fn with_rules(by_name: bool, users: &IdRules, groups: &IdRules) -> (Self, Option<String>) {
+        let (users, user) = Numbers::new("/etc/passwd", by_name, users);
+        let (groups, group) = Numbers::new("/etc/group", by_name, groups);
+        let unknown = user
+            .map(|name| format!("no user \"{name}\" is in /etc/passwd here"))
+            .or_else(|| group.map(|name| format!("no group \"{name}\" is in /etc/group here")));
+        (Self { users, groups }, unknown)
     }
 
     pub(super) fn learn(&self, segment: &Segment) {
-        learn(&self.users, &self.local_users, segment.users());
-        learn(&self.groups, &self.local_groups, segment.groups());
+        let assumed = !segment.names_number_zero() && segment.directory().is_none();
+        let zero = assumed.then(|| (0, b"root"[..].into()));
+        self.users.learn(zero.iter().chain(segment.users()));
+        self.groups.learn(zero.iter().chain(segment.groups()));
     }
 
     pub(super) fn uid(&self, id: u32) -> u32 {
-        if self.by_name { find(&self.users, id) } else { id }
+        self.users.find(id)
     }
 
     pub(super) fn gid(&self, id: u32) -> u32 {
-        if self.by_name { find(&self.groups, id) } else { id }
+        self.groups.find(id)
     }
 }
 
-fn find(map: &RwLock<HashMap<u32, u32>>, id: u32) -> u32 {
-    map.read().expect("no thread panics with the lock").get(&id).copied().unwrap_or(id)
-}
+impl Numbers {
+    /// Also returns the name of a rule that is unknown here.
+    fn new(path: &str, by_name: bool, rules: &IdRules) -> (Self, Option<String>) {
+        let needed = by_name || rules.iter().any(|rule| matches!(rule.to, To::Name(_)));
+        let local = if needed { parse(&fs::read(path).unwrap_or_default()) } else { HashMap::new() };
+        let mut known = Vec::new();
+        let mut unknown = None;
+        for rule in rules.iter() {
+            match &rule.to {
+                To::Number(number) => known.push((rule.clone(), *number)),
+                To::Name(name) => match local.get(name.as_bytes()) {
+                    Some(number) => known.push((rule.clone(), *number)),
+                    None => unknown = unknown.or_else(|| Some(name.to_string())),
+                },
+            }
+        }
+        (Self { by_name, rules: known, local, learned: RwLock::default() }, unknown)
+    }
 
-fn learn(map: &RwLock<HashMap<u32, u32>>, local: &HashMap<Box<[u8]>, u32>, names: &IdNames) {
-    // Number 0 stays 0 whatever its name.
-    let known = names.iter().filter(|(id, _)| *id != 0);
-    let pairs: Vec<_> = known.filter_map(|(id, name)| Some((*id, *local.get(name)?))).collect();
-    if !pairs.is_empty() {
-        map.write().expect("no thread panics with the lock").extend(pairs);
+    fn by_rule(&self, id: u32, name: &[u8]) -> Option<u32> {
+        self.rules.iter().find(|(rule, _)| rule.fits(id, name)).map(|(_, number)| *number)
+    }
+
+    fn learn<'a>(&self, names: impl Iterator<Item = &'a (u32, Box<[u8]>)>) {
+        if !self.by_name {
+            return;
+        }
+        // Number 0 stays 0 whatever its name, unless a rule says otherwise.
+        let by_name = |id: u32, name: &[u8]| if id == 0 { None } else { self.local.get(name).copied() };
+        let number = |(id, name): &(u32, Box<[u8]>)| {
+            let number = self.by_rule(*id, name).or_else(|| by_name(*id, name));
+            // A name may keep a rule for numbers without one from its number.
+            number.or((!self.rules.is_empty()).then_some(*id)).map(|number| (*id, number))
+        };
+        let pairs: Vec<_> = names.filter_map(number).collect();
+        if !pairs.is_empty() {
+            self.learned.write().expect("no thread panics with the lock").extend(pairs);
+        }
+    }
+
+    fn find(&self, id: u32) -> u32 {
+        if !self.by_name && self.rules.is_empty() {
+            return id;
+        }
+        let learned = self.learned.read().expect("no thread panics with the lock").get(&id).copied();
+        learned.or_else(|| self.by_rule(id, b"")).unwrap_or(id)
     }
 }
 
@@ -109,5 +165,33 @@ mod tests {
         let found = parse(b"root:x:0:0:root:/root:/bin/sh\n# comment\nbob:x:1000:\nbob:x:2:\nbad:x:y:\n");
         assert_eq!(found.len(), 2);
         assert_eq!((found[&b"root"[..]], found[&b"bob"[..]]), (0, 1000));
+    }
+
+    fn learned(rules: &str, names: &[(u32, &str)]) -> Numbers {
+        let rules = IdRules::parse("--usermap", rules).unwrap();
+        let (mut numbers, unknown) = Numbers::new("/nonexistent", true, &rules);
+        assert_eq!(unknown, None);
+        numbers.local = parse(b"root:x:0:\nbob:x:1000:\n");
+        let names: Vec<(u32, Box<[u8]>)> =
+            names.iter().map(|(id, name)| (*id, name.as_bytes().into())).collect();
+        numbers.learn(names.iter());
+        numbers
+    }
+
+    #[test]
+    fn rules_come_before_names_and_names_before_numbers() {
+        let numbers = learned("5-6:50,root:60,:70", &[(0, "root"), (5, "bob"), (7, "bob"), (8, "eve")]);
+        for (id, number) in [(0, 60), (5, 50), (6, 50), (7, 1000), (8, 8), (9, 70)] {
+            assert_eq!(numbers.find(id), number, "{id}");
+        }
+        let numbers = learned("eve:50", &[(0, "bob"), (7, "root")]);
+        assert_eq!((numbers.find(0), numbers.find(7), numbers.find(8)), (0, 0, 8));
+    }
+
+    #[test]
+    fn a_rule_with_a_name_that_is_unknown_here_is_told() {
+        let rules = IdRules::parse("--usermap", "*:nobody-has-this-name").unwrap();
+        let (_, unknown) = IdMap::with_rules(false, &rules, &IdRules::default());
+        assert_eq!(unknown.unwrap(), "no user \"nobody-has-this-name\" is in /etc/passwd here");
     }
 }

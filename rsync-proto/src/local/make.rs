@@ -11,6 +11,7 @@ use rustix::fs::{
 
 use super::basis::{LocalBasis, open_regular};
 use super::dir::{LocalDir, is_file, kind};
+use super::fake;
 use super::handle::{as_os, temporary_name};
 use super::node::Node;
 use super::selection::Place;
@@ -25,6 +26,9 @@ use crate::wire::flags::item;
 
 impl LocalTree {
     pub(super) fn make_at(&self, dir: &LocalDir, name: &[u8], entry: EntryRef<'_>) -> io::Result<()> {
+        if self.policy.identity.fake {
+            return fake::make(dir.fd(), name, entry.link_target());
+        }
         let (major, minor) = entry.device();
         let make = |kind| mknodat(dir.fd(), name, kind, Mode::from_raw_mode(0o600), makedev(major, minor));
         let made = match entry.kind() {
@@ -68,7 +72,7 @@ impl LocalTree {
         let mut attributes = Ok(());
         self.replace(dir, self.name(entry), |temporary| {
             self.make_at(dir, temporary, entry)?;
-            let node = Node::open(dir.fd(), temporary, entry.kind())?;
+            let node = self.policy.open(dir.fd(), temporary, entry.kind())?;
             let wish = self.policy.wish(entry, predecessor.as_ref());
             let mut changes = Changes::NEW;
             changes.set(dir.gives_list || wish.has_list(), item::REPORT_ACL);
@@ -121,10 +125,12 @@ impl LocalTree {
             return Ok(());
         }
         let node = Node::borrowed(dir.fd());
-        let stat = node.stat()?;
+        let stat = self.policy.stat(&node)?;
         // Where permissions are not kept, they become again what they were.
         let mut there = stat;
-        there.st_mode = dir.mode_before.unwrap_or(stat.st_mode);
+        if !self.policy.identity.fake {
+            there.st_mode = dir.mode_before.unwrap_or(stat.st_mode);
+        }
         let wish = self.policy.wish(entry, (!dir.changes.is_new()).then_some(&there));
         let mut changes = dir.changes;
         changes.set(dir.is_disturbed(), item::TRANSFER);

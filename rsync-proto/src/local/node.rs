@@ -80,10 +80,13 @@ impl<F: AsFd> Node<F> {
         Ok(set?)
     }
 
-    pub(super) fn set_mtime(&self, seconds: i64, nanoseconds: u32) -> io::Result<()> {
+    /// Sets the time of access, in whole seconds, and that of modification, as far as they are given.
+    pub(super) fn set_times(&self, access: Option<i64>, modification: Option<(i64, u32)>) -> io::Result<()> {
+        const LEFT_ALONE: Timespec = Timespec { tv_sec: 0, tv_nsec: UTIME_OMIT };
         let times = Timestamps {
-            last_access: Timespec { tv_sec: 0, tv_nsec: UTIME_OMIT },
-            last_modification: Timespec { tv_sec: seconds, tv_nsec: nanoseconds.into() },
+            last_access: access.map_or(LEFT_ALONE, |tv_sec| Timespec { tv_sec, tv_nsec: 0 }),
+            last_modification: modification
+                .map_or(LEFT_ALONE, |(tv_sec, nanoseconds)| Timespec { tv_sec, tv_nsec: nanoseconds.into() }),
         };
         let set = if self.path_only {
             utimensat(&self.fd, c"", &times, AtFlags::EMPTY_PATH)

@@ -16,6 +16,7 @@ use super::backup::Backups;
 use super::dir::{LocalDir, is_file};
 use super::handle::temporary_name;
 use super::node::Node;
+use super::wish::Wish;
 use crate::destination::Failure;
 use crate::flist::{EntryRef, SafePath};
 use crate::report::Changes;
@@ -73,7 +74,7 @@ impl Places {
         let mut changes = Changes(item::TRANSFER | item::REPORT_XATTR);
         changes.set(before.is_none(), item::IS_NEW);
         changes.set(dir.gives_list || wish.has_list() || before.is_some(), item::REPORT_ACL);
-        self.policy.apply(&wish, &Node::borrowed(file), &fstat(file)?, changes)
+        self.apply(&wish, file, changes)
     }
 
     /// Puts a complete file into its place, or where it waits for the end. The outer result is that of the renaming,
@@ -90,7 +91,7 @@ impl Places {
         let wish = self.policy.wish(entry, existing.as_ref().filter(|stat| is_file(stat)));
         let mut changes = Changes(item::IS_NEW | item::TRANSFER);
         changes.set(dir.gives_list || wish.has_list(), item::REPORT_ACL);
-        let set = self.policy.apply(&wish, &Node::borrowed(file), &fstat(file)?, changes);
+        let set = self.apply(&wish, file, changes);
         let renamed = match &self.delayed {
             Some(_) => self.stage(dir, name, temporary).map(|()| self.delay(dir, name, entry.path())),
             None => self
@@ -102,6 +103,11 @@ impl Places {
             return Err(error);
         }
         Ok(set)
+    }
+
+    fn apply(&self, wish: &Wish<'_>, file: BorrowedFd<'_>, changes: Changes) -> io::Result<()> {
+        let node = Node::borrowed(file);
+        self.policy.apply(wish, &node, &self.policy.stat(&node)?, changes)
     }
 
     /// Keeps what a file is about to replace, if that was asked for.

@@ -88,7 +88,8 @@ impl LocalTree {
 
     /// Whoever fills a directory must be able to use it. Returns the mode that it had if it was changed.
     pub(super) fn make_usable<F: AsFd>(&self, node: &Node<F>) -> io::Result<Option<u32>> {
-        if self.policy.identity.root || self.options.dry_run {
+        let identity = &self.policy.identity;
+        if identity.root && !identity.fake || self.options.dry_run {
             return Ok(None);
         }
         let stat = node.stat()?;
@@ -137,6 +138,7 @@ impl LocalTree {
             fresh,
             gives_list,
             changes,
+            fake: self.policy.identity.fake,
             mode_before,
             disturbed: AtomicBool::new(false),
         })
@@ -171,6 +173,10 @@ impl Destination for LocalTree {
             let text = "--munge-links makes no link safe while there is a directory /rsyncd-munged";
             return Err(Error::Unsupported(text.to_owned()));
         }
+        if let Some(unknown) = &self.policy.unknown_id {
+            return Err(Error::Misuse(format!("{unknown}, to give files to")));
+        }
+        self.learn(first);
         let (fd, fresh) = self.open_destination(first)?;
         let mut changes = Changes::default();
         if let Some(fd) = &fd {
@@ -179,7 +185,7 @@ impl Destination for LocalTree {
             let entry = first.iter().next().filter(EntryRef::is_root);
             if let Some(entry) = entry.filter(|entry| !fresh && !self.is_on_the_way(*entry)) {
                 let node = Node::borrowed(root.as_fd());
-                let stat = node.stat().map_err(|error| self.local_error("look at", error))?;
+                let stat = self.policy.stat(&node).map_err(|error| self.local_error("look at", error))?;
                 let wish = self.policy.wish(entry, Some(&stat));
                 changes = self
                     .policy
@@ -195,7 +201,6 @@ impl Destination for LocalTree {
         *self.odd.lock().expect("no thread panics with the lock") = odd;
         let _ = self.places.set(Arc::new(self.open_places(self.root.get())?));
         let empty = fresh || fd.as_ref().is_some_and(is_empty);
-        self.learn(first);
         self.dir(fd, SafePath::root(), empty, changes).map_err(|error| self.local_error("open", error))
     }
 
@@ -240,19 +245,24 @@ impl Destination for LocalTree {
             if let Some(verdict) = self.passed_over(entry, existing.as_ref()) {
                 return Ok(verdict);
             }
-            if entry.kind() == Kind::File {
-                self.look_at_file(dir, entry, existing.as_ref())
+            let verdict = if entry.kind() == Kind::File {
+                self.look_at_file(dir, entry, existing.as_ref())?
             } else {
-                self.look_at_other(dir, entry, existing.as_ref())
+                self.look_at_other(dir, entry, existing.as_ref())?
+            };
+            if let (Verdict::Same(changes), Some(stat), false) = (&verdict, &existing, self.options.dry_run) {
+                let (name, summed) = (self.name(entry), self.options.checksum);
+                self.policy.settle(dir.fd(), name, (entry, stat), *changes, summed)?;
             }
+            Ok::<_, io::Error>(verdict)
         };
         look().map_err(|error| Failure::new("look at or make way for", entry.path(), error))
     }
 
     fn touch(&self, dir: &LocalDir, entry: EntryRef<'_>, changes: Changes) -> Result<(), Failure> {
         let touch = || {
-            let node = Node::open(dir.fd(), self.name(entry), entry.kind())?;
-            let stat = node.stat()?;
+            let node = self.policy.open(dir.fd(), self.name(entry), entry.kind())?;
+            let stat = self.policy.stat(&node)?;
             let wish = self.policy.wish(entry, Some(&stat));
             self.policy.apply(&wish, &node, &stat, changes)
         };

@@ -1,8 +1,10 @@
 //! What a caller asks for: the options of a transfer that both sides must know, and those that only the
 //! receiving side acts on.
 
+mod attributes;
 mod content;
 mod deletion;
+mod owners;
 mod selection;
 mod transport;
 
@@ -12,8 +14,10 @@ use crate::filter::Filters;
 use crate::limits::Limits;
 pub use selection::{FilesFrom, NameList, Selection};
 
+pub use attributes::{Attributes, Privileges};
 pub use content::{AlternateKind, Alternates, Append, BACKUP_SUFFIX, Content, DELAYED_DIR, MAX_ALTERNATES};
 pub use deletion::{DeleteWhen, Deletion};
+pub use owners::{IdRules, Rule, To};
 pub use transport::{CompressionChoice, Transport};
 pub(crate) use transport::{Method, not_compiled_in};
 
@@ -54,6 +58,8 @@ pub struct Options {
     pub xattrs: bool,
     /// Use the server's numbers of users and groups, not their names (`--numeric-ids`).
     pub numeric_ids: bool,
+    /// Attributes that are changed on the way, and those that few transfers keep.
+    pub attributes: Attributes,
     /// Compare files by checksum (`-c`).
     pub checksum: bool,
     /// Transfer files even if size and time agree (`-I`).
@@ -110,6 +116,7 @@ impl Default for Options {
             acls: false,
             xattrs: false,
             numeric_ids: false,
+            attributes: Attributes::default(),
             checksum: false,
             ignore_times: false,
             size_only: false,
@@ -194,6 +201,7 @@ impl Options {
                 "access control lists (-A) need permissions (-p) to be kept".to_owned(),
             ));
         }
+        self.attributes.check(self.owner, self.group)?;
         if self.ignore_times && self.size_only {
             return Err(Error::Misuse(
                 "--ignore-times and --size-only contradict each other: choose one".to_owned(),

@@ -38,10 +38,14 @@ pub mod entry {
     pub const END_WITH_ERROR: u32 = 1 << 12;
     /// Nanoseconds of the modification time follow (protocol 31).
     pub const NANOSECONDS: u32 = 1 << 13;
+    /// The access time is that of the entry before that has one (not for directories).
+    pub const SAME_ACCESS_TIME: u32 = 1 << 14;
 }
 
 /// Flags that go with an index: what is asked for or answered.
 pub mod item {
+    /// The access time changes.
+    pub const REPORT_ACCESS_TIME: u16 = 1 << 0;
     /// The content or the link target changes.
     pub const REPORT_CHANGE: u16 = 1 << 1;
     /// The size changes.

@@ -6,6 +6,7 @@
 use std::collections::VecDeque;
 
 use crate::checksum::xattr_sum;
+use crate::chmod::ModeChanges;
 use crate::filter::ListFilter;
 use crate::flist::{Asked, ListOptions};
 use crate::limits::Limits;
@@ -132,6 +133,8 @@ pub fn options(protocol: u8, varint_flags: bool, inc_recurse: bool) -> ListOptio
         hard_links: true,
         acls: protocol >= 30,
         xattrs: protocol >= 30,
+        access_times: false,
+        chmod: ModeChanges::default(),
         sum_len: 0,
         filter: ListFilter::default(),
         munge_links: false,
