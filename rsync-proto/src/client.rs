@@ -98,7 +98,11 @@ impl Client {
     pub async fn list(&self) -> Result<Summary> {
         let options = Options { dirs: true, ..self.options.clone() };
         let (connection, agreed, input) = self.connect(&options, true).await?;
+        let whole = !agreed.list.inc_recurse;
         let take = |segment: &crate::flist::Segment| {
+            if whole {
+                self.monitor.report(&Report::ListComplete(segment.len() as u64));
+            }
             for entry in segment.iter().filter(|entry| !entry.is_duplicate()) {
                 self.monitor.report(&Report::Listed(entry));
             }
@@ -155,7 +159,10 @@ impl Client {
         let mut input = BytesMut::new();
         let limit = self.timeouts.handshake;
         match connection.shake_hands(handshake, limit, &mut input, &*self.monitor).await? {
-            Outcome::Agreed(agreed) => Ok((connection, agreed, input)),
+            Outcome::Agreed(agreed) => {
+                self.monitor.report(&Report::Begins(&agreed));
+                Ok((connection, agreed, input))
+            }
             Outcome::Listed(_) => Err(Error::Violation("it listed modules in place of files".to_owned())),
         }
     }

@@ -10,6 +10,7 @@ use rsync_proto::Location;
 
 use crate::data::DataDriver;
 use crate::exit::{Exit, Failure, TABLE};
+use crate::flags::output::{self, Asked, Output};
 use crate::flags::{self, unknown};
 use crate::model::PullOptions;
 
@@ -20,6 +21,8 @@ pub(crate) enum Command {
     Deploy(Box<deploy::Deploy>),
     /// Print the schema of descriptions.
     Schema(&'static dyn DataDriver),
+    /// Print this.
+    Text(String),
     /// Help or version, which has been shown.
     Shown(Exit),
 }
@@ -34,17 +37,13 @@ pub(crate) struct Source {
 pub(crate) struct Pull {
     pub(crate) source: Source,
     pub(crate) destination: PathBuf,
-    pub(crate) verbose: u8,
-    pub(crate) quiet: bool,
-    pub(crate) itemize: bool,
-    pub(crate) stats: bool,
-    /// Shown unless switched off.
-    pub(crate) progress: Option<bool>,
+    pub(crate) output: Output,
 }
 
-/// `deployer list`.
+/// `deployer list`, and a pull that is to list.
 pub(crate) struct List {
     pub(crate) source: Source,
+    pub(crate) output: Output,
 }
 
 /// Reads the command line.
@@ -65,8 +64,8 @@ pub(crate) fn parse() -> Result<Command, Failure> {
         }
     };
     match matches.subcommand() {
-        Some(("pull", matches)) => Ok(Command::Pull(pull(matches)?)),
-        Some(("list", matches)) => Ok(Command::List(List { source: source(matches)? })),
+        Some(("pull", matches)) => pull(matches),
+        Some(("list", matches)) => list(matches),
         Some(("schema", matches)) => Ok(Command::Schema(deploy::chosen_data_driver(matches))),
         Some((name, matches)) => Ok(Command::Deploy(Box::new(deploy::read(name, matches)))),
         None => unreachable!("a command is required"),
@@ -81,15 +80,14 @@ fn parser() -> Parser {
         .arg_required_else_help(true)
         .subcommands(deploy::parsers())
         .subcommand(
-            flags::with_output(flags::with_switches(flags::with_connection(Parser::new("pull"))))
+            output::on_the_command_line(flags::with_switches(flags::with_connection(Parser::new("pull"))))
                 .about("Pull a tree into a directory, moving only what differs")
                 .override_usage("deployer pull [OPTIONS] URL DEST")
-                .arg(url())
+                .arg(url().required(false))
                 .arg(
                     Arg::new("dest")
                         .value_name("DEST")
-                        .help("A local directory; made if it is missing")
-                        .required(true)
+                        .help("A local directory; made if it is missing. Without it, files are listed")
                         .value_parser(value_parser!(PathBuf)),
                 )
                 .after_help(format!(
@@ -100,7 +98,7 @@ fn parser() -> Parser {
                 )),
         )
         .subcommand(
-            flags::with_listing_switches(flags::with_connection(Parser::new("list")))
+            output::for_listings(flags::with_listing_switches(flags::with_connection(Parser::new("list"))))
                 .about("List the modules of a daemon, or the files at a URL")
                 .override_usage("deployer list [OPTIONS] URL")
                 .arg(url())
@@ -118,32 +116,43 @@ fn url() -> Arg {
         .required(true)
 }
 
-fn pull(matches: &ArgMatches) -> Result<Pull, Failure> {
-    let mut source = source(matches)?;
-    let verbose = matches.get_count("verbose");
-    source.pull.options.verbose = verbose;
-    let quiet = matches.get_flag("quiet");
-    if quiet && (verbose > 0 || matches.get_flag("progress")) {
-        return Err(Failure::usage("--quiet contradicts --verbose and --progress: choose one"));
+fn pull(matches: &ArgMatches) -> Result<Command, Failure> {
+    let output = match output::read(matches)? {
+        Asked::Output(output) => *output,
+        Asked::Help(text) => return Ok(Command::Text(text)),
+    };
+    if !matches.contains_id("url") {
+        return Err(Failure::usage("nothing says what to pull: deployer pull [OPTIONS] URL DEST"));
     }
+    let mut source = source(matches)?;
+    source.pull.options.verbose = output.verbose;
+    source.pull.options.reports = output.levels.for_server();
+    // As rsync has it: without a destination there is only something to see.
+    let Some(destination) = matches.get_one::<PathBuf>("dest").filter(|_| !output.list_only) else {
+        return listing(source, output);
+    };
     if source.location.module.is_empty() {
         return Err(Failure::usage(
             "the URL names no module to pull from; `deployer list URL` shows the daemon's modules",
         ));
     }
-    Ok(Pull {
-        source,
-        destination: matches.get_one::<PathBuf>("dest").expect("it is required").clone(),
-        verbose,
-        quiet,
-        itemize: matches.get_flag("itemize-changes"),
-        stats: matches.get_flag("stats"),
-        progress: match (matches.get_flag("progress"), matches.get_flag("no-progress")) {
-            (true, _) => Some(true),
-            (_, true) => Some(false),
-            _ => None,
-        },
-    })
+    Ok(Command::Pull(Pull { source, destination: destination.clone(), output }))
+}
+
+fn list(matches: &ArgMatches) -> Result<Command, Failure> {
+    match output::read(matches)? {
+        Asked::Output(output) => listing(source(matches)?, *output),
+        Asked::Help(text) => Ok(Command::Text(text)),
+    }
+}
+
+fn listing(source: Source, output: Output) -> Result<Command, Failure> {
+    if source.location.module.is_empty() && !output.motd {
+        return Err(Failure::usage(
+            "--no-motd cannot be had with a list of modules: the daemon sends both as one text",
+        ));
+    }
+    Ok(Command::List(List { source, output }))
 }
 
 fn source(matches: &ArgMatches) -> Result<Source, Failure> {

@@ -75,6 +75,9 @@ impl<D: Destination> Shared<D> {
         changes: Changes,
     ) -> Result<Option<Request<Job<D>>>, Failure> {
         if !changes.any() {
+            if self.wants_unchanged {
+                self.item(entry, Action::Touched, changes, None);
+            }
             return Ok(None);
         }
         self.item(entry, Action::Touched, changes, None);
@@ -140,7 +143,12 @@ impl<D: Destination> Shared<D> {
                 self.item(entry, Action::Linked, changes, Some(leader));
                 Linked::Done
             }
-            Ok(None) => Linked::Done,
+            Ok(None) => {
+                if self.wants_unchanged {
+                    self.item(entry, Action::Linked, Changes::default(), Some(&SafePath::root()));
+                }
+                Linked::Done
+            }
             Err(failure) if failure.source.kind() == std::io::ErrorKind::CrossesDevices => {
                 let (path, leader) =
                     (self.destination.locate(&entry.path()), self.destination.locate(leader));

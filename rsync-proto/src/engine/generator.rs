@@ -11,7 +11,7 @@ use super::links::Role;
 use super::shared::{Job, Shared, bump};
 use crate::destination::Destination;
 use crate::flist::{EntryHandle, EntryRef, HardLink, Kind, Segment};
-use crate::report::{Action, Changes, KindCounts};
+use crate::report::{Action, Changes, KindCounts, Report, Skip};
 use crate::session::{Command, Request};
 
 /// So many commands are collected before the driver hears of them.
@@ -128,6 +128,9 @@ impl<D: Destination> Generator<'_, D> {
                 return None;
             }
         };
+        if let Some(made) = self.shared.destination.made() {
+            self.shared.monitor.report(&Report::MadeDestination(&made));
+        }
         let first = segment.iter().next().filter(EntryRef::is_root);
         let entry = first.map(|entry| EntryHandle::new(segment, entry.position()));
         let root = Arc::new(Directory::new(dir, entry, false));
@@ -235,7 +238,7 @@ impl<D: Destination> Generator<'_, D> {
         }
     }
 
-    fn passed_over(&self, kind: Kind) -> Option<&'static str> {
+    fn passed_over(&self, kind: Kind) -> Option<Skip> {
         let options = &self.shared.options;
         let wanted = match kind {
             Kind::Symlink => options.links,
@@ -243,7 +246,7 @@ impl<D: Destination> Generator<'_, D> {
             Kind::Fifo | Kind::Socket => options.specials,
             Kind::File | Kind::Directory => true,
         };
-        (!wanted).then_some("skipping non-regular file")
+        (!wanted).then_some(Skip::NonRegular)
     }
 
     fn directory(&mut self, handle: &EntryHandle, entry: EntryRef<'_>, parent: &Arc<Directory<D>>) {
@@ -257,7 +260,7 @@ impl<D: Destination> Generator<'_, D> {
                 return;
             }
         };
-        if changes.any() {
+        if changes.any() || self.shared.wants_unchanged {
             let action = if changes.is_new() { Action::Made } else { Action::Touched };
             self.shared.item(entry, action, changes, None);
         }

@@ -11,7 +11,7 @@ use super::shared::{Job, Shared};
 use crate::checksum::StrongSum;
 use crate::destination::{Destination, Failure, Received, Sink};
 use crate::flist::Kind;
-use crate::report::Action;
+use crate::report::Content;
 use crate::session::Command;
 
 /// So many commands are collected before the driver hears of them, even if there is more to do.
@@ -25,7 +25,7 @@ pub(super) enum Step<D: Destination> {
     Begin(Job<D>),
     Literal(Bytes),
     Matched { offset: u64, len: u64 },
-    End(StrongSum),
+    End { sum: StrongSum, received: u64 },
     Attributes(Job<D>),
     NotSent(Job<D>),
 }
@@ -37,7 +37,7 @@ impl<D: Destination> Step<D> {
             Step::Begin(_) | Step::Attributes(_) => 32 * 1024,
             Step::Literal(bytes) => bytes.len() as u64,
             Step::Matched { len, .. } => *len,
-            Step::End(_) | Step::NotSent(_) => 0,
+            Step::End { .. } | Step::NotSent(_) => 0,
         }
     }
 }
@@ -147,7 +147,7 @@ impl<D: Destination> Worker<'_, D> {
                 self.content(len, 0, |sink| sink.literal(bytes));
             }
             Step::Matched { offset, len } => self.content(0, len, |sink| sink.matched(offset, len)),
-            Step::End(sum) => self.end(&sum),
+            Step::End { sum, received } => self.end(&sum, received),
             Step::Attributes(job) => self.attributes(&job),
             Step::NotSent(job) => {
                 self.shared.not_sent(job.entry.get());
@@ -184,19 +184,20 @@ impl<D: Destination> Worker<'_, D> {
         }
     }
 
-    fn end(&mut self, sum: &StrongSum) {
-        let Open { job, sink, .. } = self.file.take().expect("an end belongs to a file");
+    fn end(&mut self, sum: &StrongSum, received: u64) {
+        let Open { job, sink, literal, matched } = self.file.take().expect("an end belongs to a file");
         let handle = job.entry.clone();
         let entry = handle.get();
         self.shared.count_transfer(entry.size());
         let Some(sink) = sink else { return self.settle(&job, false) };
+        let content = Content { literal, matched, received, sum };
         match self.ok(sink.finish(sum, entry)) {
             Some(Received::Complete) => {
-                self.shared.item(entry, Action::Received, job.changes, None);
+                self.shared.received(entry, job.changes, content);
                 self.settle(&job, true);
             }
             Some(Received::Bare(failure)) => {
-                self.shared.item(entry, Action::Received, job.changes, None);
+                self.shared.received(entry, job.changes, content);
                 self.shared.failed(failure);
                 self.settle(&job, true);
             }

@@ -3,8 +3,8 @@
 use crate::location::Location;
 use crate::options::Options;
 
-/// The arguments, in order, without the NULs between them.
-pub(super) fn build(options: &Options, location: &Location, list_only: bool) -> Vec<Vec<u8>> {
+/// The arguments that tell the server what to send, in order, without the NULs between them.
+pub fn arguments(options: &Options, location: &Location, list_only: bool) -> Vec<Vec<u8>> {
     let mut arguments: Vec<Vec<u8>> = vec![b"--server".to_vec(), b"--sender".to_vec()];
     arguments.push(short(options).into_bytes());
     let mut long = |argument: String| arguments.push(argument.into_bytes());
@@ -24,6 +24,9 @@ pub(super) fn build(options: &Options, location: &Location, list_only: bool) -> 
     }
     if options.numeric_ids {
         long("--numeric-ids".to_owned());
+    }
+    if let Some(info) = options.reports.argument() {
+        long(info);
     }
     arguments.push(b".".to_vec());
     arguments.push(path(location));
@@ -78,7 +81,7 @@ mod tests {
     use super::*;
 
     fn text(options: &Options, url: &str) -> String {
-        let arguments = build(options, &Location::parse(url).unwrap(), false);
+        let arguments = arguments(options, &Location::parse(url).unwrap(), false);
         arguments.iter().map(|a| String::from_utf8_lossy(a).into_owned()).collect::<Vec<_>>().join(" ")
     }
 

@@ -20,6 +20,7 @@ mod greeting;
 
 use bytes::{Buf, BytesMut};
 
+pub use arguments::arguments;
 pub use auth::{Credentials, Digest};
 use greeting::Greeting;
 
@@ -253,7 +254,7 @@ impl Handshake {
     }
 
     fn send_arguments(&mut self) {
-        for argument in arguments::build(&self.options, &self.location, self.list_only) {
+        for argument in arguments(&self.options, &self.location, self.list_only) {
             self.output.extend_from_slice(&argument);
             self.output.extend_from_slice(&[0]);
         }

@@ -11,7 +11,7 @@ use super::node::Node;
 use super::tree::LocalTree;
 use crate::destination::Verdict;
 use crate::flist::{EntryRef, Kind};
-use crate::report::Changes;
+use crate::report::{Changes, Skip};
 use crate::wire::flags::item;
 
 impl LocalTree {
@@ -94,7 +94,7 @@ impl LocalTree {
     ) -> io::Result<Verdict> {
         let name = self.name(entry);
         if entry.kind().is_device() && !self.policy.identity.root {
-            return Ok(Verdict::Skip("only root can make devices: skipping"));
+            return Ok(Verdict::Skip(Skip::Privileged));
         }
         let Some(stat) = existing else { return Ok(Verdict::Make(Changes::NEW)) };
         let same_class = match (kind(stat), entry.kind()) {

@@ -17,7 +17,7 @@ use super::sink::LocalSink;
 use crate::checksum::BlockSummer;
 use crate::delta::BlockLayout;
 use crate::destination::{Destination, Failure, Verdict};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, printable};
 use crate::flist::{EntryRef, Kind, SafePath, Segment};
 use crate::limits;
 use crate::options::Options;
@@ -41,6 +41,8 @@ pub struct LocalTree {
     pub(super) summer: BlockSummer,
     pub(super) policy: Arc<Policy>,
     pub(super) root: OnceLock<Root>,
+    /// The root was missing and was made, or with a dry run would have been.
+    made: AtomicBool,
     /// The name that a single file gets here in place of its own.
     alias: OnceLock<Box<[u8]>>,
     pub(super) stopped: AtomicBool,
@@ -56,6 +58,7 @@ impl LocalTree {
             options,
             summer,
             root: OnceLock::new(),
+            made: AtomicBool::new(false),
             alias: OnceLock::new(),
             stopped: AtomicBool::new(false),
         }
@@ -196,10 +199,17 @@ impl Destination for LocalTree {
         }
         if fresh {
             changes = Changes::NEW;
+            self.made.store(true, Ordering::Relaxed);
         }
         let empty = fresh || fd.as_ref().is_some_and(is_empty);
         self.learn(first);
         self.dir(fd, empty, changes).map_err(|error| self.local_error("open", error))
+    }
+
+    fn made(&self) -> Option<String> {
+        let name = self.path.as_os_str().as_encoded_bytes();
+        let name = name.strip_suffix(b"/").filter(|name| !name.is_empty()).unwrap_or(name);
+        self.made.load(Ordering::Relaxed).then(|| printable(name))
     }
 
     fn learn(&self, segment: &Segment) {

@@ -1,6 +1,10 @@
 //! What a caller asks for: the options of a transfer that both sides must know, and those that only the
 //! receiving side acts on.
 
+mod reports;
+
+pub use reports::Reports;
+
 use crate::checksum::ChecksumKind;
 use crate::error::{Error, Result};
 use crate::limits::Limits;
@@ -63,6 +67,8 @@ pub struct Options {
     pub lenient_attributes: bool,
     /// How chatty the server shall be (`-v`), 0 to 9.
     pub verbose: u8,
+    /// What the server shall tell in particular (`--info`).
+    pub reports: Reports,
     /// The timeout that the server shall use as well, in seconds (`--timeout`); 0 for none.
     pub server_timeout: u32,
     /// Bounds on what the server may send.
@@ -96,6 +102,7 @@ impl Default for Options {
             protocol: MAX_PROTOCOL,
             lenient_attributes: false,
             verbose: 0,
+            reports: Reports::default(),
             server_timeout: 0,
             limits: Limits::default(),
         }
