@@ -11,6 +11,7 @@ pub use crate::driver::Timeouts;
 use crate::driver::{self, Connection};
 use crate::engine::Engine;
 use crate::error::{Error, Result};
+use crate::flist::Segment;
 use crate::handshake::{Agreed, Credentials, Handshake, Outcome};
 #[cfg(feature = "fs")]
 use crate::local::{LocalTree, LocalTreeOptions};
@@ -99,16 +100,20 @@ impl Client {
         let options = Options { dirs: true, ..self.options.clone() };
         let (connection, agreed, input) = self.connect(&options, true).await?;
         let whole = !agreed.list.inc_recurse;
-        let take = |segment: &crate::flist::Segment| {
+        let mut summary = Summary::default();
+        let take = |segment: &Segment| {
             if whole {
                 self.monitor.report(&Report::ListComplete(segment.len() as u64));
             }
             for entry in segment.iter().filter(|entry| !entry.is_duplicate()) {
+                summary.listed.add(entry.kind());
+                summary.total_size += entry.counted_size();
                 self.monitor.report(&Report::Listed(entry));
             }
         };
         let session = Session::new(&agreed);
-        driver::list(connection, session, input, take, self.idle(), &*self.monitor).await
+        let figures = driver::list(connection, session, input, take, self.idle(), &*self.monitor).await?;
+        Ok(Summary { listed: summary.listed, total_size: summary.total_size, ..figures })
     }
 
     /// Pulls the location into the directory `to`, whose last component is made if it is missing. A single

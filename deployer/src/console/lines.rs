@@ -107,10 +107,8 @@ impl Console {
         if agreed.list.inc_recurse && self.levels.info(Info::Flist) > 0 {
             self.print(b"receiving incremental file list");
         }
-        if self.levels.debug(Debug::Deltasum) > 0 {
-            let whether =
-                if self.whole_file { "disabled for local transfer or --whole-file" } else { "enabled" };
-            self.tell(format!("delta-transmission {whether}").as_bytes());
+        if self.levels.debug(Debug::Deltasum) > 0 && !self.whole_file {
+            self.tell(b"delta-transmission enabled");
         }
         self.incremental.store(agreed.list.inc_recurse, Ordering::Relaxed);
     }
@@ -138,11 +136,14 @@ impl Console {
             (false, Action::Touched) => directory && changes,
             (false, _) => true,
         };
+        // Another name of the right file is named for that, too.
+        let named = !shown || item.action == Action::Linked && !changes;
         if shown {
             let logged = self.log.as_ref().and_then(|log| log.format());
             let logged = logged.filter(|format| changes || format.has("i"));
             self.lines(self.format.as_ref(), logged, Subject::Item(item));
-        } else if self.levels.info(Info::Name) > 1 && !self.itemizes() && !directory {
+        }
+        if named && self.levels.info(Info::Name) > 1 && !self.itemizes() && !directory {
             let mut line = self.escaped(&item.raw_name());
             line.extend_from_slice(if changes { b"" } else { b" is uptodate" });
             self.print(&line);

@@ -113,7 +113,7 @@ impl<D: Destination> Generator<'_, D> {
         for entry in segment.iter().filter(|entry| !entry.is_duplicate()) {
             counts.add(entry.kind());
             sizes.0 += entry.size();
-            sizes.1 += entry.size() + entry.link_target().len() as u64;
+            sizes.1 += entry.counted_size();
         }
         self.shared.listed(&counts, sizes.1);
         bump(&self.shared.progress.bytes_listed, sizes.0);
