@@ -2,7 +2,7 @@
 //! them for a client that receives. What is no escape stays as it is.
 
 use std::fmt::Write;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -34,18 +34,28 @@ pub(crate) struct Surroundings {
     zone: TimeZone,
     /// Length of a sum in digits, once it is agreed on.
     sum_width: AtomicUsize,
+    sums_are_numbers: AtomicBool,
 }
 
 impl Surroundings {
     /// Those of a transfer with these options.
     pub(crate) fn new(options: &Options, zone: TimeZone) -> Self {
         let Options { times, owner, group, checksum, .. } = *options;
-        Self { times, owner, group, checksum, zone, sum_width: AtomicUsize::new(0) }
+        Self {
+            times,
+            owner,
+            group,
+            checksum,
+            zone,
+            sum_width: AtomicUsize::new(0),
+            sums_are_numbers: AtomicBool::new(false),
+        }
     }
 
-    /// Sums have so many bytes.
-    pub(crate) fn sums_have(&self, bytes: usize) {
+    /// Sums have so many bytes, and are numbers, which travel with the lowest byte in front, or just bytes.
+    pub(crate) fn sums_are(&self, bytes: usize, numbers: bool) {
         self.sum_width.store(2 * bytes, Ordering::Relaxed);
+        self.sums_are_numbers.store(numbers, Ordering::Relaxed);
     }
 }
 
@@ -225,8 +235,12 @@ fn sum(subject: Subject<'_>, around: &Surroundings) -> String {
     };
     let width = around.sum_width.load(Ordering::Relaxed);
     let mut text = String::with_capacity(width);
-    for byte in bytes {
+    let mut digits = |byte: &u8| {
         let _ = write!(text, "{byte:02x}");
+    };
+    match around.sums_are_numbers.load(Ordering::Relaxed) {
+        true => bytes.iter().rev().for_each(&mut digits),
+        false => bytes.iter().for_each(&mut digits),
     }
     format!("{text:width$}")
 }
@@ -238,7 +252,7 @@ mod tests {
     fn deleted(format: &str) -> String {
         let options = Options::default();
         let around = Surroundings::new(&options, TimeZone::UTC);
-        around.sums_have(2);
+        around.sums_are(2, false);
         let path = SafePath::new(b"a/gone").unwrap();
         String::from_utf8(Format::parse(format).line(Subject::Deleted(&path, Kind::Directory), &around))
             .unwrap()

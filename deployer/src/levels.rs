@@ -29,7 +29,7 @@ pub(crate) enum Info {
 pub(crate) enum Debug {
     Cmd,
     Connect,
-    Deltasum,
+    Flist,
     Nstr,
     Proto,
 }
@@ -53,14 +53,14 @@ const INFO: [(Info, &str, &str); 13] = [
 const DEBUG: [(Debug, &str, &str); 5] = [
     (Debug::Cmd, "CMD", "Show the arguments that the server gets"),
     (Debug::Connect, "CONNECT", "Show where a connection is opened to"),
-    (Debug::Deltasum, "DELTASUM", "Show whether differences or whole files are asked for"),
+    (Debug::Flist, "FLIST", "Show whether differences or whole files are asked for"),
     (Debug::Nstr, "NSTR", "Show the checksum that was agreed on"),
     (Debug::Proto, "PROTO", "Show the protocol version that was agreed on"),
 ];
 
 /// What rsync can debug in itself and this program has not, or not in that form.
 const NOT_HERE: [&str; 19] = [
-    "ACL", "BACKUP", "BIND", "CHDIR", "DEL", "DUP", "EXIT", "FILTER", "FLIST", "FUZZY", "GENR", "HASH",
+    "ACL", "BACKUP", "BIND", "CHDIR", "DEL", "DELTASUM", "DUP", "EXIT", "FILTER", "FUZZY", "GENR", "HASH",
     "HLINK", "ICONV", "IO", "OWN", "RECV", "SEND", "TIME",
 ];
 
@@ -133,7 +133,7 @@ impl Levels {
     /// The level of a topic of what goes on inside.
     pub(crate) fn debug(&self, topic: Debug) -> u8 {
         let implied_from = match topic {
-            Debug::Cmd | Debug::Connect | Debug::Deltasum => 2,
+            Debug::Cmd | Debug::Connect | Debug::Flist => 2,
             Debug::Proto => 4,
             Debug::Nstr => u8::MAX,
         };
@@ -186,7 +186,7 @@ pub(crate) fn info_help() -> String {
 
 /// What `--debug=help` says.
 pub(crate) fn debug_help() -> String {
-    let implied = "What -v adds, each time:\n2) CMD,CONNECT,DELTASUM\n4) PROTO\n";
+    let implied = "What -v adds, each time:\n2) CMD,CONNECT,FLIST\n4) PROTO\n";
     help("--debug", DEBUG.iter().map(|(_, name, text)| (*name, *text)), implied)
 }
 

@@ -96,7 +96,8 @@ impl Console {
     fn begins(&self, agreed: &Agreed) {
         self.protocol.store(agreed.protocol, Ordering::Relaxed);
         let of_list = Some(agreed.list.sum_len).filter(|len| self.checksum && *len > 0);
-        self.around.sums_have(of_list.unwrap_or(agreed.summer.kind.sum_len()));
+        let numbers = agreed.summer.kind.name().starts_with("xxh");
+        self.around.sums_are(of_list.unwrap_or(agreed.summer.kind.sum_len()), numbers);
         if self.levels.debug(Debug::Proto) > 0 {
             self.tell(format!("(Client) Protocol versions: negotiated={}", agreed.protocol).as_bytes());
         }
@@ -107,8 +108,10 @@ impl Console {
         if agreed.list.inc_recurse && self.levels.info(Info::Flist) > 0 {
             self.print(b"receiving incremental file list");
         }
-        if self.levels.debug(Debug::Deltasum) > 0 && !self.whole_file {
-            self.tell(b"delta-transmission enabled");
+        if self.levels.debug(Debug::Flist) > 0 {
+            let whole = self.whole_file;
+            let how = if whole { "disabled for local transfer or --whole-file" } else { "enabled" };
+            self.tell(format!("delta-transmission {how}").as_bytes());
         }
         self.incremental.store(agreed.list.inc_recurse, Ordering::Relaxed);
     }

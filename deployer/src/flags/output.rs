@@ -6,7 +6,7 @@ use clap::{Arg, ArgAction, ArgMatches, Command as Parser, value_parser};
 
 use crate::exit::Failure;
 use crate::format::Format;
-use crate::levels::{Levels, Odd, debug_help, info_help};
+use crate::levels::{Info, Levels, Odd, debug_help, info_help};
 use crate::numbers::Form;
 
 /// The format of `-i`, and of log files.
@@ -177,14 +177,10 @@ pub(crate) fn read(matches: &ArgMatches) -> Result<Asked, Failure> {
         }
     }
     let itemize = count(matches, "itemize-changes", "no-itemize-changes").0;
-    let implied = if itemize > 0 {
-        Some(ITEMIZED)
-    } else {
-        (levels.info(crate::levels::Info::Name) > 0).then_some(NAMES)
-    };
+    let implied = if itemize > 0 { Some(ITEMIZED) } else { (levels.info(Info::Name) > 0).then_some(NAMES) };
     let format = text("out-format").map(String::as_str).or(implied).filter(|text| !text.is_empty());
     let (human, plain) = count(matches, "human-readable", "no-human-readable");
-    let progress = match (set("progress"), set("no-progress"), levels.asked(crate::levels::Info::Progress)) {
+    let progress = match (set("progress"), set("no-progress"), levels.asked(Info::Progress)) {
         (true, ..) => Some(true),
         (_, true, _) => Some(false),
         (.., asked) => asked.map(|level| level > 0),
