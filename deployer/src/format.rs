@@ -139,7 +139,10 @@ impl Format {
                     }
                     let start = line.len();
                     value(*letter, Form::of(*quotes), subject, around, &mut line);
-                    pad(&mut line, start, *width, *left);
+                    // Blanks in place of a sum have their own width.
+                    if *letter != 'C' || line[start..].iter().any(|byte| *byte != b' ') {
+                        pad(&mut line, start, *width, *left);
+                    }
                 }
             }
         }
