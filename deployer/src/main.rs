@@ -8,12 +8,18 @@ mod console;
 mod data;
 mod deploy;
 mod disk;
+mod events;
 mod exit;
 mod flags;
+mod format;
+mod levels;
 mod list;
+mod listing;
+mod logfile;
 mod machine;
 mod model;
 mod mount;
+mod numbers;
 mod password;
 mod plan;
 mod progress;
@@ -24,6 +30,7 @@ mod stats;
 mod stop;
 mod system;
 mod terminal;
+mod told;
 
 use std::io::Write;
 use std::process::ExitCode;
@@ -58,6 +65,10 @@ fn run() -> Result<exit::Exit, exit::Failure> {
         cli::Command::Schema(driver) => {
             let text = serde_json::to_string_pretty(&driver.schema()).expect("a schema is plain");
             let _ = writeln!(std::io::stdout().lock(), "{text}");
+            Ok(exit::Exit::Success)
+        }
+        cli::Command::Text(text) => {
+            let _ = write!(std::io::stdout().lock(), "{text}");
             Ok(exit::Exit::Success)
         }
         cli::Command::Shown(exit) => Ok(exit),

@@ -1,19 +1,19 @@
 //! `deployer pull`: a thin caller of the library.
 
-use std::io::{self, Write};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rsync_proto::Client;
-use rsync_proto::report::Monitor;
+use rsync_proto::report::{Monitor, Summary};
+use serde_json::json;
 
 use crate::cli::{Pull, Source};
-use crate::console::Console;
+use crate::events::Events;
 use crate::exit::{Exit, Failure};
 use crate::password;
 use crate::progress::{Display, to_stderr};
-use crate::stats;
 use crate::stop::Stop;
+use crate::told::{self, Told};
 
 /// How long threads may take to end after a signal.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(5);
@@ -26,46 +26,68 @@ pub(crate) fn client(source: Source, monitor: Arc<dyn Monitor>) -> Result<Client
     Ok(client.timeouts(pull.timeouts).retries(pull.retries).monitor(monitor))
 }
 
+/// Stops work on signals; if that does not end, the events say so.
+pub(crate) fn stop(events: Option<&Arc<Events>>) -> Stop {
+    let events = events.cloned();
+    Stop::on_signals(PATIENCE, move || {
+        let last = "stopped by a signal, with work that does not end";
+        if let Some(events) = events {
+            events.result(Exit::Stopped.code(), Some(last), json!({}));
+        }
+    })
+}
+
 /// Carries out a pull.
 pub(crate) fn run(pull: Pull) -> Result<Exit, Failure> {
-    let Pull { source, destination, verbose, quiet, itemize, stats, progress } = pull;
-    let (times, dry_run) = (source.pull.options.times, source.pull.options.dry_run);
+    let fields = json!({"command": "pull", "destination": pull.destination.display().to_string()});
+    let events = told::open_events(&pull.output, fields)?;
+    let mut summary = None;
+    let ended = carry_out(pull, events.as_ref(), &mut summary);
+    told::result(events.as_deref(), &ended, summary.as_ref());
+    ended
+}
+
+fn carry_out(
+    pull: Pull,
+    events: Option<&Arc<Events>>,
+    came_to: &mut Option<Summary>,
+) -> Result<Exit, Failure> {
+    let Pull { source, destination, output } = pull;
     let recursive = source.pull.options.recursive;
     // Beside a list of names, progress is shown only on request.
-    let shown = progress.unwrap_or(!quiet && !itemize && verbose == 0);
-    let display = Display::choose(shown);
-    let console = Arc::new(Console::new(display.bar(), itemize, verbose > 0, times, quiet));
-    let client = client(source, Arc::clone(&console) as Arc<dyn Monitor>)?;
+    let alone = !output.quiet && output.format.is_none();
+    let display = Display::choose(output.progress.unwrap_or(alone));
+    let told = Told::new(&output, &source, events.cloned(), display.bar())?;
     let started = Instant::now();
-    let result = Stop::on_signals(PATIENCE, || {}).or_until(async {
-        tokio::select! {
-            result = client.pull(&destination) => result,
-            () = display.follow(client.progress(), to_stderr) => unreachable!("following has no end"),
-        }
+    told.before(&source, false);
+    let result = client(source, Arc::clone(&told) as Arc<dyn Monitor>).and_then(|client| {
+        let transfer = async {
+            tokio::select! {
+                result = client.pull(&destination) => result,
+                () = display.follow(client.progress(), to_stderr) => unreachable!("following has no end"),
+                () = told.follow(client.progress()) => unreachable!("following has no end"),
+            }
+        };
+        Ok(stop(events).or_until(transfer)?)
     });
     display.clear();
-    console.flush();
-    let summary = result?;
-    let mut text = String::new();
-    if stats {
-        text.push('\n');
-        text.push_str(&stats::full(&summary));
-    }
-    if stats || verbose > 0 {
-        text.push('\n');
-        text.push_str(&stats::short(&summary, started.elapsed(), dry_run));
-    }
-    let _ = io::stdout().lock().write_all(text.as_bytes());
+    let summary = match result {
+        Ok(summary) => *came_to.insert(summary),
+        Err(failure) => {
+            let _ = told.console.flush();
+            told.console.log_failure(&failure.message);
+            return Err(failure);
+        }
+    };
+    told.console.finish(&summary, started.elapsed());
+    let _ = told.console.flush();
     let exit = Exit::of(&summary);
-    match exit {
-        Exit::Partial => {
-            crate::console::complain("some files or attributes were not transferred; see the messages above");
+    match told::incomplete(exit) {
+        Some(message) => told.console.complain(message),
+        None if summary.listed.total() == 0 && !recursive => {
+            told.console.complain("nothing was pulled; to pull a directory, use -a or -r");
         }
-        Exit::Vanished => crate::console::complain("some files vanished on the server before they were sent"),
-        _ if summary.listed.total() == 0 && !recursive => {
-            crate::console::complain("nothing was pulled; to pull a directory, use -a or -r");
-        }
-        _ => {}
+        None => {}
     }
     Ok(exit)
 }

@@ -3,32 +3,28 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Instant;
 
 use rsync_proto::report::{Monitor, Report};
 use rsync_proto::session::Severity;
 use serde_json::{Value, json};
 
 use crate::console::complain;
+use crate::events::Events;
 use crate::exit::severity_word;
 use crate::mount::PLACE;
 use crate::plan::step::{Phase, Step};
-use crate::{system, terminal};
+use crate::terminal;
 
-/// Version of the events.
-const VERSION: u32 = 1;
 /// Steps that take longer than so many seconds are told how long they took.
 const WORTH_TELLING: f64 = 1.0;
 
 /// Where everything is told.
 pub(crate) struct Reporter {
-    started: Instant,
     quiet: bool,
-    events: Option<Mutex<File>>,
+    events: Option<Events>,
     /// The kernel's log, where this is the first process's child in a ramdisk: a serial console shows it, and it
     /// outlasts this process.
     kernel_log: Option<Mutex<File>>,
@@ -39,19 +35,11 @@ pub(crate) struct Reporter {
 impl Reporter {
     /// One that writes events to `events`, a file or `fd:N`.
     pub(crate) fn new(quiet: bool, events: Option<&str>) -> io::Result<Self> {
-        let events = events.map(open_events).transpose()?.map(Mutex::new);
+        let events = events.map(|to| Events::open(to, json!({}))).transpose()?;
         // On the kernel's own console each line would be seen twice.
         let wanted = in_ramdisk() && !terminal::is_console();
         let kernel_log = wanted.then(|| OpenOptions::new().write(true).open("/dev/kmsg").ok()).flatten();
-        let reporter = Self {
-            started: Instant::now(),
-            quiet,
-            events,
-            kernel_log: kernel_log.map(Mutex::new),
-            bar: Mutex::new(None),
-        };
-        reporter.event("start", json!({"version": VERSION, "deployer": env!("CARGO_PKG_VERSION")}));
-        Ok(reporter)
+        Ok(Self { quiet, events, kernel_log: kernel_log.map(Mutex::new), bar: Mutex::new(None) })
     }
 
     /// Whether only what is odd is told.
@@ -97,10 +85,9 @@ impl Reporter {
         self.past_the_bar(|| complain(message));
     }
 
-    /// How far a pull is.
-    pub(crate) fn progress(&self, bytes: u64, of: u64, entries: u64, entries_of: u64) {
-        let progress = json!({"bytes": bytes, "bytes_of": of, "entries": entries, "entries_of": entries_of});
-        self.event("progress", progress);
+    /// The events, if there are to be any.
+    pub(crate) fn events(&self) -> Option<&Events> {
+        self.events.as_ref()
     }
 
     /// The end.
@@ -108,7 +95,9 @@ impl Reporter {
         if let Some(error) = error {
             self.kernel_log(error);
         }
-        self.event("result", json!({"success": error.is_none(), "exit": exit, "error": error}));
+        if let Some(events) = &self.events {
+            events.result(exit, error, json!({}));
+        }
     }
 
     /// A line for people.
@@ -138,22 +127,9 @@ impl Reporter {
     }
 
     fn event(&self, name: &str, fields: Value) {
-        let Some(events) = &self.events else { return };
-        let mut event = json!({"event": name, "elapsed_seconds": self.started.elapsed().as_secs_f64()});
-        if let (Some(event), Value::Object(fields)) = (event.as_object_mut(), fields) {
-            event.extend(fields);
+        if let Some(events) = &self.events {
+            events.write(name, fields);
         }
-        let line = format!("{event}\n");
-        // A reader that went away does not end a deployment.
-        let _ = events.lock().expect("no thread panics with the lock").write_all(line.as_bytes());
-    }
-}
-
-fn open_events(to: &str) -> io::Result<File> {
-    match to.strip_prefix("fd:").map(str::parse::<i32>) {
-        Some(Ok(number)) => Ok(system::inherited(number)?.into()),
-        Some(Err(_)) => Err(io::Error::new(io::ErrorKind::InvalidInput, "expected fd:N with a number")),
-        None => OpenOptions::new().create(true).append(true).mode(0o644).open(to),
     }
 }
 
@@ -207,7 +183,7 @@ impl Monitor for PullMonitor {
         match report {
             Report::Server(Severity::Info, _) => {}
             Report::Server(severity, text) => self.odd(&format!("{}{text}", severity_word(*severity))),
-            Report::Skipped(entry, reason) => self.odd(&format!("{reason} \"{}\"", entry.path())),
+            Report::Skipped(entry, reason) => self.odd(&reason.sentence(*entry)),
             Report::Failed(message) | Report::Warning(message) => self.odd(message),
             _ => {}
         }

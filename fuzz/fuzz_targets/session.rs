@@ -78,7 +78,7 @@ fn outcome(bits: u16, bytes: &[u8], step: usize) -> String {
                     }
                     session.command(Command::Scanned(segment.first_index()));
                 }
-                Event::FileEnds(sum) => log.push_str(&format!("{literal} {sum:?};")),
+                Event::FileEnds { sum, .. } => log.push_str(&format!("{literal} {sum:?};")),
                 Event::NotSent(index) => session.command(Command::Release(index)),
                 other => log.push_str(&format!("{other:?};")),
             }

@@ -11,6 +11,7 @@ pub use crate::driver::Timeouts;
 use crate::driver::{self, Connection};
 use crate::engine::Engine;
 use crate::error::{Error, Result};
+use crate::flist::Segment;
 use crate::handshake::{Agreed, Credentials, Handshake, Outcome};
 #[cfg(feature = "fs")]
 use crate::local::{LocalTree, LocalTreeOptions};
@@ -123,13 +124,21 @@ impl Client {
     async fn list_once(&self) -> Result<Summary> {
         let options = Options { dirs: true, ..self.options.clone() };
         let (connection, agreed, input) = self.connect(&options, true).await?;
-        let take = |segment: &crate::flist::Segment| {
+        let whole = !agreed.list.inc_recurse;
+        let mut summary = Summary::default();
+        let take = |segment: &Segment| {
+            if whole {
+                self.monitor.report(&Report::ListComplete(segment.len() as u64));
+            }
             for entry in segment.iter().filter(|entry| !entry.is_left_out()) {
+                summary.listed.add(entry.kind());
+                summary.total_size += entry.counted_size();
                 self.monitor.report(&Report::Listed(entry));
             }
         };
         let session = Session::new(&agreed);
-        driver::list(connection, session, input, take, self.idle(), &*self.monitor).await
+        let figures = driver::list(connection, session, input, take, self.idle(), &*self.monitor).await?;
+        Ok(Summary { listed: summary.listed, total_size: summary.total_size, ..figures })
     }
 
     /// Pulls the location into the directory `to`, whose last component is made if it is missing. A single
@@ -201,7 +210,10 @@ impl Client {
         let mut input = BytesMut::new();
         let limit = self.timeouts.handshake;
         match connection.shake_hands(handshake, limit, &mut input, &*self.monitor).await? {
-            Outcome::Agreed(agreed) => Ok((connection, agreed, input)),
+            Outcome::Agreed(agreed) => {
+                self.monitor.report(&Report::Begins(&agreed));
+                Ok((connection, agreed, input))
+            }
             Outcome::Listed(_) => Err(Error::Violation("it listed modules in place of files".to_owned())),
         }
     }

@@ -13,7 +13,7 @@ use bytes::Bytes;
 use crate::checksum::StrongSum;
 use crate::delta::Offer;
 use crate::flist::{EntryRef, Kind, SafePath, Segment};
-use crate::report::Changes;
+use crate::report::{Changes, Skip};
 
 /// Something about one entry failed.
 #[derive(Debug)]
@@ -72,10 +72,8 @@ pub enum Verdict<B> {
     },
     /// It must be made, or made anew, which needs no content: a symlink, device or special file.
     Make(Changes),
-    /// It cannot be here, and is passed over without a failure; with the reason.
-    Skip(&'static str),
-    /// It is not wanted here, and passed over without a word.
-    Leave,
+    /// It cannot or shall not be here, and is passed over without a failure; with the reason.
+    Skip(Skip),
     /// The content is needed.
     Content {
         /// What differs.
@@ -143,6 +141,11 @@ pub trait Destination: Send + Sync + 'static {
 
     /// Begins with the first segment of the list: the root of the tree, to which all paths are relative.
     fn begin(&self, first: &Segment) -> crate::Result<Self::Dir>;
+
+    /// The root of the tree as a person would name it, escaped, if [`Self::begin`] made it.
+    fn made(&self) -> Option<String> {
+        None
+    }
 
     /// A further segment came, perhaps with new names of users and groups.
     fn learn(&self, segment: &Segment);

@@ -180,14 +180,23 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 /// that change the direction of text, and what is not UTF-8 are shown as `\\#` and three octal digits. So is a
 /// backslash that would otherwise look like the beginning of such an escape.
 pub fn printable(bytes: &[u8]) -> String {
-    let mut text = String::with_capacity(bytes.len());
+    String::from_utf8(escaped(bytes, false)).expect("what is not UTF-8 is escaped")
+}
+
+/// As [`printable`], but with what is not UTF-8 left as it is: for terminals with another encoding.
+pub fn printable_8_bit(bytes: &[u8]) -> Vec<u8> {
+    escaped(bytes, true)
+}
+
+fn escaped(bytes: &[u8], eight_bit: bool) -> Vec<u8> {
+    let mut text = Vec::with_capacity(bytes.len());
     let mut at = 0;
     while let Some(found) = bytes[at..].windows(5).position(is_escape) {
-        push_printable(&mut text, &bytes[at..at + found]);
+        push_printable(&mut text, &bytes[at..at + found], eight_bit);
         push_escape(&mut text, b'\\');
         at += found + 1;
     }
-    push_printable(&mut text, &bytes[at..]);
+    push_printable(&mut text, &bytes[at..], eight_bit);
     text
 }
 
@@ -195,24 +204,27 @@ fn is_escape(bytes: &[u8]) -> bool {
     bytes.starts_with(b"\\#") && bytes[2..].iter().all(u8::is_ascii_digit)
 }
 
-fn push_printable(text: &mut String, bytes: &[u8]) {
+fn push_printable(text: &mut Vec<u8>, bytes: &[u8], eight_bit: bool) {
     for chunk in bytes.utf8_chunks() {
         for c in chunk.valid().chars() {
-            match c {
-                '\t' => text.push('\t'),
-                c if c.is_control() || is_direction_mark(c) => {
-                    let mut buffer = [0; 4];
-                    c.encode_utf8(&mut buffer).bytes().for_each(|byte| push_escape(text, byte));
-                }
-                c => text.push(c),
+            let mut buffer = [0; 4];
+            let bytes = c.encode_utf8(&mut buffer).bytes();
+            if c != '\t' && (c.is_control() || is_direction_mark(c)) {
+                bytes.for_each(|byte| push_escape(text, byte));
+            } else {
+                text.extend(bytes);
             }
         }
-        chunk.invalid().iter().for_each(|byte| push_escape(text, *byte));
+        if eight_bit {
+            text.extend_from_slice(chunk.invalid());
+        } else {
+            chunk.invalid().iter().for_each(|byte| push_escape(text, *byte));
+        }
     }
 }
 
-fn push_escape(text: &mut String, byte: u8) {
-    text.push_str(&format!("\\#{byte:03o}"));
+fn push_escape(text: &mut Vec<u8>, byte: u8) {
+    text.extend_from_slice(format!("\\#{byte:03o}").as_bytes());
 }
 
 fn is_direction_mark(c: char) -> bool {
@@ -232,5 +244,11 @@ mod tests {
         assert_eq!(printable("a\u{202e}b".as_bytes()), "a\\#342\\#200\\#256b");
         assert_eq!(printable(b"\xff\xfe"), "\\#377\\#376");
         assert_eq!(printable(b"\\#012 \\#1"), "\\#134#012 \\#1");
+    }
+
+    #[test]
+    fn eight_bits_pass_but_control_characters_do_not() {
+        assert_eq!(printable_8_bit(b"gr\xfcn \x1b[2J"), b"gr\xfcn \\#033[2J");
+        assert_eq!(printable_8_bit("\u{9b}31m".as_bytes()), b"\\#302\\#23331m");
     }
 }

@@ -2,6 +2,7 @@
 
 pub(crate) mod deploy;
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::error::ErrorKind;
@@ -10,6 +11,7 @@ use rsync_proto::Location;
 
 use crate::data::DataDriver;
 use crate::exit::{Exit, Failure, TABLE};
+use crate::flags::output::{self, Asked, Output};
 use crate::flags::{self, unknown};
 use crate::model::PullOptions;
 
@@ -20,9 +22,14 @@ pub(crate) enum Command {
     Deploy(Box<deploy::Deploy>),
     /// Print the schema of descriptions.
     Schema(&'static dyn DataDriver),
+    /// Print this.
+    Text(String),
     /// Help or version, which has been shown.
     Shown(Exit),
 }
+
+/// URLs, and behind them the destination.
+const OPERANDS: &str = "operands";
 
 /// Where to pull from, and how to talk to the server.
 pub(crate) struct Source {
@@ -34,17 +41,13 @@ pub(crate) struct Source {
 pub(crate) struct Pull {
     pub(crate) source: Source,
     pub(crate) destination: PathBuf,
-    pub(crate) verbose: u8,
-    pub(crate) quiet: bool,
-    pub(crate) itemize: bool,
-    pub(crate) stats: bool,
-    /// Shown unless switched off.
-    pub(crate) progress: Option<bool>,
+    pub(crate) output: Output,
 }
 
-/// `deployer list`.
+/// `deployer list`, and a pull that is to list.
 pub(crate) struct List {
     pub(crate) source: Source,
+    pub(crate) output: Output,
 }
 
 /// Reads the command line.
@@ -65,8 +68,8 @@ pub(crate) fn parse() -> Result<Command, Failure> {
         }
     };
     match matches.subcommand() {
-        Some(("pull", matches)) => Ok(Command::Pull(pull(matches)?)),
-        Some(("list", matches)) => Ok(Command::List(List { source: source(matches)? })),
+        Some(("pull", matches)) => pull(matches),
+        Some(("list", matches)) => list(matches),
         Some(("schema", matches)) => Ok(Command::Schema(deploy::chosen_data_driver(matches))),
         Some((name, matches)) => Ok(Command::Deploy(Box::new(deploy::read(name, matches)))),
         None => unreachable!("a command is required"),
@@ -81,16 +84,20 @@ fn parser() -> Parser {
         .arg_required_else_help(true)
         .subcommands(deploy::parsers())
         .subcommand(
-            flags::with_output(flags::with_switches(flags::with_connection(Parser::new("pull"))))
+            output::on_the_command_line(flags::with_switches(flags::with_connection(Parser::new("pull"))))
                 .about("Pull a tree into a directory, moving only what differs")
                 .override_usage("deployer pull [OPTIONS] URL... DEST")
-                .arg(url().num_args(1..).action(ArgAction::Append))
                 .arg(
-                    Arg::new("dest")
-                        .value_name("DEST")
-                        .help("A local directory; made if it is missing")
-                        .required(true)
-                        .value_parser(value_parser!(PathBuf)),
+                    Arg::new(OPERANDS)
+                        .value_name("URL... DEST")
+                        .help(
+                            "Where to pull from, as rsync://[user@]host[:port]/module/path or \
+                             [user@]host::module/path, and a local directory, which is made if it is missing. Without \
+                             it, files are listed",
+                        )
+                        .num_args(1..)
+                        .action(ArgAction::Append)
+                        .value_parser(value_parser!(OsString)),
                 )
                 .after_help(format!(
                     "A slash at the end of URL asks for the content of a directory, without it the directory \
@@ -101,7 +108,7 @@ fn parser() -> Parser {
                 )),
         )
         .subcommand(
-            flags::with_listing_switches(flags::with_connection(Parser::new("list")))
+            output::for_listings(flags::with_listing_switches(flags::with_connection(Parser::new("list"))))
                 .about("List the modules of a daemon, or the files at a URL")
                 .override_usage("deployer list [OPTIONS] URL")
                 .arg(url())
@@ -117,42 +124,64 @@ fn url() -> Arg {
         .value_name("URL")
         .help("rsync://[user@]host[:port]/module/path or [user@]host::module/path")
         .required(true)
+        .value_parser(value_parser!(OsString))
 }
 
-fn pull(matches: &ArgMatches) -> Result<Pull, Failure> {
-    let mut source = source(matches)?;
-    let verbose = matches.get_count("verbose");
-    source.pull.options.verbose = verbose;
-    let quiet = matches.get_flag("quiet");
-    if quiet && (verbose > 0 || matches.get_flag("progress")) {
-        return Err(Failure::usage("--quiet contradicts --verbose and --progress: choose one"));
-    }
+fn pull(matches: &ArgMatches) -> Result<Command, Failure> {
+    let output = match output::read(matches)? {
+        Asked::Output(output) => *output,
+        Asked::Help(text) => return Ok(Command::Text(text)),
+    };
+    let operands: Vec<&OsString> = matches.get_many(OPERANDS).into_iter().flatten().collect();
+    let (urls, destination) = match &operands[..] {
+        [] => {
+            return Err(Failure::usage("nothing says what to pull: deployer pull [OPTIONS] URL... DEST"));
+        }
+        [url] => (std::slice::from_ref(url), None),
+        [urls @ .., destination] => (urls, Some(PathBuf::from(destination))),
+    };
+    let mut source = source(matches, urls)?;
+    source.pull.options.verbose = output.verbose;
+    source.pull.options.reports = output.levels.for_server();
+    // As rsync has it: without a destination there is only something to see.
+    let Some(destination) = destination.filter(|_| !output.list_only) else {
+        return listing(source, output);
+    };
     if source.location.module.is_empty() {
         return Err(Failure::usage(
             "the URL names no module to pull from; `deployer list URL` shows the daemon's modules",
         ));
     }
-    Ok(Pull {
-        source,
-        destination: matches.get_one::<PathBuf>("dest").expect("it is required").clone(),
-        verbose,
-        quiet,
-        itemize: matches.get_flag("itemize-changes"),
-        stats: matches.get_flag("stats"),
-        progress: match (matches.get_flag("progress"), matches.get_flag("no-progress")) {
-            (true, _) => Some(true),
-            (_, true) => Some(false),
-            _ => None,
-        },
-    })
+    Ok(Command::Pull(Pull { source, destination, output }))
 }
 
-fn source(matches: &ArgMatches) -> Result<Source, Failure> {
+fn list(matches: &ArgMatches) -> Result<Command, Failure> {
+    let url = matches.get_one::<OsString>("url").expect("it is required");
+    match output::read(matches)? {
+        Asked::Output(output) => listing(source(matches, &[url])?, *output),
+        Asked::Help(text) => Ok(Command::Text(text)),
+    }
+}
+
+fn listing(source: Source, output: Output) -> Result<Command, Failure> {
+    if source.location.module.is_empty() && !output.motd {
+        return Err(Failure::usage(
+            "--no-motd cannot be had with a list of modules: the daemon sends both as one text",
+        ));
+    }
+    Ok(Command::List(List { source, output }))
+}
+
+fn source(matches: &ArgMatches, urls: &[&OsString]) -> Result<Source, Failure> {
     let pull = flags::read(matches)?;
-    let mut urls = matches.get_many::<String>("url").expect("it is required");
-    let mut location = Location::parse(urls.next().expect("it is required"))?;
-    for url in urls {
-        location = location.and(url)?;
+    let text = |url: &OsString| {
+        let text = url.to_str().map(str::to_owned);
+        text.ok_or_else(|| Failure::usage(format!("the URL {} is not UTF-8", url.display())))
+    };
+    let (first, further) = urls.split_first().expect("the caller has one");
+    let mut location = Location::parse(&text(first)?)?;
+    for url in further {
+        location = location.and(&text(url)?)?;
     }
     location.port = location.port.or(pull.port);
     Ok(Source { location, pull })

@@ -3,10 +3,8 @@
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
-use std::sync::Arc;
-use std::sync::Mutex;
-use std::sync::atomic::Ordering;
-use std::time::{Duration, Instant};
+use std::sync::{Arc, Mutex};
+use std::time::Instant;
 
 use rsync_proto::report::{Monitor, Progress, Report};
 use rsync_proto::session::Severity;
@@ -23,9 +21,6 @@ use crate::password;
 use crate::plan::need::Tally;
 use crate::progress::Display;
 use crate::report::{PullMonitor, Reporter};
-
-/// How often events tell how far a pull is.
-const EVENT_TICK: Duration = Duration::from_secs(1);
 
 /// Complaints of a server that are shown.
 const SHOWN: usize = 10;
@@ -163,16 +158,10 @@ fn pull(job: &mut Job<'_>, image: &Image, tree: &str, mounted: &MountedTree) -> 
     }
 }
 
-/// Tells how far a pull is, again and again, until it is dropped.
+/// Tells how far a pull is, if somebody wants events, until it is dropped.
 async fn tell(reporter: &Reporter, progress: Arc<Progress>) {
-    loop {
-        tokio::time::sleep(EVENT_TICK).await;
-        let get = |counter: &std::sync::atomic::AtomicU64| counter.load(Ordering::Relaxed);
-        reporter.progress(
-            get(&progress.bytes_done),
-            get(&progress.bytes_listed),
-            get(&progress.entries_done),
-            get(&progress.entries_listed),
-        );
+    match reporter.events() {
+        Some(events) => events.follow(progress).await,
+        None => std::future::pending().await,
     }
 }

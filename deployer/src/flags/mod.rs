@@ -5,6 +5,7 @@ mod attributes;
 mod content;
 mod deletion;
 mod filters;
+pub(crate) mod output;
 mod selection;
 mod switches;
 mod transport;
@@ -32,7 +33,8 @@ pub(crate) fn default() -> PullOptions {
 /// Options in one line, as in a description.
 pub(crate) fn parse_text(text: &str) -> Result<PullOptions, String> {
     let words = shlex::split(text).ok_or("a quote is not closed")?;
-    let parser = with_output(with_switches(with_connection(Parser::new("rsync_flags")))).no_binary_name(true);
+    let parser = output::in_descriptions(with_switches(with_connection(Parser::new("rsync_flags"))))
+        .no_binary_name(true);
     let matches = parser.try_get_matches_from(words).map_err(|error| match error.kind() {
         ErrorKind::UnknownArgument => unknown(&error, "only options stand here")
             .message
@@ -68,26 +70,6 @@ pub(crate) fn with_switches(parser: Parser) -> Parser {
 pub(crate) fn with_listing_switches(parser: Parser) -> Parser {
     let matters = |id: &str| matches!(id, "recursive" | "links" | "cvs-exclude" | "prune-empty-dirs");
     filters::arguments(parser.args(switches::arguments().filter(|arg| matters(arg.get_id().as_str()))))
-}
-
-/// Adds what is said about a transfer: nothing of it changes what is transferred.
-pub(crate) fn with_output(parser: Parser) -> Parser {
-    let flag = |long: &'static str, help: &'static str| Arg::new(long).long(long).help(help);
-    parser
-        .arg(flag("verbose", "Name what is transferred").short('v').action(ArgAction::Count))
-        .arg(flag("quiet", "Say nothing but errors").short('q').action(ArgAction::SetTrue))
-        .arg(
-            flag("itemize-changes", "Name every change, with what changes of it")
-                .short('i')
-                .action(ArgAction::SetTrue),
-        )
-        .arg(flag("stats", "Show figures at the end").action(ArgAction::SetTrue))
-        .arg(
-            flag("progress", "Show how far it is, even beside other output")
-                .action(ArgAction::SetTrue)
-                .overrides_with("no-progress"),
-        )
-        .arg(Arg::new("no-progress").long("no-progress").hide(true).action(ArgAction::SetTrue))
 }
 
 /// Adds what concerns the connection.

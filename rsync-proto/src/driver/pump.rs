@@ -174,7 +174,7 @@ fn engine_takes<D: Destination>(engine: &mut Engine<D>, event: Event<Job<D>>, io
         #[cfg(feature = "zlib")]
         Event::Deflated(bytes) => engine.deflated(bytes),
         Event::Matched { offset, len } => engine.matched(offset, len),
-        Event::FileEnds(sum) => engine.file_ends(sum),
+        Event::FileEnds { sum, received } => engine.file_ends(sum, received),
         Event::Attributes(job) => engine.attributes(job),
         Event::NotSent(job) => engine.not_sent(job),
         Event::Message(..) | Event::ServerTimeout(_) | Event::Finished(_) => {}

@@ -73,7 +73,6 @@ impl<D: Destination> Shared<D> {
                 self.skipped(entry, reason);
                 Ok((None, Some(false)))
             }
-            Verdict::Leave => Ok((None, Some(false))),
             Verdict::Same(changes) => Ok((self.same(job, entry, changes)?, Some(true))),
             Verdict::Make(changes) => Ok((self.make(job, entry, changes)?, Some(true))),
         });
@@ -94,6 +93,9 @@ impl<D: Destination> Shared<D> {
         changes: Changes,
     ) -> Result<Option<Request<Job<D>>>, Failure> {
         if !changes.any() {
+            if self.wants_unchanged {
+                self.item(entry, Action::Touched, changes, None);
+            }
             return Ok(None);
         }
         self.item(entry, Action::Touched, changes, None);
@@ -190,7 +192,12 @@ impl<D: Destination> Shared<D> {
                 self.item(entry, Action::Linked, changes, Some(leader));
                 Linked::Done
             }
-            Ok(None) => Linked::Done,
+            Ok(None) => {
+                if self.wants_unchanged {
+                    self.item(entry, Action::Linked, Changes::default(), Some(&SafePath::root()));
+                }
+                Linked::Done
+            }
             Err(failure) if failure.source.kind() == std::io::ErrorKind::CrossesDevices => {
                 let (path, leader) =
                     (self.destination.locate(&entry.path()), self.destination.locate(leader));

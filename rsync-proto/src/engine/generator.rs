@@ -13,7 +13,7 @@ use super::shared::{Job, Shared, bump};
 use crate::destination::{Destination, DirChanges};
 use crate::flist::{EntryHandle, EntryRef, HardLink, Kind, SafePath, Segment};
 use crate::options::DeleteWhen;
-use crate::report::{Action, Changes, KindCounts};
+use crate::report::{Action, Changes, KindCounts, Report, Skip};
 use crate::session::{Command, Request};
 
 /// So many commands are collected before the driver hears of them.
@@ -123,7 +123,7 @@ impl<D: Destination> Generator<'_, D> {
         for entry in segment.iter().filter(|entry| !entry.is_duplicate()) {
             counts.add(entry.kind());
             sizes.0 += entry.size();
-            sizes.1 += entry.size() + entry.link_target().len() as u64;
+            sizes.1 += entry.counted_size();
         }
         self.shared.listed(&counts, sizes.1);
         bump(&self.shared.progress.bytes_listed, sizes.0);
@@ -139,6 +139,9 @@ impl<D: Destination> Generator<'_, D> {
             }
         };
         self.shared.destination.oddities().iter().for_each(|odd| self.shared.warn(odd));
+        if let Some(made) = self.shared.destination.made() {
+            self.shared.monitor.report(&Report::MadeDestination(&made));
+        }
         let first = segment.iter().next().filter(EntryRef::is_root);
         let entry = first.map(|entry| EntryHandle::new(segment, entry.position()));
         self.shared.keep_list(segment);
@@ -272,7 +275,7 @@ impl<D: Destination> Generator<'_, D> {
         }
     }
 
-    fn passed_over(&self, kind: Kind) -> Option<&'static str> {
+    fn passed_over(&self, kind: Kind) -> Option<Skip> {
         let options = &self.shared.options;
         let wanted = match kind {
             Kind::Symlink => options.links,
@@ -280,7 +283,7 @@ impl<D: Destination> Generator<'_, D> {
             Kind::Fifo | Kind::Socket => options.specials,
             Kind::File | Kind::Directory => true,
         };
-        (!wanted).then_some("skipping non-regular file")
+        (!wanted).then_some(Skip::NonRegular)
     }
 
     fn directory(&mut self, handle: &EntryHandle, entry: EntryRef<'_>, parent: &Arc<Directory<D>>) {
@@ -289,6 +292,7 @@ impl<D: Destination> Generator<'_, D> {
         let DirChanges { changes, told } = match made {
             Ok(Some(changes)) => changes,
             Ok(None) => {
+                self.shared.skipped(entry, Skip::NotThere);
                 self.remember(entry, None, &Guard::Idle);
                 return;
             }
@@ -299,7 +303,7 @@ impl<D: Destination> Generator<'_, D> {
             }
         };
         let is_silent = entry.is_implied() && !self.shared.options.selection.implied_dirs;
-        if told.any() && !is_silent {
+        if (told.any() || self.shared.wants_unchanged) && !is_silent {
             let action = if changes.is_new() { Action::Made } else { Action::Touched };
             self.shared.item(entry, action, told, None);
         }

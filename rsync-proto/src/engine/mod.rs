@@ -51,6 +51,8 @@ pub(crate) struct Engine<D: Destination> {
     notices: UnboundedReceiver<Notice<D>>,
     segments: Option<mpsc::Sender<Arc<Segment>>>,
     only_one: bool,
+    /// Entries that came so far.
+    listed: u64,
     workers: Vec<Lane<D>>,
     /// The worker that writes the file whose content is coming.
     current: usize,
@@ -101,6 +103,7 @@ impl<D: Destination> Engine<D> {
             notices,
             segments: Some(segments),
             only_one: false,
+            listed: 0,
             workers: Vec::new(),
             current: 0,
             threads: Vec::new(),
@@ -161,19 +164,23 @@ impl<D: Destination> Engine<D> {
 
     /// A segment came.
     pub(crate) fn segment(&mut self, segment: Arc<Segment>) {
+        self.listed += segment.len() as u64;
+        if self.only_one {
+            self.shared.list_complete(self.listed);
+        }
         if let Some(segments) = &self.segments {
             // A generator that is gone has told why.
             let _ = segments.send(segment);
         }
         if self.only_one {
-            self.list_end();
+            self.segments = None;
         }
     }
 
     /// No further segment will come.
     pub(crate) fn list_end(&mut self) {
         self.segments = None;
-        self.shared.list_complete();
+        self.shared.list_complete(self.listed);
     }
 
     /// The content of a file begins: the worker with the least to do takes it.
@@ -215,8 +222,8 @@ impl<D: Destination> Engine<D> {
     }
 
     /// The file that began is complete.
-    pub(crate) fn file_ends(&mut self, sum: StrongSum) {
-        self.push(Step::End(sum));
+    pub(crate) fn file_ends(&mut self, sum: StrongSum, received: u64) {
+        self.push(Step::End { sum, received });
     }
 
     /// The attributes of a file that were missing are here.

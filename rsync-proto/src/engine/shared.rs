@@ -15,7 +15,7 @@ use crate::destination::{Destination, Failure};
 use crate::error::Error;
 use crate::flist::{EntryHandle, EntryRef, Kind, SafePath, Segment};
 use crate::options::{DeleteWhen, Options};
-use crate::report::{Action, Changes, Item, KindCounts, Monitor, Progress, Report, Summary};
+use crate::report::{Action, Changes, Content, Item, KindCounts, Monitor, Progress, Report, Skip, Summary};
 use crate::session::Command;
 
 /// Bytes of requests under way: sums that were sent, and for each request what it keeps busy.
@@ -64,7 +64,9 @@ pub(super) enum Notice<D: Destination> {
 pub(super) struct Shared<D: Destination> {
     pub(super) destination: D,
     pub(super) options: Options,
-    monitor: Arc<dyn Monitor>,
+    pub(super) monitor: Arc<dyn Monitor>,
+    /// Whether entries that are as they should be are reported.
+    pub(super) wants_unchanged: bool,
     pub(super) progress: Arc<Progress>,
     notices: UnboundedSender<Notice<D>>,
     pub(super) requests: Gate,
@@ -111,6 +113,7 @@ impl<D: Destination> Shared<D> {
             deletions: options.deletion.clears_the_way().then(Deletions::default),
             whole_list: Mutex::default(),
             options,
+            wants_unchanged: monitor.wants_unchanged(),
             monitor,
             progress,
             notices,
@@ -171,7 +174,8 @@ impl<D: Destination> Shared<D> {
         self.monitor.report(&Report::Deleted(path, kind));
     }
 
-    pub(super) fn list_complete(&self) {
+    pub(super) fn list_complete(&self, entries: u64) {
+        self.monitor.report(&Report::ListComplete(entries));
         self.progress.list_complete.store(true, Ordering::Relaxed);
     }
 
@@ -218,7 +222,7 @@ impl<D: Destination> Shared<D> {
         self.monitor.report(&Report::Warning(message));
     }
 
-    pub(super) fn skipped(&self, entry: EntryRef<'_>, reason: &'static str) {
+    pub(super) fn skipped(&self, entry: EntryRef<'_>, reason: Skip) {
         self.monitor.report(&Report::Skipped(entry, reason));
     }
 
@@ -230,10 +234,21 @@ impl<D: Destination> Shared<D> {
         changes: Changes,
         link_to: Option<&SafePath>,
     ) {
-        if changes.is_new() {
-            self.counters.created.lock().expect("no thread panics with the lock").add(entry.kind());
+        self.told(Item { entry, action, changes, link_to, content: None });
+    }
+
+    /// Reports a file whose content is in place, and counts it if it is new.
+    pub(super) fn received(&self, entry: EntryRef<'_>, changes: Changes, content: Content<'_>) {
+        let content = Some(content);
+        self.told(Item { entry, action: Action::Received, changes, link_to: None, content });
+    }
+
+    fn told(&self, item: Item<'_>) {
+        if item.changes.is_new() {
+            let mut created = self.counters.created.lock().expect("no thread panics with the lock");
+            created.add(item.entry.kind());
         }
-        self.monitor.report(&Report::Item(Item { entry, action, changes, link_to }));
+        self.monitor.report(&Report::Item(item));
     }
 
     /// Counts the entries of a segment.

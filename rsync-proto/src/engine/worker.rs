@@ -13,7 +13,7 @@ use super::shared::{Job, Shared};
 use crate::checksum::StrongSum;
 use crate::destination::{Destination, Failure, Incoming, Received, Sink};
 use crate::flist::Kind;
-use crate::report::Action;
+use crate::report::Content;
 use crate::session::Command;
 
 /// So many commands are collected before the driver hears of them, even if there is more to do.
@@ -36,7 +36,10 @@ pub(super) enum Step<D: Destination> {
         offset: u64,
         len: u64,
     },
-    End(StrongSum),
+    End {
+        sum: StrongSum,
+        received: u64,
+    },
     Attributes(Job<D>),
     NotSent(Job<D>),
 }
@@ -50,7 +53,7 @@ impl<D: Destination> Step<D> {
             #[cfg(feature = "zlib")]
             Step::Deflated(bytes) => bytes.len() as u64,
             Step::Matched { len, .. } => *len,
-            Step::End(_) | Step::NotSent(_) => 0,
+            Step::End { .. } | Step::NotSent(_) => 0,
         }
     }
 }
@@ -191,7 +194,7 @@ impl<D: Destination> Worker<'_, D> {
                 #[cfg(feature = "zlib")]
                 self.inflate(|inflating, sink| inflating.matched(len, sink).map(|()| 0));
             }
-            Step::End(sum) => self.end(&sum),
+            Step::End { sum, received } => self.end(&sum, received),
             Step::Attributes(job) => self.attributes(&job),
             Step::NotSent(job) => {
                 self.shared.not_sent(job.entry.get());
@@ -257,21 +260,22 @@ impl<D: Destination> Worker<'_, D> {
         }
     }
 
-    fn end(&mut self, sum: &StrongSum) {
+    fn end(&mut self, sum: &StrongSum, received: u64) {
         #[cfg(feature = "zlib")]
         self.inflate(|inflating, _| inflating.end().map(|()| 0).map_err(Trouble::Server));
-        let Open { job, sink, .. } = self.file.take().expect("an end belongs to a file");
+        let Open { job, sink, literal, matched } = self.file.take().expect("an end belongs to a file");
         let handle = job.entry.clone();
         let entry = handle.get();
         self.shared.count_transfer(entry.size());
         let Some(sink) = sink else { return self.settle(&job, false) };
+        let content = Content { literal, matched, received, sum };
         match self.ok(sink.finish(sum, entry)) {
             Some(Received::Complete) => {
-                self.shared.item(entry, Action::Received, job.changes, None);
+                self.shared.received(entry, job.changes, content);
                 self.settle(&job, true);
             }
             Some(Received::Bare(failure)) => {
-                self.shared.item(entry, Action::Received, job.changes, None);
+                self.shared.received(entry, job.changes, content);
                 self.shared.failed(failure);
                 self.settle(&job, true);
             }

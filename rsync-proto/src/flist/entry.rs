@@ -282,6 +282,12 @@ impl<'a> EntryRef<'a> {
         }
     }
 
+    /// Size in bytes as it counts in that of the whole list: symlinks have one, even where their targets were not
+    /// asked for.
+    pub fn counted_size(&self) -> u64 {
+        if self.kind() == Kind::Symlink { self.listed_size() } else { self.size() }
+    }
+
     /// Modification time: seconds since 1970, and nanoseconds (0 before protocol 31).
     pub fn mtime(&self) -> (i64, u32) {
         (self.raw().mtime, self.raw().nanoseconds)

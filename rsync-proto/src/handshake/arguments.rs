@@ -4,8 +4,8 @@ use crate::compression::CompressionKind;
 use crate::location::Location;
 use crate::options::{Append, CompressionChoice, FilesFrom, Method, Options, Selection, Transport};
 
-/// The arguments, in order, without what stands between them.
-pub(super) fn build(options: &Options, location: &Location, list_only: bool, protocol: u8) -> Vec<Vec<u8>> {
+/// The arguments that tell a server of this protocol version what to send, in order, without what stands between them.
+pub fn arguments(options: &Options, location: &Location, list_only: bool, protocol: u8) -> Vec<Vec<u8>> {
     let mut arguments: Vec<Vec<u8>> = vec![b"--server".to_vec(), b"--sender".to_vec()];
     let short = short(options, protocol);
     if short != "-" {
@@ -62,9 +62,12 @@ pub(super) fn build(options: &Options, location: &Location, list_only: bool, pro
         None if content.inplace => long("--inplace".to_owned()),
         None => {}
     }
-    arguments.extend(list_of_files(selection).into_iter().map(String::into_bytes));
+    list_of_files(selection).into_iter().for_each(&mut long);
     if options.attributes.open_noatime {
-        arguments.push(b"--open-noatime".to_vec());
+        long("--open-noatime".to_owned());
+    }
+    if let Some(info) = options.reports.argument() {
+        long(info);
     }
     arguments.push(b".".to_vec());
     arguments.extend(location.paths().map(|path| module_path(&location.module, path)));
@@ -172,7 +175,7 @@ mod tests {
     use super::*;
 
     fn text(options: &Options, url: &str) -> String {
-        let arguments = build(options, &Location::parse(url).unwrap(), false, options.protocol);
+        let arguments = arguments(options, &Location::parse(url).unwrap(), false, options.protocol);
         arguments.iter().map(|a| String::from_utf8_lossy(a).into_owned()).collect::<Vec<_>>().join(" ")
     }
 

@@ -23,6 +23,7 @@ mod greeting;
 
 use bytes::{Buf, Bytes, BytesMut};
 
+pub use arguments::arguments;
 pub use auth::{Credentials, Digest};
 use greeting::Greeting;
 
@@ -305,7 +306,7 @@ impl Handshake {
 
     fn send_arguments(&mut self) -> Result<()> {
         let end = if self.protocol >= 30 { 0 } else { b'\n' };
-        for argument in arguments::build(&self.options, &self.location, self.list_only, self.protocol) {
+        for argument in arguments(&self.options, &self.location, self.list_only, self.protocol) {
             if self.protocol < 30 && argument.iter().any(|byte| b"\r\n".contains(byte)) {
                 return Err(Error::Unsupported(format!(
                     "the server speaks protocol version {}, in which \"{}\" cannot be asked for: it has a line end",

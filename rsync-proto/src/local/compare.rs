@@ -14,7 +14,7 @@ use super::tree::LocalTree;
 use crate::destination::Verdict;
 use crate::flist::{EntryRef, Kind};
 use crate::limits;
-use crate::report::Changes;
+use crate::report::{Changes, Skip};
 use crate::wire::flags::item;
 
 const OWNERSHIP: u16 = item::REPORT_OWNER | item::REPORT_GROUP;
@@ -152,7 +152,7 @@ impl LocalTree {
     ) -> io::Result<Verdict<LocalBasis>> {
         let name = self.name(entry);
         if entry.kind().is_device() && !self.policy.identity.root {
-            return Ok(Verdict::Skip("only root can make devices: skipping"));
+            return Ok(Verdict::Skip(Skip::Privileged));
         }
         let Some(stat) = existing else {
             let alternate = self.look_for_other_alternate(dir, entry)?;

@@ -13,7 +13,7 @@ use super::tree::LocalTree;
 use crate::destination::Verdict;
 use crate::flist::{EntryRef, Kind, SafePath};
 use crate::options::Selection;
-use crate::report::Changes;
+use crate::report::{Changes, Skip};
 
 /// What stands in a directory's place.
 pub(super) enum Place {
@@ -37,27 +37,29 @@ impl LocalTree {
         existing: Option<&Stat>,
     ) -> Option<Verdict<LocalBasis>> {
         let selection = self.selection();
-        let here = match existing {
-            None => selection.existing,
-            Some(_) => selection.ignore_existing,
-        };
-        if here {
-            return Some(Verdict::Leave);
+        let skip = |reason| Some(Verdict::Skip(reason));
+        match existing {
+            None if selection.existing => return skip(Skip::NotThere),
+            Some(_) if selection.ignore_existing => return skip(Skip::Exists),
+            _ => {}
         }
         match entry.kind() {
-            Kind::Symlink if selection.safe_links && leads_out(entry) => {
-                Some(Verdict::Skip("ignoring unsafe symlink"))
-            }
+            Kind::Symlink if selection.safe_links && leads_out(entry) => skip(Skip::Unsafe),
             Kind::File => {
                 let size = entry.size();
                 let newer = |stat: &Stat| {
                     let younger = entry.mtime().0.saturating_sub(stat.st_mtime);
                     is_file(stat) && younger < i64::from(selection.modify_window)
                 };
-                let left_out = selection.max_size.is_some_and(|max| size > max)
-                    || selection.min_size.is_some_and(|min| size < min)
-                    || selection.update && existing.is_some_and(newer);
-                left_out.then_some(Verdict::Leave)
+                if selection.max_size.is_some_and(|max| size > max) {
+                    skip(Skip::TooLarge)
+                } else if selection.min_size.is_some_and(|min| size < min) {
+                    skip(Skip::TooSmall)
+                } else if selection.update && existing.is_some_and(newer) {
+                    skip(Skip::Newer)
+                } else {
+                    None
+                }
             }
             _ => None,
         }

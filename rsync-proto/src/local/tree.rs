@@ -19,7 +19,7 @@ use super::sink::LocalSink;
 use crate::checksum::BlockSummer;
 use crate::delta::Offer;
 use crate::destination::{Destination, DirChanges, Failure, Found, Incoming, Removed, Verdict};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, printable};
 use crate::flist::{EntryRef, Kind, SafePath, Segment};
 use crate::limits;
 use crate::options::Options;
@@ -43,6 +43,8 @@ pub struct LocalTree {
     pub(super) summer: BlockSummer,
     pub(super) policy: Arc<Policy>,
     pub(super) root: OnceLock<Root>,
+    /// The root was missing and was made, or with a dry run would have been.
+    made: AtomicBool,
     /// The name that a single file gets here in place of its own.
     pub(super) alias: OnceLock<Box<[u8]>>,
     pub(super) stopped: AtomicBool,
@@ -61,6 +63,7 @@ impl LocalTree {
             options,
             summer,
             root: OnceLock::new(),
+            made: AtomicBool::new(false),
             alias: OnceLock::new(),
             stopped: AtomicBool::new(false),
             places: OnceLock::new(),
@@ -195,6 +198,7 @@ impl Destination for LocalTree {
         }
         if fresh {
             changes = Changes::NEW;
+            self.made.store(true, Ordering::Relaxed);
         }
         let (alternates, odd) = self.open_alternates();
         let _ = self.alternates.set(alternates);
@@ -202,6 +206,12 @@ impl Destination for LocalTree {
         let _ = self.places.set(Arc::new(self.open_places(self.root.get())?));
         let empty = fresh || fd.as_ref().is_some_and(is_empty);
         self.dir(fd, SafePath::root(), empty, changes).map_err(|error| self.local_error("open", error))
+    }
+
+    fn made(&self) -> Option<String> {
+        let name = self.path.as_os_str().as_encoded_bytes();
+        let name = name.strip_suffix(b"/").filter(|name| !name.is_empty()).unwrap_or(name);
+        self.made.load(Ordering::Relaxed).then(|| printable(name))
     }
 
     fn learn(&self, segment: &Segment) {

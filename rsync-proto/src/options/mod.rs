@@ -5,6 +5,7 @@ mod attributes;
 mod content;
 mod deletion;
 mod owners;
+mod reports;
 mod selection;
 mod transport;
 
@@ -18,6 +19,7 @@ pub use attributes::{Attributes, Privileges};
 pub use content::{AlternateKind, Alternates, Append, BACKUP_SUFFIX, Content, DELAYED_DIR, MAX_ALTERNATES};
 pub use deletion::{DeleteWhen, Deletion};
 pub use owners::{IdRules, Rule, To};
+pub use reports::Reports;
 pub use transport::{CompressionChoice, Transport};
 pub(crate) use transport::{Method, not_compiled_in};
 
@@ -89,6 +91,8 @@ pub struct Options {
     pub lenient_attributes: bool,
     /// How chatty the server shall be (`-v`), 0 to 9.
     pub verbose: u8,
+    /// What the server shall tell in particular (`--info`).
+    pub reports: Reports,
     /// The timeout that the server shall use as well, in seconds (`--timeout`); 0 for none.
     pub server_timeout: u32,
     /// How content comes and where it is put.
@@ -131,6 +135,7 @@ impl Default for Options {
             protocol: MAX_PROTOCOL,
             lenient_attributes: false,
             verbose: 0,
+            reports: Reports::default(),
             server_timeout: 0,
             content: Content::default(),
             deletion: Deletion::default(),

@@ -100,8 +100,13 @@ pub enum Event<T> {
         /// Length in bytes.
         len: u32,
     },
-    /// The file that began is complete; this is the server's sum over it.
-    FileEnds(StrongSum),
+    /// The file that began is complete.
+    FileEnds {
+        /// The server's sum over it.
+        sum: StrongSum,
+        /// Bytes of the stream that its content took, with the references and sums in it.
+        received: u64,
+    },
     /// The values of extended attributes that were asked for are here.
     Attributes(T),
     /// The server cannot send what was asked for.

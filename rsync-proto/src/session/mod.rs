@@ -76,6 +76,7 @@ pub struct Session<T> {
     io_error: u32,
     list_bytes: u64,
     list_began_at: u64,
+    content_began_at: u64,
 }
 
 /// A request without an answer.
@@ -183,6 +184,7 @@ impl<T> Session<T> {
             io_error: 0,
             list_bytes: 0,
             list_began_at: 0,
+            content_began_at: 0,
         }
     }
 

@@ -159,6 +159,7 @@ impl<T> Session<T> {
         let asked = self.asked.front().expect("an answer belongs to a request");
         if asked.wanted.is_some() {
             self.state = State::Layout;
+            self.content_began_at = self.input.data_bytes();
             return None;
         }
         self.state = State::Index;
@@ -269,7 +270,8 @@ impl<T> Session<T> {
         match self.input.item(|cursor| cursor.take(len).map(StrongSum::new))? {
             Step::Item(sum) => {
                 self.state = State::Index;
-                Ok(Step::Item(Some(Event::FileEnds(sum))))
+                let received = self.input.data_bytes() - self.content_began_at;
+                Ok(Step::Item(Some(Event::FileEnds { sum, received })))
             }
             other => Ok(other.map(|_| None)),
         }

@@ -62,6 +62,8 @@ pub mod item {
     pub const REPORT_ACL: u16 = 1 << 7;
     /// Extended attributes change; a list of requested values follows.
     pub const REPORT_XATTR: u16 = 1 << 8;
+    /// The creation time changes.
+    pub const REPORT_CRTIME: u16 = 1 << 10;
     /// A byte that tells the kind of basis follows.
     pub const BASIS_TYPE_FOLLOWS: u16 = 1 << 11;
     /// A name follows.

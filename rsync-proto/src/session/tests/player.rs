@@ -132,7 +132,7 @@ impl<'a> Player<'a> {
             #[cfg(feature = "zlib")]
             Event::Deflated(bytes) => format!("deflated {}", bytes.len()),
             Event::Matched { offset, len } => format!("matched {offset} + {len}"),
-            Event::FileEnds(sum) => {
+            Event::FileEnds { sum, .. } => {
                 let file = self.file.take().expect("a file that ends has begun");
                 self.release(&file);
                 format!("ends {} with {sum:?}", file.1)

@@ -1,0 +1,113 @@
+//! What is counted: how far a transfer is, and what it came to.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use crate::flist::Kind;
+use crate::session::ServerStats;
+
+/// How far a transfer is, to be looked at while it runs. All counts only grow, and begin again with each try.
+#[derive(Debug, Default)]
+pub struct Progress {
+    /// Entries in the list so far.
+    pub entries_listed: AtomicU64,
+    /// Entries that are finished.
+    pub entries_done: AtomicU64,
+    /// Sizes of the files in the list so far, in bytes.
+    pub bytes_listed: AtomicU64,
+    /// Bytes of files that are in place, wherever they came from.
+    pub bytes_done: AtomicU64,
+    /// Whether the list is complete, so that the totals are final.
+    pub list_complete: AtomicBool,
+}
+
+impl Progress {
+    /// A new try begins.
+    pub(crate) fn begin(&self) {
+        for count in [&self.entries_listed, &self.entries_done, &self.bytes_listed, &self.bytes_done] {
+            count.store(0, Ordering::Relaxed);
+        }
+        self.list_complete.store(false, Ordering::Relaxed);
+    }
+}
+
+/// How many files of each kind.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct KindCounts {
+    /// Regular files.
+    pub files: u64,
+    /// Directories.
+    pub directories: u64,
+    /// Symlinks.
+    pub symlinks: u64,
+    /// Devices.
+    pub devices: u64,
+    /// FIFOs and sockets.
+    pub specials: u64,
+}
+
+impl KindCounts {
+    /// Counts one more.
+    pub fn add(&mut self, kind: Kind) {
+        match kind {
+            Kind::File => self.files += 1,
+            Kind::Directory => self.directories += 1,
+            Kind::Symlink => self.symlinks += 1,
+            Kind::CharDevice | Kind::BlockDevice => self.devices += 1,
+            Kind::Fifo | Kind::Socket => self.specials += 1,
+        }
+    }
+
+    /// All of them.
+    pub fn total(&self) -> u64 {
+        self.files + self.directories + self.symlinks + self.devices + self.specials
+    }
+}
+
+/// What a transfer came to.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Summary {
+    /// Entries in the list.
+    pub listed: KindCounts,
+    /// Entries that were not there before.
+    pub created: KindCounts,
+    /// What was deleted here because the server does not have it.
+    pub deleted: KindCounts,
+    /// Entries that were not deleted because that would have been too many.
+    pub deletions_skipped: u64,
+    /// How often the connection was lost and made again.
+    pub retries: u32,
+    /// Files whose content was received.
+    pub transferred: u64,
+    /// Sizes of all files in the list, in bytes.
+    pub total_size: u64,
+    /// Sizes of the files whose content was received, in bytes.
+    pub transferred_size: u64,
+    /// Bytes of content that the server sent.
+    pub literal: u64,
+    /// Bytes of content that were already here.
+    pub matched: u64,
+    /// Bytes of the file list.
+    pub list_bytes: u64,
+    /// Bytes sent over the connection.
+    pub bytes_sent: u64,
+    /// Bytes received over the connection.
+    pub bytes_received: u64,
+    /// The server's own figures, unless the list was empty.
+    pub server: Option<ServerStats>,
+    /// Entries that failed here.
+    pub failed: u64,
+    /// Files that the server was asked for and could not send.
+    pub not_sent: u64,
+    /// I/O errors of the server: bits of [`crate::wire::flags::io_error`].
+    pub server_errors: u32,
+    /// The server said that something of the transfer failed.
+    pub server_failed: bool,
+}
+
+impl Summary {
+    /// Whether everything that was asked for is here.
+    pub fn is_complete(&self) -> bool {
+        self.failed == 0 && self.not_sent == 0 && self.server_errors == 0 && !self.server_failed
+    }
+}
