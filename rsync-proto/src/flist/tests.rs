@@ -3,6 +3,7 @@
 
 mod bounds;
 mod encode;
+mod filter;
 mod lies;
 mod order;
 mod round_trip;
