@@ -4,6 +4,7 @@
 mod asked;
 mod bounds;
 mod encode;
+mod filter;
 mod lies;
 mod old;
 mod order;
