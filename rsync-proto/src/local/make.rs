@@ -95,19 +95,13 @@ impl LocalTree {
         match self.place_of(parent, entry)? {
             Place::Nothing if selection.existing => return Ok(None),
             Place::Nothing => {}
-<<<<<<< HEAD
             Place::Directory(_) | Place::Link(_) if on_the_way => return Ok(Some(DirChanges::default())),
             Place::Directory(stat) => {
                 return Ok(Some(self.differences(parent, name, entry, &stat)?.into()));
             }
             Place::Link(fd) => return Ok(Some(self.differences_behind(&fd, entry)?.into())),
-=======
-            Place::Directory(_) | Place::Link(_) if on_the_way => return Ok(Some(Changes::default())),
-            Place::Directory(stat) => return self.differences(parent, name, entry, &stat).map(Some),
-            Place::Link(fd) => return self.differences_behind(&fd, entry).map(Some),
             // What only leads to something is not worth what stands there.
             Place::Other if on_the_way => return Err(Errno::NOTDIR.into()),
->>>>>>> wt-selection
             Place::Other if selection.ignore_existing => {
                 return Err(io::Error::other("something else stands there, which --ignore-existing keeps"));
             }
