@@ -21,6 +21,7 @@ pub mod acl;
 pub mod at;
 pub mod awkward;
 pub mod bare;
+pub mod cut;
 pub mod daemon;
 pub mod deploy;
 pub mod diff;

@@ -4,6 +4,7 @@
 mod bootable;
 mod error;
 mod job;
+mod kept;
 mod marker;
 mod phases;
 mod preflight;

@@ -11,6 +11,7 @@ use rsync_proto::session::Severity;
 use rsync_proto::{Client, Error, Location};
 
 use super::bootable::Bootable;
+use super::kept;
 use super::preflight::Survey;
 use super::receipt::ImageReceipt;
 use super::{DeployDriver, DeployError, Job, phases};
@@ -78,6 +79,9 @@ fn client(job: &Job<'_>, image: &Image) -> Result<Client, DeployError> {
     // A tree may lie on FAT in part.
     let mut options = flags.options.clone();
     options.lenient_attributes = true;
+    if options.deletion.when.is_some() {
+        kept::protect(&job.description, image, &mut options.filters);
+    }
     let client = Client::new(location, options).credentials(credentials);
     Ok(client.timeouts(flags.timeouts).retries(flags.retries))
 }

@@ -51,6 +51,9 @@ pub(super) const SWITCHES: &[Switch] = &[
     }),
 ];
 
+/// `-P`, which has no long name.
+pub(super) const PARTIAL_PROGRESS: &str = "P";
+
 /// Directories with files that need not be transferred, by the names of the options.
 const ALTERNATES: [(AlternateKind, &str, &str); 3] = [
     (AlternateKind::Compare, "compare-dest", "Leave out files that are in DIR as they should be"),
@@ -64,6 +67,12 @@ pub(super) fn arguments(parser: Parser) -> Parser {
         Arg::new(id).long(id).value_name(name).help(help).value_parser(value_parser!(PathBuf))
     };
     parser
+        .arg(
+            Arg::new(PARTIAL_PROGRESS)
+                .short('P')
+                .help("The same as --partial --progress")
+                .action(ArgAction::SetTrue),
+        )
         .arg(path("partial-dir", "DIR", "Keep interrupted files in DIR: beside their place if relative"))
         .arg(path("temp-dir", "DIR", "Write files in DIR before they are complete").short('T'))
         .arg(path("backup-dir", "DIR", "Keep what is replaced or deleted in DIR; means --backup"))
@@ -87,20 +96,12 @@ pub(super) fn arguments(parser: Parser) -> Parser {
 pub(super) fn apply(matches: &ArgMatches, options: &mut Options) -> Result<(), Failure> {
     let path = |name: &str| matches.get_one::<PathBuf>(name).cloned();
     let content = &mut options.content;
+    content.partial |= matches.get_flag(PARTIAL_PROGRESS);
     content.partial_dir = path("partial-dir").or_else(|| {
         // Another place for what is kept anyway.
         content.partial.then(|| std::env::var_os("RSYNC_PARTIAL_DIR")).flatten().map(PathBuf::from)
     });
     content.partial_dir = content.partial_dir.take().filter(|dir| !matches!(dir.to_str(), Some("" | ".")));
-    if let Some(dir) = &content.partial_dir
-        && !dir.is_absolute()
-        && dir.components().count() != 1
-    {
-        return Err(Failure::usage(format!(
-            "--partial-dir takes a single name, beside each file, or an absolute path, not {}",
-            dir.display()
-        )));
-    }
     content.temp_dir = path("temp-dir");
     content.backup_dir = path("backup-dir").filter(|dir| !matches!(dir.to_str(), Some("" | ".")));
     content.backup |= path("backup-dir").is_some();

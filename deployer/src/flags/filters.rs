@@ -37,7 +37,11 @@ const MARKERS: [(&str, Option<char>, &str); 3] = [
         Some('F'),
         "Take rules from each directory's .rsync-filter; given twice, leave these files out as well",
     ),
-    ("from0", Some('0'), "In files that are read from here on, rules end with a NUL, not with the line"),
+    (
+        "from0",
+        Some('0'),
+        "In files that are read from here on, rules end with a NUL, not with the line; so do names of --files-from",
+    ),
     ("no-from0", None, ""),
 ];
 

@@ -1,6 +1,7 @@
 //! Options of a pull, in rsync's spelling: what is kept, how it is compared, how long to wait. The command line
 //! and deploy descriptions take the same ones.
 
+mod absent;
 mod attributes;
 mod content;
 mod deletion;
@@ -177,6 +178,10 @@ pub(crate) fn unknown(error: &clap::Error, for_words: &str) -> Failure {
     if !option.starts_with('-') {
         return Failure::usage(format!("there is no place for {option:?} here; {for_words}"));
     }
+    if let Some(sentence) = absent::sentence(&option) {
+        let option = option.split('=').next().unwrap_or_default();
+        return Failure::usage(format!("{option} is not here: {sentence}"));
+    }
     let hint = match text(ContextKind::SuggestedArg) {
         Some(similar) => format!("did you mean {similar}?"),
         None => "--help lists those there are".to_owned(),
@@ -195,6 +200,46 @@ mod tests {
         assert_eq!(flags.timeouts.idle, Some(Duration::from_secs(300)));
         assert_eq!(flags.password_file, Some(PathBuf::from("/etc/a secret")));
         assert!(default().options.xattrs && default().options.recursive);
+    }
+
+    /// The table in the documentation against the parser: what is there is taken, and what is not has a sentence.
+    #[test]
+    fn the_table_of_options_is_true() {
+        let parser = output::on_the_command_line(with_switches(with_connection(Parser::new("pull"))));
+        let known = |name: &str| {
+            let letter = name.strip_prefix('-').and_then(|rest| rest.chars().next());
+            parser.get_arguments().any(|arg| match name.strip_prefix("--") {
+                Some(long) => {
+                    arg.get_long() == Some(long) || arg.get_all_aliases().unwrap_or_default().contains(&long)
+                }
+                None => {
+                    arg.get_short() == letter
+                        || arg.get_all_short_aliases().unwrap_or_default().contains(&letter.unwrap())
+                }
+            })
+        };
+        let table = include_str!("../../../docs/options.md");
+        let rows: Vec<Vec<&str>> = table
+            .lines()
+            .filter(|line| line.starts_with("| `"))
+            .map(|line| line.split(" | ").map(|cell| cell.trim_matches([' ', '|'])).collect())
+            .collect();
+        assert!(rows.len() > 140, "{} rows", rows.len());
+        for row in rows {
+            let names = row[0].split(", ").map(|name| name.trim_matches('`').split('=').next().unwrap());
+            for name in names {
+                match row[1] {
+                    "same" | "safer" => assert!(known(name), "{name} is not taken"),
+                    "no" => {
+                        let message = parse_text(&format!("-a {name} x")).unwrap_err();
+                        let bare =
+                            message.contains("did you mean") || message.contains("lists those there are");
+                        assert!(message.contains(name) && !bare, "{name}: {message}");
+                    }
+                    other => panic!("{name}: {other}"),
+                }
+            }
+        }
     }
 
     #[test]

@@ -180,7 +180,11 @@ pub(crate) fn read(matches: &ArgMatches) -> Result<Asked, Failure> {
     let implied = if itemize > 0 { Some(ITEMIZED) } else { (levels.info(Info::Name) > 0).then_some(NAMES) };
     let format = text("out-format").map(String::as_str).or(implied).filter(|text| !text.is_empty());
     let (human, plain) = count(matches, "human-readable", "no-human-readable");
-    let progress = match (set("progress"), set("no-progress"), levels.asked(Info::Progress)) {
+    let progress = match (
+        set("progress") || set(super::content::PARTIAL_PROGRESS),
+        set("no-progress"),
+        levels.asked(Info::Progress),
+    ) {
         (true, ..) => Some(true),
         (_, true, _) => Some(false),
         (.., asked) => asked.map(|level| level > 0),

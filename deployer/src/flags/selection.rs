@@ -78,7 +78,6 @@ pub(super) const SWITCHES: &[Switch] = &[
     switch("mkpath", None, "Make all directories on the way to DEST", |options, on| {
         options.selection.mkpath = on;
     }),
-    switch("from0", Some('0'), "The names of --files-from end in NULs", |_, _| {}),
 ];
 
 /// The options that take a value.

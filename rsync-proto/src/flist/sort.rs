@@ -22,7 +22,8 @@ pub(super) fn contains(segment: &Segment, directory: u32, name: &[u8]) -> bool {
             let key = Key { root: name.is_empty(), directory: is_dir, name };
             order_keys((entry.dir, Key::new(entry, &segment.arena)), (directory, key), &segment.dirs)
         });
-        found.is_ok()
+        // What was left out because it would be empty is not in the list any more.
+        found.is_ok_and(|at| segment.entries[at].state != State::Pruned)
     })
 }
 

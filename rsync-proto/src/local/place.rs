@@ -165,6 +165,14 @@ impl Places {
             return self.rename(dir, temporary, to, name);
         };
         let to = make_partial_dir(dir, partial)?;
+        // Whoever could change what waits there would choose what is put into place.
+        let stat = fstat(&to)?;
+        if stat.st_uid != self.policy.identity.uid || stat.st_mode & 0o022 != 0 {
+            let name = crate::error::printable(partial);
+            return Err(io::Error::other(format!(
+                "its directory {name} is open to others, who could change it"
+            )));
+        }
         self.rename(dir, temporary, to.as_fd(), name)
     }
 

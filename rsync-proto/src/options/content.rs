@@ -1,7 +1,7 @@
 //! How content comes and where it is put: what may serve as a basis, how files are written, and what becomes of
 //! those that they replace.
 
-use std::path::PathBuf;
+use std::path::{Component, PathBuf};
 
 use crate::error::{Error, Result};
 use crate::limits;
@@ -135,6 +135,16 @@ impl Content {
         }
         if self.writes_in_place() && self.delay_updates {
             return refuse(format!("{in_place} cannot delay updates: leave --delay-updates out"));
+        }
+        let beside = self.partial_dir.as_deref().filter(|dir| !dir.is_absolute());
+        if let Some(dir) = beside {
+            let mut components = dir.components();
+            if !matches!((components.next(), components.next()), (Some(Component::Normal(_)), None)) {
+                return refuse(format!(
+                    "--partial-dir takes a single name, beside each file, or an absolute path, not {}",
+                    dir.display()
+                ));
+            }
         }
         if self.backs_up() && self.backup_dir.is_none() && self.suffix().is_empty() {
             return refuse("--suffix cannot be empty without --backup-dir".to_owned());

@@ -1,0 +1,62 @@
+//! Options of rsync that are not here: why, and what to use instead.
+
+/// A long name, the letter if it has one, and the sentence about it.
+const ABSENT: &[(&str, Option<char>, &str)] = &[
+    ("rsh", Some('e'), "there is no remote shell here: pull from an rsync daemon"),
+    ("rsync-path", None, "no program is started on the server: pull from an rsync daemon"),
+    ("blocking-io", None, "it is about remote shells, of which there are none here"),
+    ("remove-source-files", None, "a pull leaves the server as it is: remove files there"),
+    ("remove-sent-files", None, "a pull leaves the server as it is: remove files there"),
+    ("copy-devices", None, "what is on a device is not pulled: let the server have it as a file"),
+    ("write-devices", None, "devices are not written to: pull into a file, and write that with dd"),
+    ("max-alloc", None, "memory is bounded by limits of its own"),
+    ("trust-sender", None, "the server's list is always held against what was asked for"),
+    ("old-args", None, "arguments reach the server as they are: put several URLs on the command line"),
+    ("secluded-args", Some('s'), "arguments to a daemon pass no shell and need no protection: leave it out"),
+    ("protect-args", None, "arguments to a daemon pass no shell and need no protection: leave it out"),
+    ("address", None, "the system chooses the own address of a connection, by its routes"),
+    ("sockopts", None, "sockets are set up as the system has them"),
+    ("ipv4", Some('4'), "addresses of a name are tried in turn: name an IPv4 address in the URL"),
+    ("ipv6", Some('6'), "addresses of a name are tried in turn: name an IPv6 address in the URL, as [::1]"),
+    ("remote-option", Some('M'), "the server gets no options but those that a pull needs"),
+    ("early-input", None, "a daemon's early exec gets no input from here"),
+    ("stop-after", None, "run it under timeout(1): what is complete by then stays"),
+    ("time-limit", None, "run it under timeout(1): what is complete by then stays"),
+    ("stop-at", None, "run it under timeout(1): what is complete by then stays"),
+    ("write-batch", None, "there are no batch files here: pull from a server on each machine"),
+    ("only-write-batch", None, "there are no batch files here: pull from a server on each machine"),
+    ("read-batch", None, "there are no batch files here: pull from a server on each machine"),
+    ("iconv", None, "names are bytes and stay what they are on the server"),
+    ("checksum-seed", None, "the server chooses the seed"),
+    ("daemon", None, "this is a client: rsync has the daemon"),
+    ("server", None, "this is a client: rsync has the server"),
+    ("qsort", None, "the order of the list is the protocol's"),
+    ("use-qsort", None, "the order of the list is the protocol's"),
+];
+
+/// The sentence about an option that rsync has, as it was typed, with or without a value.
+pub(super) fn sentence(typed: &str) -> Option<&'static str> {
+    let name = typed.split('=').next().unwrap_or(typed);
+    let is = |(long, short, _): &&(&str, Option<char>, &str)| match name.strip_prefix("--") {
+        Some(name) => name == *long || name.strip_prefix("no-") == Some(long),
+        None => {
+            name.strip_prefix('-').is_some_and(|letter| short.is_some_and(|short| letter.starts_with(short)))
+        }
+    };
+    ABSENT.iter().find(is).map(|(_, _, sentence)| *sentence)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn options_are_known_by_all_of_their_names() {
+        for typed in ["--rsh", "--rsh=ssh", "-e", "--no-protect-args", "-s", "--no-blocking-io"] {
+            assert!(sentence(typed).is_some(), "{typed}");
+        }
+        for typed in ["--rs", "-a", "--archive", "-", "--"] {
+            assert_eq!(sentence(typed), None, "{typed}");
+        }
+    }
+}

@@ -1,0 +1,72 @@
+//! A line to a daemon that is cut: each connection after so many bytes from the server, until it holds.
+//!
+//! Not for listening in: see [`crate::relay`].
+
+use std::io::{Read, Write};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+
+/// A line that lasts as long as the process.
+#[derive(Debug)]
+pub struct CutLine {
+    address: SocketAddr,
+    connections: Arc<AtomicUsize>,
+}
+
+impl CutLine {
+    /// A line to `daemon` whose connections end after these numbers of bytes from it, in turn; all further ones hold.
+    ///
+    /// # Panics
+    /// If there is no port to listen on.
+    #[must_use]
+    pub fn to(daemon: SocketAddr, cuts: &[usize]) -> Self {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).expect("loopback has a free port");
+        let address = listener.local_addr().expect("a bound socket has an address");
+        let connections = Arc::new(AtomicUsize::new(0));
+        let (count, cuts) = (Arc::clone(&connections), cuts.to_vec());
+        thread::spawn(move || {
+            for client in listener.incoming().flatten() {
+                let cut = cuts.get(count.fetch_add(1, Ordering::SeqCst)).copied().unwrap_or(usize::MAX);
+                let Ok(server) = TcpStream::connect(daemon) else { continue };
+                thread::spawn(move || carry(&client, &server, cut));
+            }
+        });
+        Self { address, connections }
+    }
+
+    /// `rsync://address:port/rest`
+    #[must_use]
+    pub fn url(&self, rest: &str) -> String {
+        format!("rsync://{}/{rest}", self.address)
+    }
+
+    /// How many connections there were.
+    #[must_use]
+    pub fn connections(&self) -> usize {
+        self.connections.load(Ordering::SeqCst)
+    }
+}
+
+fn carry(client: &TcpStream, server: &TcpStream, cut: usize) {
+    let again = |stream: &TcpStream| stream.try_clone().expect("a socket has two directions");
+    let (from_client, to_server) = (again(client), again(server));
+    let there = thread::spawn(move || pass(from_client, to_server, usize::MAX));
+    pass(again(server), again(client), cut);
+    let _ = client.shutdown(Shutdown::Both);
+    let _ = server.shutdown(Shutdown::Both);
+    let _ = there.join();
+}
+
+fn pass(mut from: TcpStream, mut to: TcpStream, mut left: usize) {
+    let mut buffer = [0; 16 * 1024];
+    while left > 0 {
+        let most = buffer.len().min(left);
+        match from.read(&mut buffer[..most]) {
+            Ok(count @ 1..) if to.write_all(&buffer[..count]).is_ok() => left -= count,
+            _ => break,
+        }
+    }
+    let _ = to.shutdown(Shutdown::Write);
+}
