@@ -87,15 +87,15 @@ pub(super) fn apply(matches: &ArgMatches, options: &mut Options) -> Result<(), F
     for (_, option, value) in typed {
         let text = value.as_bytes();
         match option {
-            "filter" => filters.add(text, &mut read_named).map_err(usage)?,
-            "exclude" => filters.exclude(text).map_err(usage)?,
-            "include" => filters.include(text).map_err(usage)?,
+            "filter" => filters.add(text, &mut read_named)?,
+            "exclude" => filters.exclude(text)?,
+            "include" => filters.include(text)?,
             "exclude-from" | "include-from" => {
                 let content = read_named(text).map_err(|error| Failure {
                     message: format!("--{option}: {} cannot be read: {error}", value.display()),
                     exit: Exit::LocalFiles,
                 })?;
-                filters.add_file(text, &content, option == "include-from").map_err(usage)?;
+                filters.add_file(text, &content, option == "include-from")?;
             }
             "from0" | "no-from0" => filters.set_from0(option == "from0"),
             _ => {
@@ -105,7 +105,7 @@ pub(super) fn apply(matches: &ArgMatches, options: &mut Options) -> Result<(), F
                     2 => b"- .rsync-filter",
                     _ => continue,
                 };
-                filters.add(rule, &mut read_named).map_err(usage)?;
+                filters.add(rule, &mut read_named)?;
             }
         }
     }
@@ -116,9 +116,11 @@ pub(super) fn apply(matches: &ArgMatches, options: &mut Options) -> Result<(), F
     Ok(())
 }
 
-fn usage(error: FilterError) -> Failure {
-    let exit = if error.is_unreadable_file() { Exit::LocalFiles } else { Exit::Usage };
-    Failure { message: error.to_string(), exit }
+impl From<FilterError> for Failure {
+    fn from(error: FilterError) -> Self {
+        let exit = if error.is_unreadable_file() { Exit::LocalFiles } else { Exit::Usage };
+        Self { message: error.to_string(), exit }
+    }
 }
 
 /// A file of rules; `-` is standard input.
