@@ -244,8 +244,8 @@ impl<D: Destination> Generator<'_, D> {
     fn entry(&mut self, handle: &EntryHandle, entry: EntryRef<'_>) {
         let parent = if entry.is_root() { self.root.clone() } else { self.parent(entry) };
         let Some(parent) = parent else {
-            if let Some(number) = entry.announced_number() {
-                self.announced.insert(number, None);
+            if entry.kind() == Kind::Directory {
+                self.remember(entry, None);
             }
             self.shared.done(entry, 0);
             self.pass_over(entry);

@@ -570,6 +570,11 @@ impl ListOptions {
         if root && (again || builder.segment.directory.is_some()) {
             return Err(Error::Violation("it sent a second root".to_owned()));
         }
+        if !self.recursive && !self.asked.is_relative() && !dir.is_empty() {
+            return Err(Error::Violation(
+                "it descended into directories, which was not asked for".to_owned(),
+            ));
+        }
         let asked = if root { self.asked.takes_root() } else { self.asked.takes(dir, name, is_directory) };
         if asked {
             return Ok(());
