@@ -7,6 +7,7 @@ use libfuzzer_sys::fuzz_target;
 use rsync_proto::checksum::{BlockSummer, ChecksumKind};
 use rsync_proto::delta::BlockLayout;
 use rsync_proto::flist::{Kind, ListOptions, Top};
+use rsync_proto::chmod::ModeChanges;
 use rsync_proto::handshake::Agreed;
 use rsync_proto::limits::Limits;
 use rsync_proto::session::{Command, Event, Request, Session, Wanted};
@@ -34,6 +35,9 @@ fn agreed(bits: u16) -> Agreed {
             hard_links: bit(10),
             acls: bit(11),
             xattrs: bit(12),
+            // No bit is left: without links, access times come.
+            access_times: !bit(7),
+            chmod: ModeChanges::default(),
             sum_len: if bit(13) { 16 } else { 0 },
             top: Top::Any,
             limits: Limits::default(),
