@@ -5,9 +5,9 @@
 use bytes::Bytes;
 use libfuzzer_sys::fuzz_target;
 use rsync_proto::checksum::{BlockSummer, ChecksumKind};
+use rsync_proto::chmod::ModeChanges;
 use rsync_proto::delta::BlockLayout;
 use rsync_proto::flist::{Kind, ListOptions, Top};
-use rsync_proto::chmod::ModeChanges;
 use rsync_proto::handshake::Agreed;
 use rsync_proto::limits::Limits;
 use rsync_proto::session::{Command, Event, Request, Session, Wanted};
