@@ -5,8 +5,8 @@
 use bytes::Bytes;
 use libfuzzer_sys::fuzz_target;
 use rsync_proto::checksum::{BlockSummer, ChecksumKind};
-use rsync_proto::delta::Offer;
 use rsync_proto::chmod::ModeChanges;
+use rsync_proto::delta::Offer;
 use rsync_proto::filter::ListFilter;
 use rsync_proto::flist::{Asked, Kind, ListOptions};
 use rsync_proto::handshake::Agreed;
@@ -37,9 +37,10 @@ fn agreed(bits: u16) -> Agreed {
             hard_links: bit(10),
             acls: new && bit(11),
             xattrs: new && bit(12),
+            // No bit is left: without links, access times come.
+            access_times: new && !bit(7),
             sum_len: if bit(13) { 16 } else { 0 },
             filter: ListFilter::default(),
-            access_times: false,
             chmod: ModeChanges::default(),
             munge_links: false,
             asked: Asked::anything(),

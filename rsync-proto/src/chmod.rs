@@ -180,7 +180,7 @@ impl Change {
             }
             Source::Class(shift) => (now >> shift & 7, 0, special_of(classes)),
         };
-        let bits = classes * given & reach | special;
+        let bits = (classes * given) & reach | special;
         let added = match source {
             Source::Bits { execute_if_any: true, .. } if !may_execute => bits & !EXECUTE,
             _ => bits,
@@ -188,7 +188,7 @@ impl Change {
         match operator {
             Operator::Add => now | added,
             Operator::Remove => now & !bits,
-            Operator::Assign => now & !(classes * 7 | cleared_special) | added,
+            Operator::Assign => now & !((classes * 7) | cleared_special) | added,
         }
     }
 }

@@ -93,9 +93,12 @@ pub(super) fn apply(matches: &ArgMatches, options: &mut Options) -> Result<(), F
     Ok(())
 }
 
-/// Switches that these options mean, each with the place at which it was typed.
-pub(super) fn implied(matches: &ArgMatches) -> Vec<(usize, fn(&mut Options))> {
-    let mut implied: Vec<(usize, fn(&mut Options))> = Vec::new();
+/// What an option means besides, and the place at which it was typed.
+type Implied = (usize, fn(&mut Options));
+
+/// Switches that these options mean.
+pub(super) fn implied(matches: &ArgMatches) -> Vec<Implied> {
+    let mut implied: Vec<Implied> = Vec::new();
     for id in ["chown", "usermap", "groupmap"] {
         let places = matches.try_contains_id(id).is_ok().then(|| matches.indices_of(id)).flatten();
         for (at, text) in places.into_iter().flatten().zip(values(matches, id)) {

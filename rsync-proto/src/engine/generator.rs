@@ -245,7 +245,7 @@ impl<D: Destination> Generator<'_, D> {
         let parent = if entry.is_root() { self.root.clone() } else { self.parent(entry) };
         let Some(parent) = parent else {
             if entry.kind() == Kind::Directory {
-                self.remember(entry, None);
+                self.remember(entry, None, &Guard::Idle);
             }
             self.shared.done(entry, 0);
             self.pass_over(entry);
