@@ -67,8 +67,6 @@ fn file_list(criterion: &mut Criterion) {
         hard_links: true,
         acls: false,
         xattrs: false,
-        access_times: false,
-        chmod: rsync_proto::chmod::ModeChanges::default(),
         sum_len: 0,
         filter: ListFilter::default(),
         access_times: false,
