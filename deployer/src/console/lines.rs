@@ -132,7 +132,8 @@ impl Console {
     }
 
     fn item(&self, item: &Item<'_>) {
-        let changes = item.changes.any();
+        // Content that came is worth a line, even if it is what was there.
+        let changes = item.changes.any() || item.action == Action::Received;
         let directory = item.entry.kind() == Kind::Directory;
         let shown = match (self.itemizes(), item.action) {
             (true, _) => changes || item.link_to.is_some() || self.unchanged,

@@ -62,14 +62,16 @@ enum Fate {
 }
 
 impl<D: Destination> Shared<D> {
-    /// What is protected in the root of the transfer.
-    pub(super) fn root_guard(&self, dir: &D::Dir) -> Guard {
+    /// What is protected in the root of the transfer. Where that is not part of the list, its own files of rules do not
+    /// count.
+    pub(super) fn root_guard(&self, dir: &D::Dir, listed: bool) -> Guard {
         let options = &self.options;
         if !options.deletion.clears_the_way() {
             return Guard::Idle;
         }
         let outside = options.filters.receiver(&self.destination.absolute(), options.deletion.excluded);
-        self.guard_below(&Guard::Rules(outside), dir, &SafePath::root())
+        let outside = Guard::Rules(outside);
+        if listed { self.guard_below(&outside, dir, &SafePath::root()) } else { outside }
     }
 
     /// What is protected in a directory, given what is in the one above it.
@@ -136,7 +138,7 @@ impl<D: Destination> Shared<D> {
             return;
         }
         let mut guards: Vec<(SafePath, Guard)> = Vec::new();
-        for entry in segment.iter().filter(|entry| entry.kind() == Kind::Directory && !entry.is_duplicate()) {
+        for entry in segment.iter().filter(|entry| entry.kind() == Kind::Directory && !entry.is_left_out()) {
             if !self.may_delete() {
                 return;
             }
@@ -150,7 +152,7 @@ impl<D: Destination> Shared<D> {
                 }
             };
             let guard = if entry.is_root() {
-                self.root_guard(&dir)
+                self.root_guard(&dir, true)
             } else {
                 // Directories come before what lies in them.
                 let parent = entry.parent();
@@ -178,7 +180,7 @@ impl<D: Destination> Shared<D> {
     /// What is protected in the directory at the top, where that is not part of the list.
     fn root_of(&self, path: &SafePath) -> Guard {
         match self.destination.reopen(path) {
-            Ok(Some(dir)) => self.root_guard(&dir),
+            Ok(Some(dir)) => self.root_guard(&dir, false),
             Ok(None) | Err(_) => Guard::Everything,
         }
     }

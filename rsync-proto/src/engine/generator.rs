@@ -146,7 +146,7 @@ impl<D: Destination> Generator<'_, D> {
         let entry = first.map(|entry| EntryHandle::new(segment, entry.position()));
         self.shared.keep_list(segment);
         self.shared.delete_everywhere(DeleteWhen::Before, segment);
-        let guard = self.shared.root_guard(&dir);
+        let guard = self.shared.root_guard(&dir, first.is_some());
         if let Some(first) = first.filter(EntryRef::has_content) {
             let listed = |name: &[u8]| segment.lists(first.parent_number(), name);
             self.shared.delete_on_the_way(&dir, &SafePath::root(), &guard, listed);

@@ -245,16 +245,17 @@ impl ListDecoder {
             return Err(Error::Violation(rule).into());
         }
         let is_directory = kind == Kind::Directory;
+        let asked = &self.options.asked;
+        let on_the_way = flag::NO_CONTENT | flag::TOP_DIRECTORY;
+        let implied = asked.is_relative() && is_directory && flags & on_the_way == on_the_way;
         let offer = &self.options.filter.offer;
-        if !root && !offer.is_empty() && offer.hides(&self.scratch, is_directory) {
+        // Servers do not apply rules to what only leads to something.
+        if !root && !implied && !offer.is_empty() && offer.hides(&self.scratch, is_directory) {
             let found = printable(&self.scratch);
             return Err(
                 Error::Violation(format!("it sent \"{found}\", which the filter rules exclude")).into()
             );
         }
-        let asked = &self.options.asked;
-        let on_the_way = flag::NO_CONTENT | flag::TOP_DIRECTORY;
-        let implied = asked.is_relative() && is_directory && flags & on_the_way == on_the_way;
         // What is deleted from follows from what was asked for; the server can only leave directories out.
         let bare = is_directory && (flags & flag::NO_CONTENT != 0 || !asked.covers(dir_path, name));
         if is_directory && !self.options.recursive && !self.options.dirs && !implied {

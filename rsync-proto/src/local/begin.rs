@@ -2,7 +2,7 @@
 
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
 use rustix::fs::Mode;
@@ -123,11 +123,20 @@ impl LocalTree {
         })
     }
 
+    fn open_alternate(&self, dir: &Path) -> io::Result<OwnedFd> {
+        let path = self.beside(dir);
+        match handle::open_root(&path) {
+            // In a dry run the destination may be missing, from which the way would lead.
+            Err(_) if self.options.dry_run && self.root.get().is_none() => handle::open_root(&without_dots(&path)),
+            opened => opened,
+        }
+    }
+
     /// Opens the alternate directories. Those that are not there are left out, with a word about them.
     pub(super) fn open_alternates(&self) -> (Vec<Option<Root>>, Vec<String>) {
         let mut odd = Vec::new();
         let Some(alternates) = &self.options.content.alternates else { return (Vec::new(), odd) };
-        let mut open = |dir: &PathBuf| match handle::open_root(&self.beside(dir)) {
+        let mut open = |dir: &PathBuf| match self.open_alternate(dir) {
             Ok(fd) => Some(Root::new(fd)),
             Err(error) => {
                 let option = alternates.kind.option();
@@ -141,4 +150,16 @@ impl LocalTree {
         };
         (alternates.dirs.iter().map(&mut open).collect(), odd)
     }
+}
+
+/// A path whose `..` take back what stands in front of them, whatever that would be.
+fn without_dots(path: &Path) -> PathBuf {
+    let mut cleaned = PathBuf::new();
+    for component in path.components() {
+        match component {
+            Component::ParentDir if cleaned.file_name().is_some() => drop(cleaned.pop()),
+            other => cleaned.push(other),
+        }
+    }
+    cleaned
 }
