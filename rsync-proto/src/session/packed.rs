@@ -41,7 +41,7 @@ impl<T> Session<T> {
         next: u32,
         last: u32,
     ) -> Result<Event<T>> {
-        let together = if self.names_single_blocks(layout) { 1 } else { (MAX_RUN / layout.block_len).max(1) };
+        let together = if self.names_single_blocks() { 1 } else { (MAX_RUN / layout.block_len).max(1) };
         let end = last.min(next.saturating_add(together - 1));
         let block = |number| layout.block(number).ok_or_else(|| no_such_block(number, layout));
         let ((offset, _), (tail, len)) = (block(next)?, block(end)?);
@@ -56,8 +56,8 @@ impl<T> Session<T> {
     }
 
     /// Whether it matters where a block ends: see [`crate::compression::Inflate::remember_block`].
-    fn names_single_blocks(&self, layout: BlockLayout) -> bool {
-        self.protocol < 31 && self.unpacker.is_none() && layout.block_len > u32::from(u16::MAX)
+    fn names_single_blocks(&self) -> bool {
+        self.protocol < 31 && self.unpacker.is_none()
     }
 
     /// Unpacks what is at hand, then takes more.

@@ -119,6 +119,10 @@ fn zlib_is_handed_out_packed() {
     let played = story(CompressionKind::Zlib, 31, &FLAGS).play_whole();
     played.result.as_ref().unwrap();
     assert!(played.text().contains("matched 700 + 2100\nmatched 7000 + 100\ndeflated"), "{}", played.text());
+    // Before protocol 31 it matters where each block ends.
+    let played = story(CompressionKind::Zlib, 30, &FLAGS).play_whole();
+    played.result.as_ref().unwrap();
+    assert!(played.text().contains("matched 700 + 700\nmatched 1400 + 700\nmatched 2100 + 700\n"));
 }
 
 #[test]
