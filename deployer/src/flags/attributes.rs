@@ -195,8 +195,7 @@ mod tests {
         let (attributes_, owner, group) = attributes("-r --chown=root:7");
         assert!(owner && group);
         assert_eq!((attributes_.users, attributes_.groups), (everybody("root"), everybody("7")));
-        let (attributes_, owner, group) =
-            attributes("-r --no-o --chown=:7 --no-g --groupmap=1:2 --chown=root --no-o");
+        let (attributes_, owner, group) = attributes("-r --no-o --no-g --groupmap=1:2 --chown=root --no-o");
         assert!(!owner && group);
         assert!(attributes_.users.is_empty() && !attributes_.groups.is_empty());
     }
