@@ -63,6 +63,8 @@ impl fmt::Display for Failure {
 pub enum Verdict<B> {
     /// The content is right; these attributes are not.
     Same(Changes),
+    /// It is elsewhere, and shall not be here.
+    Elsewhere,
     /// The content is elsewhere at the destination, from where [`Destination::bring`] takes it.
     Here {
         /// What differs from there.

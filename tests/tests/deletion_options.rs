@@ -99,7 +99,12 @@ fn protected_by_rules() {
 
 #[test]
 fn protected_by_files_of_rules() {
-    for options in [["-F", "--delete"], ["--filter=: .rules", "--delete-after"], ["-FF", "--delete-delay"]] {
+    for options in [
+        ["-F", "--delete"],
+        ["--filter=: .rules", "--delete-after"],
+        ["-FF", "--delete"],
+        ["-FF", "--delete-before"],
+    ] {
         let pair = pair(Start::Same);
         for program in Program::both() {
             let root = pair.destination(&program);
@@ -114,6 +119,22 @@ fn protected_by_files_of_rules() {
         }
         pulls_alike(&pair, &format!("{options:?}"), &["-a", options[0], options[1]]);
     }
+}
+
+/// rsync has forgotten the rules of a directory by the time at which it deletes what it found there.
+#[test]
+fn files_of_rules_count_at_the_end_too() {
+    let pair = pair(Start::Same);
+    let program = Program::deployer();
+    let root = pair.destination(&program);
+    plant_foreign(&root);
+    fs::write(root.join("a/.rules"), "- *.me\n").expect("memory is large enough");
+    fs::write(pair.source().join("a/.rules"), "- *.me\n").expect("memory is large enough");
+    let options = ["-a", "-i", "--filter=: .rules", "--delete-delay"];
+    let outcome = program.pull(&options, &pair.daemon().url("tree/"), &root);
+    assert_eq!(outcome.code(), 0, "{outcome}");
+    assert!(root.join("a/deep/extra dir/keep.me").exists() && !root.join("a/extra").exists(), "{outcome}");
+    assert!(!root.join("keep.me").exists(), "the rules are those of one directory\n{outcome}");
 }
 
 #[test]
@@ -211,9 +232,10 @@ fn a_directory_of_somebody_else_cannot_be_deleted() {
         let root = Command::new("chown").args(["-R", "0"]).arg(destination.join("foreign")).status();
         assert!(root.expect("chown is there").success());
     }
+    let programs = pair.scratch().directory("programs");
     let outcomes = Program::both().map(|program| {
         let destination = pair.destination(&program);
-        program.for_nobody(&pair.scratch().directory("programs")).pull(
+        program.for_nobody(&programs).pull(
             &["-rlpt", "-i", "--delete"],
             &pair.daemon().url("tree/"),
             &destination,

@@ -73,6 +73,7 @@ impl<D: Destination> Shared<D> {
                 self.skipped(entry, reason);
                 Ok((None, Some(false)))
             }
+            Verdict::Elsewhere => Ok((self.same(job, entry, Changes::default())?, Some(true))),
             Verdict::Same(changes) => Ok((self.same(job, entry, changes)?, Some(true))),
             Verdict::Make(changes) => Ok((self.make(job, entry, changes)?, Some(true))),
         });

@@ -117,7 +117,7 @@ impl LocalTree {
             }
             return Ok(Some(match how {
                 AlternateKind::Link => Verdict::Here { changes: Changes::default(), basis: basis(true) },
-                _ => Verdict::Same(Changes::default()),
+                _ => Verdict::Elsewhere,
             }));
         }
         if existing.is_some() {
@@ -144,7 +144,7 @@ impl LocalTree {
         if fit == Fit::All {
             let basis = LocalBasis::Alternate(Alternate { number, exact: how == AlternateKind::Link });
             return Ok(Some(match how {
-                AlternateKind::Compare => Verdict::Same(Changes::default()),
+                AlternateKind::Compare => Verdict::Elsewhere,
                 AlternateKind::Link | AlternateKind::Copy => {
                     Verdict::Here { changes: Changes::default(), basis }
                 }

@@ -127,7 +127,9 @@ impl LocalTree {
         let path = self.beside(dir);
         match handle::open_root(&path) {
             // In a dry run the destination may be missing, from which the way would lead.
-            Err(_) if self.options.dry_run && self.root.get().is_none() => handle::open_root(&without_dots(&path)),
+            Err(_) if self.options.dry_run && self.root.get().is_none() => {
+                handle::open_root(&without_dots(&path))
+            }
             opened => opened,
         }
     }
