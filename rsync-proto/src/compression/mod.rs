@@ -5,6 +5,7 @@
 mod kind;
 #[cfg(feature = "lz4")]
 mod lz4;
+#[cfg(any(feature = "lz4", feature = "zlib", feature = "zstd"))]
 mod outlet;
 #[cfg(test)]
 mod tests;

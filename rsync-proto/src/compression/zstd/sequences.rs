@@ -79,7 +79,7 @@ impl Sequences {
         let [first, second, third] = head.map(u32::from);
         let (count, used) = match first {
             0..128 => (first, 1),
-            128..255 => ((first - 128 << 8) + second, 2),
+            128..255 => (((first - 128) << 8) + second, 2),
             _ => (second + (third << 8) + 0x7f00, 3),
         };
         let mut rest = data.get(used..).ok_or_else(early)?;
