@@ -26,7 +26,7 @@ pub(super) const SWITCHES: &[Switch] = &[
         |options, on| options.selection.implied_dirs = on,
     ),
     switch("dirs", Some('d'), "Take directories without descending into them", |options, on| {
-        options.dirs = on
+        options.dirs = on;
     }),
     switch(
         "one-file-system",
