@@ -132,15 +132,15 @@ pub(crate) fn read(matches: &ArgMatches) -> Result<PullOptions, Failure> {
         options.checksum_choice = Some(checksum(name)?);
     }
     switches::apply(matches, &mut options);
-    // A listing transfers nothing.
+    filters::apply(matches, &mut options)?;
+    // What lists has no options about a transfer.
     if matches.try_contains_id("delete").is_ok() {
+        attributes::apply(matches, &mut options)?;
         content::apply(matches, &mut options)?;
         deletion::apply(matches, &mut options)?;
+        selection::apply(matches, &mut options)?;
+        transport::apply(matches, &mut options)?;
     }
-    filters::apply(matches, &mut options)?;
-    transport::apply(matches, &mut options)?;
-    selection::apply(matches, &mut options)?;
-    attributes::apply(matches, &mut options)?;
     let mut timeouts = Timeouts::default();
     if let Some(seconds) = matches.get_one::<u32>("timeout") {
         options.server_timeout = *seconds;
