@@ -10,7 +10,11 @@ use crate::numbers::Form;
 pub(crate) fn line(entry: EntryRef<'_>, zone: &TimeZone, form: Form) -> Vec<u8> {
     let width = if form == Form::Plain { 11 } else { 14 };
     let size = form.bytes(entry.listed_size());
-    let head = format!("{} {size:>width$} {} ", mode(entry), time(entry.mtime().0, zone));
+    let mut head = format!("{} {size:>width$} {} ", mode(entry), time(entry.mtime().0, zone));
+    if entry.has_access_times() {
+        let shown = entry.access_time().map(|accessed| time(accessed, zone)).unwrap_or_default();
+        head.push_str(&format!("{shown:>19} "));
+    }
     let mut line = head.into_bytes();
     push_path(&mut line, &entry.path());
     if entry.kind() == Kind::Symlink && !entry.link_target().is_empty() {

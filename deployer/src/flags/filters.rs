@@ -30,6 +30,9 @@ const OPTIONS: [(&str, &str, &str); 5] = [
     ("include-from", "FILE", "Take patterns for --include from the lines of FILE, or of - for stdin"),
 ];
 
+/// Directories without their content, by a rule.
+const OLD_DIRS: &str = "old-dirs";
+
 /// What stands for itself, and counts by its place among the others.
 const MARKERS: [(&str, Option<char>, &str); 3] = [
     (
@@ -67,7 +70,12 @@ pub(super) fn arguments(parser: Parser) -> Parser {
             None => arg.hide(true),
         }
     });
-    parser.args(valued).args(markers)
+    let old_dirs = Arg::new(OLD_DIRS)
+        .long(OLD_DIRS)
+        .visible_alias("old-d")
+        .help("As --dirs, for servers that do not know that: descends, and leaves out what it finds")
+        .action(ArgAction::SetTrue);
+    parser.args(valued).args(markers).arg(old_dirs)
 }
 
 /// Adds the rules that were typed, in their order, and reads the files that they name.
@@ -82,6 +90,9 @@ pub(super) fn apply(matches: &ArgMatches, options: &mut Options) -> Result<(), F
         typed.extend(matches.indices_of(id).into_iter().flatten().map(|at| (at, id, OsStr::new(""))));
     }
     typed.sort_by_key(|(at, ..)| *at);
+    if matches.try_get_one::<bool>(OLD_DIRS).ok().flatten().is_some_and(|typed| *typed) {
+        options.recursive = true;
+    }
     let filters = &mut options.filters;
     let mut per_directory = 0;
     for (_, option, value) in typed {
@@ -108,6 +119,9 @@ pub(super) fn apply(matches: &ArgMatches, options: &mut Options) -> Result<(), F
                 filters.add(rule, &mut read_named)?;
             }
         }
+    }
+    if matches.try_get_one::<bool>(OLD_DIRS).ok().flatten().is_some_and(|typed| *typed) {
+        filters.add(b"- /*/*", &mut read_named)?;
     }
     if filters.uses_cvs() {
         let (home, variable) = cvs_ignored();

@@ -16,6 +16,7 @@ mod pattern;
 mod rule;
 mod scope;
 mod wire;
+mod xattr;
 
 use std::io;
 
@@ -25,6 +26,7 @@ use parse::{Parsed, Style, each_rule, parse_rule, place_of};
 use pattern::{Pattern, Place};
 use rule::{Marks, Rule, Subject, base_name};
 pub use scope::{MergeFile, Scope, Verdict};
+pub use xattr::XattrRules;
 
 /// Files of rules may name others, this deep.
 const MAX_FILES: usize = 32;

@@ -309,6 +309,11 @@ impl<'a> EntryRef<'a> {
         self.raw().name_at as usize + usize::from(self.raw().name_len)
     }
 
+    /// Whether access times were asked for.
+    pub fn has_access_times(&self) -> bool {
+        self.segment.has_access_times
+    }
+
     fn access_time_len(&self) -> usize {
         if self.segment.has_access_times && self.kind() != Kind::Directory { size_of::<i64>() } else { 0 }
     }

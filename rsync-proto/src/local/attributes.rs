@@ -61,7 +61,12 @@ impl Policy {
             group: options.group,
             acls: options.acls,
             xattrs: options.xattrs,
-            scope: Scope { root: identity.root, fake: identity.fake, hidden: asked.hidden_xattrs },
+            scope: Scope {
+                root: identity.root,
+                fake: identity.fake,
+                hidden: asked.hidden_xattrs,
+                rules: options.filters.xattr_rules(),
+            },
             lenient: options.lenient_attributes,
             modify_window: options.selection.modify_window,
             ids,
@@ -125,7 +130,7 @@ impl Policy {
                 changes.set(lists_differ(&node, &names, self.list_names(), lists)?, item::REPORT_ACL);
             }
             if let Some(set) = wish.xattrs {
-                changes.set(xattr::differs(&node, &names, set, self.scope)?, item::REPORT_XATTR);
+                changes.set(xattr::differs(&node, &names, set, &self.scope)?, item::REPORT_XATTR);
             }
         }
         Ok(changes)
@@ -167,7 +172,7 @@ impl Policy {
             }
         }
         if let Some(set) = wish.xattrs.filter(|_| xattrs_due) {
-            let applied = xattr::apply(node, set, self.scope, changes.is_new());
+            let applied = xattr::apply(node, set, &self.scope, changes.is_new());
             failures.note("extended attributes", self.as_far_as_there(applied));
         }
         if let Some((access, default)) = wish.lists.as_ref().filter(|_| changes.has(item::REPORT_ACL)) {

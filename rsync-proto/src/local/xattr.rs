@@ -6,6 +6,7 @@ use std::os::fd::AsFd;
 
 use super::fake;
 use super::node::Node;
+use crate::filter::XattrRules;
 use crate::flist::{Xattr, XattrSet};
 
 /// XFS shows access control lists a second time, as attributes of these names; removing such an attribute
@@ -17,7 +18,7 @@ const XFS_LISTS: &[u8] = b"trusted.SGI_ACL_";
 const HIDDEN: &[u8] = b"user.rsync.%";
 
 /// Which attributes this side takes part in, and under what names.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug)]
 pub(super) struct Scope {
     /// All namespaces, not only that of users.
     pub(super) root: bool,
@@ -25,20 +26,23 @@ pub(super) struct Scope {
     pub(super) fake: bool,
     /// Attributes that hide others are taken as what they are.
     pub(super) hidden: bool,
+    /// What the caller's rules say of names.
+    pub(super) rules: Option<XattrRules>,
 }
 
 impl Scope {
     /// Whether this side takes part in an attribute of a file here.
-    fn is_ours(self, name: &[u8]) -> bool {
+    fn is_ours(&self, name: &[u8]) -> bool {
         let namespaces: &[&[u8]] =
             if self.root && !self.fake { &[b"user.", b"trusted.", b"security."] } else { &[b"user."] };
         namespaces.iter().any(|namespace| name.starts_with(namespace))
             && !name.starts_with(XFS_LISTS)
             && !(self.fake && fake::is_own(name))
+            && !self.rules.as_ref().is_some_and(|rules| rules.exclude(name))
     }
 
     /// What an attribute of the server's is called here, if this side takes part in it.
-    fn name_here<'a>(self, name: &'a [u8]) -> Option<Cow<'a, [u8]>> {
+    fn name_here<'a>(&self, name: &'a [u8]) -> Option<Cow<'a, [u8]>> {
         let renamed = self.fake && (name.starts_with(b"trusted.") || name.starts_with(b"security."));
         let here = if renamed { Cow::Owned([fake::PREFIX, name].concat()) } else { Cow::Borrowed(name) };
         let taken = self.is_ours(&here)
@@ -47,7 +51,7 @@ impl Scope {
         taken.then_some(here)
     }
 
-    fn items(self, set: &XattrSet) -> impl Iterator<Item = (Cow<'_, [u8]>, &Xattr)> {
+    fn items<'a>(&'a self, set: &'a XattrSet) -> impl Iterator<Item = (Cow<'a, [u8]>, &'a Xattr)> {
         set.items.iter().filter_map(move |item| Some((self.name_here(&item.name)?, item)))
     }
 }
@@ -62,7 +66,7 @@ pub(super) fn differs<F: AsFd>(
     node: &Node<F>,
     names: &[u8],
     set: &XattrSet,
-    scope: Scope,
+    scope: &Scope,
 ) -> io::Result<bool> {
     let mut different = false;
     let mut present = 0;
@@ -82,7 +86,7 @@ pub(super) fn differs<F: AsFd>(
 
 /// Gives a file the attributes of `set`, as far as their values are here, and removes all others. What fails
 /// does not keep the others from being set; the first failure is returned.
-pub(super) fn apply<F: AsFd>(node: &Node<F>, set: &XattrSet, scope: Scope, new: bool) -> io::Result<()> {
+pub(super) fn apply<F: AsFd>(node: &Node<F>, set: &XattrSet, scope: &Scope, new: bool) -> io::Result<()> {
     let names = if new && set.items.is_empty() { Vec::new() } else { node.xattr_names()? };
     let surplus = split(&names)
         .filter(|there| scope.is_ours(there) && !scope.items(set).any(|(name, _)| *name == **there))
@@ -109,7 +113,7 @@ mod tests {
 
     #[test]
     fn nothing_of_the_server_hides_anything() {
-        let scope = |root, fake, hidden| Scope { root, fake, hidden };
+        let scope = |root, fake, hidden| Scope { root, fake, hidden, rules: None };
         for name in ["user.rsync.%stat", "user.rsync.%aacl", "user.rsync.%", "user.rsync.%dacl.more"] {
             for fake in [false, true] {
                 assert_eq!(here(scope(true, fake, false), name), None, "{name}");
@@ -123,7 +127,7 @@ mod tests {
 
     #[test]
     fn other_namespaces_are_for_root_or_faked() {
-        let scope = |root, fake| Scope { root, fake, hidden: false };
+        let scope = |root, fake| Scope { root, fake, hidden: false, rules: None };
         let some = |name: &str| Some(name.to_owned());
         assert_eq!(here(scope(true, false), "trusted.a"), some("trusted.a"));
         assert_eq!(here(scope(false, false), "trusted.a"), None);
