@@ -80,7 +80,7 @@ fn client(job: &Job<'_>, image: &Image) -> Result<Client, DeployError> {
     let mut options = flags.options.clone();
     options.lenient_attributes = true;
     if options.deletion.when.is_some() {
-        kept::protect(&job.description, image, &mut options.filters);
+        kept::protect(job.description, image, &mut options.filters);
     }
     let client = Client::new(location, options).credentials(credentials);
     Ok(client.timeouts(flags.timeouts).retries(flags.retries))

@@ -35,10 +35,10 @@ impl Scope {
     fn is_ours(&self, name: &[u8]) -> bool {
         let namespaces: &[&[u8]] =
             if self.root && !self.fake { &[b"user.", b"trusted.", b"security."] } else { &[b"user."] };
+        let excluded = self.rules.as_ref().is_some_and(|rules| rules.exclude(name));
+        let own = self.fake && fake::is_own(name);
         namespaces.iter().any(|namespace| name.starts_with(namespace))
-            && !name.starts_with(XFS_LISTS)
-            && !(self.fake && fake::is_own(name))
-            && !self.rules.as_ref().is_some_and(|rules| rules.exclude(name))
+            && !(excluded || own || name.starts_with(XFS_LISTS))
     }
 
     /// What an attribute of the server's is called here, if this side takes part in it.
@@ -107,7 +107,7 @@ pub(super) fn apply<F: AsFd>(node: &Node<F>, set: &XattrSet, scope: &Scope, new:
 mod tests {
     use super::*;
 
-    fn here(scope: Scope, name: &str) -> Option<String> {
+    fn here(scope: &Scope, name: &str) -> Option<String> {
         scope.name_here(name.as_bytes()).map(|name| String::from_utf8(name.into_owned()).unwrap())
     }
 
@@ -116,12 +116,12 @@ mod tests {
         let scope = |root, fake, hidden| Scope { root, fake, hidden, rules: None };
         for name in ["user.rsync.%stat", "user.rsync.%aacl", "user.rsync.%", "user.rsync.%dacl.more"] {
             for fake in [false, true] {
-                assert_eq!(here(scope(true, fake, false), name), None, "{name}");
-                assert_eq!(here(scope(true, fake, true), name).is_some(), !fake, "{name}");
+                assert_eq!(here(&scope(true, fake, false), name), None, "{name}");
+                assert_eq!(here(&scope(true, fake, true), name).is_some(), !fake, "{name}");
             }
         }
         for name in ["%stat.x", "trusted.SGI_ACL_FILE", "system.posix_acl_access"] {
-            assert_eq!(here(scope(true, true, false), name), None, "{name}");
+            assert_eq!(here(&scope(true, true, false), name), None, "{name}");
         }
     }
 
@@ -129,12 +129,12 @@ mod tests {
     fn other_namespaces_are_for_root_or_faked() {
         let scope = |root, fake| Scope { root, fake, hidden: false, rules: None };
         let some = |name: &str| Some(name.to_owned());
-        assert_eq!(here(scope(true, false), "trusted.a"), some("trusted.a"));
-        assert_eq!(here(scope(false, false), "trusted.a"), None);
-        assert_eq!(here(scope(true, true), "trusted.a"), some("user.rsync.trusted.a"));
-        assert_eq!(here(scope(true, true), "security.capability"), some("user.rsync.security.capability"));
+        assert_eq!(here(&scope(true, false), "trusted.a"), some("trusted.a"));
+        assert_eq!(here(&scope(false, false), "trusted.a"), None);
+        assert_eq!(here(&scope(true, true), "trusted.a"), some("user.rsync.trusted.a"));
+        assert_eq!(here(&scope(true, true), "security.capability"), some("user.rsync.security.capability"));
         for (root, fake) in [(true, false), (false, false), (true, true)] {
-            assert_eq!(here(scope(root, fake), "user.a"), some("user.a"));
+            assert_eq!(here(&scope(root, fake), "user.a"), some("user.a"));
         }
         // What is kept in an attribute is no attribute of the file.
         assert!(!scope(true, true).is_ours(b"user.rsync.%stat"));
