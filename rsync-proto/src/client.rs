@@ -8,7 +8,7 @@ use bytes::BytesMut;
 
 use crate::destination::Destination;
 pub use crate::driver::Timeouts;
-use crate::driver::{self, Connection};
+use crate::driver::{self, Connection, persist};
 use crate::engine::Engine;
 use crate::error::{Error, Result};
 use crate::flist::Segment;
@@ -18,7 +18,6 @@ use crate::local::{LocalTree, LocalTreeOptions};
 use crate::location::Location;
 use crate::options::Options;
 use crate::report::{Monitor, Progress, Report, Silent, Summary};
-use crate::retry::persist;
 use crate::session::Session;
 
 /// Where files that are not complete are kept for the next try, beside their places.

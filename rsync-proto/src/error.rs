@@ -231,6 +231,13 @@ fn is_direction_mark(c: char) -> bool {
     matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
+impl Error {
+    /// Whether the connection was lost, or could not be made: another try may succeed. Not if the server refused.
+    pub fn is_lost_connection(&self) -> bool {
+        matches!(self, Error::Network { .. } | Error::Timeout { .. } | Error::Gone(_))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

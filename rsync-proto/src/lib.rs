@@ -40,8 +40,6 @@ pub mod local;
 pub mod location;
 pub mod options;
 pub mod report;
-#[cfg(feature = "tokio")]
-mod retry;
 pub mod session;
 pub mod wire;
 

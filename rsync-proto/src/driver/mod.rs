@@ -4,9 +4,11 @@
 mod connection;
 mod pool;
 mod pump;
+mod retry;
 
 pub(crate) use connection::Connection;
 pub(crate) use pump::{list, pull};
+pub(crate) use retry::persist;
 
 use std::time::Duration;
 

@@ -1,6 +1,8 @@
 //! What is counted: how far a transfer is, and what it came to.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+#[cfg(all(feature = "fs", feature = "tokio"))]
+use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, AtomicU64};
 
 use crate::flist::Kind;
 use crate::session::ServerStats;
@@ -20,6 +22,7 @@ pub struct Progress {
     pub list_complete: AtomicBool,
 }
 
+#[cfg(all(feature = "fs", feature = "tokio"))]
 impl Progress {
     /// A new try begins.
     pub(crate) fn begin(&self) {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::report::{Monitor, Report};
 
 /// The first wait; each further one is twice as long.
@@ -38,16 +38,10 @@ fn wait(tried: u32) -> Duration {
     FIRST_WAIT.saturating_mul(1 << tried.min(16)).min(LONGEST_WAIT)
 }
 
-impl Error {
-    /// Whether the connection was lost, or could not be made: another try may succeed. Not if the server refused.
-    pub fn is_lost_connection(&self) -> bool {
-        matches!(self, Error::Network { .. } | Error::Timeout { .. } | Error::Gone(_))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::error::Error;
     use crate::report::Silent;
 
     #[test]
