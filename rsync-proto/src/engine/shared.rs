@@ -74,7 +74,6 @@ pub(super) struct Shared<D: Destination> {
     pub(super) links: Links<D>,
     pub(super) backlog: Arc<Backlog>,
     /// Workers unpack deflated data; and whether long blocks are remembered as before protocol 31.
-    #[cfg_attr(not(feature = "zlib"), expect(dead_code, reason = "nothing is deflated"))]
     pub(super) inflates: Option<bool>,
     stopped: AtomicBool,
     /// Where something may be deleted.
