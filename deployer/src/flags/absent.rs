@@ -9,6 +9,13 @@ const ABSENT: &[(&str, Option<char>, &str)] = &[
     ("remove-sent-files", None, "a pull leaves the server as it is: remove files there"),
     ("copy-devices", None, "what is on a device is not pulled: let the server have it as a file"),
     ("write-devices", None, "devices are not written to: pull into a file, and write that with dd"),
+    (
+        "delete-missing-args",
+        None,
+        "what is missing on the server goes with --delete, or is passed over with --ignore-missing-args",
+    ),
+    ("crtimes", Some('N'), "Linux cannot set the time at which a file was made"),
+    ("copy-as", None, "run the program as that user, for example with setpriv"),
     ("max-alloc", None, "memory is bounded by limits of its own"),
     ("trust-sender", None, "the server's list is always held against what was asked for"),
     ("old-args", None, "arguments reach the server as they are: put several URLs on the command line"),

@@ -41,43 +41,22 @@ pub(super) const SWITCHES: &[Switch] = &[
     ),
 ];
 
-/// Options that are not here, each with what to say of it.
-const ABSENT: &[(&str, Option<char>, bool, &str)] = &[
-    (
-        "crtimes",
-        Some('N'),
-        false,
-        "Linux cannot set the time at which a file was made: leave --crtimes (-N) out",
-    ),
-    ("copy-as", None, true, "--copy-as is not here: run the program as that user, for example with setpriv"),
-];
-
-/// The options of this group that have values, and those that are refused.
+/// The options of this group that have values.
 pub(super) fn arguments() -> impl Iterator<Item = Arg> {
     let text = |long: &'static str, value: &'static str, help: &'static str| {
         Arg::new(long).long(long).value_name(value).help(help).action(ArgAction::Append)
     };
-    let absent = |(long, short, valued, _): &(&'static str, Option<char>, bool, &str)| {
-        let arg = Arg::new(*long).long(*long).hide(true).action(ArgAction::Append);
-        let arg = if *valued { arg } else { arg.num_args(0).default_missing_value("") };
-        short.map_or(arg.clone(), |short| arg.short(short))
-    };
-    let valued = [
+    [
         text("chmod", "CHANGES", "Change permissions on the way: F644, Dg+s, go-w, a+rX, with commas"),
         text("chown", "USER:GROUP", "Give everything to this user, this group, or both; means -o, -g"),
         text("usermap", "RULES", "Give users other numbers: FROM:TO, with commas; means -o"),
         text("groupmap", "RULES", "Give groups other numbers: FROM:TO, with commas; means -g"),
-    ];
-    valued.into_iter().chain(ABSENT.iter().map(absent))
+    ]
+    .into_iter()
 }
 
 /// What these options come to.
 pub(super) fn apply(matches: &ArgMatches, options: &mut Options) -> Result<(), Failure> {
-    for (long, _, _, sentence) in ABSENT {
-        if matches.try_contains_id(long).unwrap_or(false) {
-            return Err(Failure::usage(*sentence));
-        }
-    }
     for text in values(matches, "chmod") {
         let changes = ModeChanges::parse(text, umask())?;
         options.attributes.chmod = options.attributes.chmod.then(&changes);
@@ -218,7 +197,7 @@ mod tests {
             ("-a --groupmap=a:b --groupmap=c:d", "can be given once together"),
             ("-a --usermap=a", "has no colon"),
             ("-a --chown=4294967295", "neither a name nor the number"),
-            ("-aN", "leave --crtimes (-N) out"),
+            ("-aN", "-N is not here: Linux cannot set"),
             ("-a --copy-as=nobody", "setpriv"),
             ("-aXX --fake-super", "contradict each other"),
         ] {

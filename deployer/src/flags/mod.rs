@@ -226,12 +226,15 @@ mod tests {
             .collect();
         assert!(rows.len() > 140, "{} rows", rows.len());
         for row in rows {
+            let value = if row[0].contains('=') { "=x" } else { "" };
             let names = row[0].split(", ").map(|name| name.trim_matches('`').split('=').next().unwrap());
             for name in names {
                 match row[1] {
                     "same" | "safer" => assert!(known(name), "{name} is not taken"),
                     "no" => {
-                        let message = parse_text(&format!("-a {name} x")).unwrap_err();
+                        assert!(row.len() > 2 && !row[2].is_empty(), "{name}: there is no reason");
+                        let value = if name.starts_with("--") { value } else { "" };
+                        let message = parse_text(&format!("-a {name}{value}")).unwrap_err();
                         let bare =
                             message.contains("did you mean") || message.contains("lists those there are");
                         assert!(message.contains(name) && !bare, "{name}: {message}");

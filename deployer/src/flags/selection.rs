@@ -3,7 +3,7 @@
 use std::fs;
 use std::io::{self, Read};
 
-use clap::{Arg, ArgAction, ArgMatches, value_parser};
+use clap::{Arg, ArgMatches, value_parser};
 use rsync_proto::Options;
 use rsync_proto::options::{FilesFrom, NameList};
 
@@ -81,7 +81,7 @@ pub(super) const SWITCHES: &[Switch] = &[
 ];
 
 /// The options that take a value.
-pub(super) fn arguments() -> [Arg; 5] {
+pub(super) fn arguments() -> [Arg; 4] {
     let value = |id: &'static str, name: &'static str, help: &'static str| {
         Arg::new(id).long(id).value_name(name).help(help)
     };
@@ -101,7 +101,6 @@ pub(super) fn arguments() -> [Arg; 5] {
         .short('@')
         .allow_negative_numbers(true)
         .value_parser(value_parser!(i32)),
-        Arg::new("delete-missing-args").long("delete-missing-args").hide(true).action(ArgAction::SetTrue),
     ]
 }
 
@@ -110,12 +109,6 @@ pub(super) fn apply(matches: &ArgMatches, options: &mut Options) -> Result<(), F
     if matches.try_contains_id("files-from").is_err() {
         // Listings have none of these.
         return Ok(());
-    }
-    if matches.get_flag("delete-missing-args") {
-        return Err(Failure::usage(
-            "--delete-missing-args is not there: what is missing on the server goes with --delete, or is passed over \
-             with --ignore-missing-args",
-        ));
     }
     for (id, size) in
         [("max-size", &mut options.selection.max_size), ("min-size", &mut options.selection.min_size)]

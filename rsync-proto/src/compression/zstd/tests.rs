@@ -1,20 +1,22 @@
-//! Streams of an independent encoder, in blocks and pieces of many lengths, whole and damaged.
+//! Streams of the reference encoder, in blocks and pieces of many lengths, whole and damaged.
 
-use libzstd_bitexact_rs::StreamEncoder;
+use std::io::Write;
+
+use zstd::stream::write::Encoder;
 
 use super::*;
 use crate::compression::tests::{Dice, content};
 
 /// A stream that is flushed after each of these parts, and where in it that was.
 fn packed(level: i32, parts: &[&[u8]]) -> (Vec<u8>, Vec<usize>) {
-    let mut encoder = StreamEncoder::new(level);
-    let (mut out, mut ends) = (Vec::new(), Vec::new());
+    let mut encoder = Encoder::new(Vec::new(), level).unwrap();
+    let mut ends = Vec::new();
     for part in parts {
-        encoder.compress(part, &mut out).unwrap();
-        encoder.flush(&mut out).unwrap();
-        ends.push(out.len());
+        encoder.write_all(part).unwrap();
+        encoder.flush().unwrap();
+        ends.push(encoder.get_ref().len());
     }
-    (out, ends)
+    (std::mem::take(encoder.get_mut()), ends)
 }
 
 fn unpack(decoder: &mut Decoder, mut input: &[u8], out: &mut Vec<u8>) -> Result<()> {

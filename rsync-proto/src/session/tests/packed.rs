@@ -1,6 +1,8 @@
 //! Sessions whose literals are packed: they come to the same as those whose literals are not.
 
-use libzstd_bitexact_rs::StreamEncoder;
+use std::io::Write;
+
+use zstd::stream::write::Encoder;
 
 use super::Story;
 use super::encode::{Item, plain_options};
@@ -13,22 +15,23 @@ use crate::error::Error;
 /// Packs runs as a server does.
 struct Packer {
     kind: CompressionKind,
-    zstd: StreamEncoder,
+    zstd: Encoder<'static, Vec<u8>>,
     deflate: flate2::Compress,
 }
 
 impl Packer {
     fn new(kind: CompressionKind) -> Self {
         let deflate = flate2::Compress::new(flate2::Compression::new(6), false);
-        Self { kind, zstd: StreamEncoder::new(3), deflate }
+        Self { kind, zstd: Encoder::new(Vec::new(), 3).unwrap(), deflate }
     }
 
     fn run(&mut self, bytes: &[u8]) -> Vec<u8> {
         let mut out = Vec::with_capacity(bytes.len() + 1000);
         match self.kind {
             CompressionKind::Zstd => {
-                self.zstd.compress(bytes, &mut out).unwrap();
-                self.zstd.flush(&mut out).unwrap();
+                self.zstd.write_all(bytes).unwrap();
+                self.zstd.flush().unwrap();
+                out = std::mem::take(self.zstd.get_mut());
             }
             CompressionKind::Lz4 => out = lz4_flex::block::compress(bytes),
             CompressionKind::Zlibx | CompressionKind::Zlib => {
