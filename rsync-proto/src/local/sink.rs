@@ -89,7 +89,8 @@ impl LocalSink {
         if left == 0 {
             return Ok(());
         }
-        let basis = self.basis.as_ref().ok_or_else(|| io::Error::other("the basis is gone"))?;
+        // Gone, it is like one that was cut.
+        let Some(basis) = &self.basis else { return Ok(()) };
         let summer = content.summer.get_or_insert_with(|| self.checksum.begin());
         content.buffer.resize(COPY_SIZE, 0);
         let in_place = matches!(self.staged, Staged::InPlace(_));
@@ -97,7 +98,7 @@ impl LocalSink {
             let len = left.min(COPY_SIZE as u64) as usize;
             let len = pread(basis, &mut content.buffer[..len], offset)?;
             if len == 0 {
-                // The basis was cut meanwhile: the sum will not agree, and the file is asked for again.
+                // It was cut meanwhile: the sum will not agree, and the file is asked for again.
                 return Ok(());
             }
             summer.update(&content.buffer[..len]);
