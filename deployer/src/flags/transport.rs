@@ -65,10 +65,10 @@ pub(super) fn apply(matches: &ArgMatches, options: &mut Options) -> Result<(), F
             "compress" => transport.compress = transport.compress.saturating_add(1),
             "no-compress" => (transport.compress, transport.compress_choice) = (0, None),
             "new-compress" => {
-                transport.compress_choice = Some(CompressionChoice::Kind(CompressionKind::Zlibx))
+                transport.compress_choice = Some(CompressionChoice::Kind(CompressionKind::Zlibx));
             }
             "old-compress" => {
-                transport.compress_choice = Some(CompressionChoice::Kind(CompressionKind::Zlib))
+                transport.compress_choice = Some(CompressionChoice::Kind(CompressionKind::Zlib));
             }
             "compress-choice" => transport.compress_choice = Some(choice(value)?),
             "compress-level" => {
