@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use bytes::BytesMut;
@@ -116,11 +117,15 @@ impl Client {
     /// # Errors
     /// As [`Self::pull`].
     pub async fn list(&self) -> Result<Summary> {
-        let (summary, _) = persist(self.retries, &*self.monitor, async || self.list_once().await).await?;
+        let told = AtomicBool::new(false);
+        let once = async || self.list_once(&told).await;
+        // What was told of once is not told of again.
+        let again = || !told.load(Ordering::Relaxed);
+        let (summary, _) = persist(self.retries, &*self.monitor, again, once).await?;
         Ok(summary)
     }
 
-    async fn list_once(&self) -> Result<Summary> {
+    async fn list_once(&self, told: &AtomicBool) -> Result<Summary> {
         let options = Options { dirs: true, ..self.options.clone() };
         let (connection, agreed, input) = self.connect(&options, true).await?;
         let whole = !agreed.list.inc_recurse;
@@ -132,6 +137,7 @@ impl Client {
             for entry in segment.iter().filter(|entry| !entry.is_left_out()) {
                 summary.listed.add(entry.kind());
                 summary.total_size += entry.counted_size();
+                told.store(true, Ordering::Relaxed);
                 self.monitor.report(&Report::Listed(entry));
             }
         };
@@ -154,20 +160,21 @@ impl Client {
             content.partial_dir = Some(RETRY_DIR.into());
         }
         let client = Self { options, ..self.clone() };
+        let deleted = Arc::default();
         let once = async || {
             client.progress.begin();
-            client.pull_once(to).await
+            client.pull_once(to, &deleted).await
         };
-        let (summary, retries) = persist(self.retries, &*self.monitor, once).await?;
+        let (summary, retries) = persist(self.retries, &*self.monitor, || true, once).await?;
         Ok(Summary { retries, ..summary })
     }
 
     #[cfg(feature = "fs")]
-    async fn pull_once(&self, to: &Path) -> Result<Summary> {
-        self.pull_into(|agreed| {
-            Ok(LocalTree::new(to, LocalTreeOptions { options: self.options.clone(), summer: agreed.summer }))
-        })
-        .await
+    async fn pull_once(&self, to: &Path, deleted: &Arc<AtomicU64>) -> Result<Summary> {
+        let options = self.options.clone();
+        let tree =
+            |agreed: &Agreed| Ok(LocalTree::new(to, LocalTreeOptions { options, summer: agreed.summer }));
+        self.try_into(tree, Arc::clone(deleted)).await
     }
 
     /// Pulls the location into the destination that `make` returns, once it is known what was agreed on.
@@ -178,11 +185,20 @@ impl Client {
         &self,
         make: impl FnOnce(&Agreed) -> Result<D>,
     ) -> Result<Summary> {
+        self.try_into(make, Arc::default()).await
+    }
+
+    /// `deleted` is how many entries earlier tries deleted, which count against the limit, too.
+    async fn try_into<D: Destination>(
+        &self,
+        make: impl FnOnce(&Agreed) -> Result<D>,
+        deleted: Arc<AtomicU64>,
+    ) -> Result<Summary> {
         let options = self.options.with_implied_rules();
         let (connection, agreed, input) = self.connect(&options, false).await?;
         let destination = make(&agreed)?;
         let (monitor, progress) = (Arc::clone(&self.monitor), Arc::clone(&self.progress));
-        let mut engine = Engine::start(destination, &options, &agreed, monitor, progress)?;
+        let mut engine = Engine::start(destination, &options, &agreed, monitor, progress, deleted)?;
         if !agreed.list.inc_recurse {
             engine.one_segment();
         }

@@ -85,6 +85,17 @@ pub enum Verdict<B> {
     },
 }
 
+/// What came of making an entry another name of a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Linking {
+    /// It is another name now; how it differed before.
+    Made(Changes),
+    /// It was that already.
+    There,
+    /// It shall not be here, or shall stay as it is; with the reason.
+    Skip(Skip),
+}
+
 /// What became of a file whose content came.
 #[derive(Debug)]
 pub enum Received {
@@ -171,13 +182,8 @@ pub trait Destination: Send + Sync + 'static {
     /// Makes a symlink, device or special file.
     fn make(&self, dir: &Self::Dir, entry: EntryRef<'_>) -> Result<(), Failure>;
 
-    /// Makes the entry another name of the file at `leader`. Nothing if it is that already.
-    fn link(
-        &self,
-        leader: &SafePath,
-        dir: &Self::Dir,
-        entry: EntryRef<'_>,
-    ) -> Result<Option<Changes>, Failure>;
+    /// Makes the entry another name of the file at `leader`.
+    fn link(&self, leader: &SafePath, dir: &Self::Dir, entry: EntryRef<'_>) -> Result<Linking, Failure>;
 
     /// Puts the content of `entry` into its place from where [`Self::look`] found it. False if it is not there any
     /// more: then the server is asked for it.

@@ -3,10 +3,11 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::io::Write;
 use std::path::Path;
 use std::process::Command;
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, UNIX_EPOCH};
 
 use end_to_end::cut::CutLine;
 use end_to_end::daemon::{Daemon, Module, Plan};
@@ -22,13 +23,17 @@ const KILLS: usize = 50;
 /// Files of the tree that is updated.
 const FILES: usize = 60;
 
-fn plant(root: &Path, random: &mut Random, shared: &[Vec<u8>]) {
+/// `since_epoch`: when its files were changed, so that those of two trees are told apart by more than a moment.
+fn plant(root: &Path, random: &mut Random, shared: &[Vec<u8>], since_epoch: Duration) {
     for (number, head) in shared.iter().enumerate() {
         let directory = root.join(format!("d{}", number % 7));
         fs::create_dir_all(&directory).expect("memory is large enough");
         let mut content = head.clone();
         content.extend(random.bytes(500 + number * 900));
-        fs::write(directory.join(format!("file-{number}")), content).expect("memory is large enough");
+        let mut file =
+            fs::File::create(directory.join(format!("file-{number}"))).expect("memory is large enough");
+        file.write_all(&content).expect("memory is large enough");
+        file.set_modified(UNIX_EPOCH + since_epoch).expect("times can be set");
     }
 }
 
@@ -44,8 +49,8 @@ impl Update {
         let scratch = Scratch::new();
         let mut random = Random::new(77);
         let heads: Vec<Vec<u8>> = (0..FILES).map(|number| random.bytes(number * 700)).collect();
-        plant(&scratch.directory("old"), &mut random, &heads);
-        plant(&scratch.directory("new"), &mut random, &heads);
+        plant(&scratch.directory("old"), &mut random, &heads, Duration::from_secs(1_000_000_000));
+        plant(&scratch.directory("new"), &mut random, &heads, Duration::from_secs(1_000_000_100));
         fs::write(scratch.join("old/d1/gone"), b"gone\n").expect("memory is large enough");
         fs::write(scratch.join("new/d2/come"), random.bytes(50_000)).expect("memory is large enough");
         let [old, new] = ["old", "new"].map(|name| Snapshot::take(&scratch.join(name)));
@@ -113,12 +118,13 @@ fn killed_at_any_moment_it_leaves_whole_files() {
     let _ = program.pull(ways[0], &slow.url("tree/"), &destination).expect(0);
     let whole = begun.elapsed();
 
-    let mut random = Random::new(u64::from(std::process::id()));
+    let seed = u64::from(std::process::id());
+    let mut random = Random::new(seed);
     let mut killed = 0;
     for round in 0.. {
         let options = ways[round % ways.len()];
         let moment = whole.mul_f64(random.below(1000) as f64 / 1000.0);
-        let what = format!("{options:?} killed after {moment:?} of {whole:?}");
+        let what = format!("seed {seed}: {options:?} killed after {moment:?} of {whole:?}");
         update.begin(&destination);
         let running = program.pulling(options, &slow.url("tree/"), &destination).start();
         thread::sleep(moment);
@@ -131,7 +137,12 @@ fn killed_at_any_moment_it_leaves_whole_files() {
         if !options.iter().any(|option| option.starts_with("--delete")) {
             found.remove(&b"d1/gone"[..]);
         }
-        assert!(found == tidy(update.new.clone()), "{what}: the next run did not complete");
+        let wanted = tidy(update.new.clone());
+        let odd: Vec<String> = (found.keys().chain(wanted.keys()))
+            .filter(|path| found.get(*path) != wanted.get(*path))
+            .map(|path| path.escape_ascii().to_string())
+            .collect();
+        assert!(odd.is_empty(), "{what}: the next run did not complete: {odd:?}\n{outcome}");
         if killed == KILLS {
             break;
         }

@@ -14,7 +14,9 @@ use end_to_end::daemon::{Daemon, Module, Plan};
 use end_to_end::scratch::Scratch;
 use rsync_proto::checksum::StrongSum;
 use rsync_proto::delta::Offer;
-use rsync_proto::destination::{Destination, DirChanges, Failure, Incoming, Received, Sink, Verdict};
+use rsync_proto::destination::{
+    Destination, DirChanges, Failure, Incoming, Linking, Received, Sink, Verdict,
+};
 use rsync_proto::flist::{EntryRef, SafePath, Segment};
 use rsync_proto::local::{LocalBasis, LocalDir, LocalSink, LocalTree, LocalTreeOptions};
 use rsync_proto::report::{Changes, Summary};
@@ -97,12 +99,7 @@ impl Destination for Damaging {
         self.tree.make(dir, entry)
     }
 
-    fn link(
-        &self,
-        leader: &SafePath,
-        dir: &LocalDir,
-        entry: EntryRef<'_>,
-    ) -> Result<Option<Changes>, Failure> {
+    fn link(&self, leader: &SafePath, dir: &LocalDir, entry: EntryRef<'_>) -> Result<Linking, Failure> {
         self.tree.link(leader, dir, entry)
     }
 
@@ -339,8 +336,8 @@ impl Destination for Memory {
         Ok(())
     }
 
-    fn link(&self, _: &SafePath, (): &(), _: EntryRef<'_>) -> Result<Option<Changes>, Failure> {
-        Ok(None)
+    fn link(&self, _: &SafePath, (): &(), _: EntryRef<'_>) -> Result<Linking, Failure> {
+        Ok(Linking::There)
     }
 
     fn receive(&self, _: &Arc<()>, entry: EntryRef<'_>, _: Incoming<'_, ()>) -> Result<MemoryFile, Failure> {

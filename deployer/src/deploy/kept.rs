@@ -9,24 +9,35 @@ use rsync_proto::filter::Filters;
 use crate::model::{Description, Image};
 
 /// What deployments write, below the root of a system.
-const WRITTEN: [&str; 4] = ["/.deployer-state.json*", "/etc/fstab", "/boot/grub", "/boot/grub/**"];
-/// What boot loaders have on an EFI system partition.
-const EFI: &str = "/boot/efi/**";
+const WRITTEN: [&str; 5] = [
+    "/.deployer-state.json*",
+    "/etc/fstab",
+    "/etc/default/grub.d/zz-deployer.cfg",
+    "/boot/grub",
+    "/boot/grub/**",
+];
+/// What boot loaders have on an EFI system partition, where that may be mounted.
+const EFI: [&str; 2] = ["/boot/efi/**", "/efi/**"];
 
 /// Adds the rules to those of a pull of this image.
 pub(super) fn protect(description: &Description, image: &Image, filters: &mut Filters) {
-    let target = image.target.as_path();
-    let mut patterns: Vec<Vec<u8>> =
-        WRITTEN.iter().chain([&EFI]).filter_map(|path| below(target, path)).collect();
-    let mounts = description.file_systems().filter_map(|file_system| file_system.mount.as_ref());
-    patterns.extend(mounts.filter_map(|mount| inside(target, &mount.as_path().join("lost+found"))));
-    let others = description.images.iter().filter(|other| other.target.as_path() != target);
-    patterns.extend(others.filter_map(|other| inside(target, other.target.as_path())));
-    for pattern in patterns {
+    for pattern in patterns(description, image.target.as_path()) {
         let rule = [b"P ", &pattern[..]].concat();
         let added = filters.add(&rule, &mut |_| Err(std::io::ErrorKind::Unsupported.into()));
         debug_assert!(added.is_ok(), "{}", rule.escape_ascii());
     }
+}
+
+fn patterns(description: &Description, target: &Path) -> Vec<Vec<u8>> {
+    let mut patterns: Vec<Vec<u8>> =
+        WRITTEN.iter().chain(&EFI).filter_map(|path| below(target, path)).collect();
+    let mounts = description.file_systems().filter_map(|file_system| file_system.mount.as_ref());
+    patterns.extend(mounts.filter_map(|mount| inside(target, &mount.as_path().join("lost+found"))));
+    let others = description.images.iter().filter(|other| other.target.as_path() != target);
+    // With everything in it: this image may have an empty directory there.
+    let others = others.filter_map(|other| inside(target, other.target.as_path()));
+    patterns.extend(others.map(|place| [&place[..], b"/***"].concat()));
+    patterns
 }
 
 /// A pattern of ours as it is seen from the directory that an image goes to, if it lies in there.

@@ -130,6 +130,18 @@ pub(super) fn apply(matches: &ArgMatches, options: &mut Options) -> Result<(), F
     Ok(())
 }
 
+/// Whether one of the files of rules is standard input.
+pub(super) fn reads_standard_input(matches: &ArgMatches) -> bool {
+    let files = ["exclude-from", "include-from"].iter().flat_map(|id| matches.get_many::<OsString>(id));
+    let merges = |rule: &OsString| {
+        let rule = rule.as_bytes();
+        (rule.starts_with(b".") || rule.starts_with(b"merge"))
+            && (rule.ends_with(b" -") || rule.ends_with(b"_-"))
+    };
+    files.flatten().any(|file| file == "-")
+        || matches.get_many::<OsString>("filter").is_some_and(|mut rules| rules.any(merges))
+}
+
 impl From<FilterError> for Failure {
     fn from(error: FilterError) -> Self {
         let exit = if error.is_unreadable_file() { Exit::LocalFiles } else { Exit::Usage };

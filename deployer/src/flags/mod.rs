@@ -5,6 +5,7 @@ mod absent;
 mod attributes;
 mod content;
 mod deletion;
+mod described;
 mod filters;
 pub(crate) mod output;
 mod selection;
@@ -46,8 +47,10 @@ pub(crate) fn parse_text(text: &str) -> Result<PullOptions, String> {
     if matches.get_one::<PathBuf>("password-file").is_some_and(|path| path.as_os_str() == "-") {
         return Err("the password cannot come from standard input here".to_owned());
     }
-    if matches.get_one::<String>("files-from").is_some_and(|file| file == "-") {
-        return Err("--files-from cannot read standard input here".to_owned());
+    if matches.get_one::<String>("files-from").is_some_and(|file| file == "-")
+        || filters::reads_standard_input(&matches)
+    {
+        return Err("standard input cannot be read here: name a file".to_owned());
     }
     let flags = read(&matches).map_err(|problem| problem.message)?;
     if flags.options.dry_run {
@@ -55,6 +58,9 @@ pub(crate) fn parse_text(text: &str) -> Result<PullOptions, String> {
     }
     if !flags.options.recursive && flags.options.selection.files_from.is_none() {
         return Err("without -a or -r nothing is pulled".to_owned());
+    }
+    if let Some((option, why)) = described::misplaced(&flags.options) {
+        return Err(format!("{option} has no place in a description: {why}"));
     }
     flags.options.check().map_err(|error| error.to_string())?;
     Ok(flags)
@@ -256,6 +262,9 @@ mod tests {
             ("-a somewhere", "somewhere"),
             ("-a --password-file -", "standard input"),
             ("-a --files-from -", "standard input"),
+            ("-a --exclude-from -", "standard input"),
+            ("-a --filter '. -'", "standard input"),
+            ("-a --filter 'merge,- -'", "standard input"),
         ] {
             let message = parse_text(text).unwrap_err();
             assert!(message.contains(part), "{text}: {message}");

@@ -68,9 +68,21 @@ pub(crate) async fn pull<D: Destination>(
     monitor: &dyn Monitor,
 ) -> Result<Summary> {
     let mut pump = Pump::new(connection, session, engine.backlog(), idle, monitor);
+    let done = converse(&mut pump, leftover, &mut engine).await;
+    if done.as_ref().is_err_and(Error::is_lost_connection) {
+        engine.stop_after_what_came();
+    }
+    done
+}
+
+async fn converse<D: Destination>(
+    pump: &mut Pump<'_, Job<D>>,
+    leftover: BytesMut,
+    engine: &mut Engine<D>,
+) -> Result<Summary> {
     let mut buffer = None;
     let mut ticks = ticks();
-    pump.feed(leftover.freeze(), |event, io_error| engine_takes(&mut engine, event, io_error))?;
+    pump.feed(leftover.freeze(), |event, io_error| engine_takes(engine, event, io_error))?;
     engine.dispatch();
     loop {
         pump.keep_time().await?;
@@ -92,11 +104,11 @@ pub(crate) async fn pull<D: Destination>(
                 }
             }
             Woke::Read(chunk) => {
-                pump.feed(chunk, |event, io_error| engine_takes(&mut engine, event, io_error))?;
+                pump.feed(chunk, |event, io_error| engine_takes(engine, event, io_error))?;
                 engine.dispatch();
             }
             Woke::Room => {
-                pump.parse(|event, io_error| engine_takes(&mut engine, event, io_error))?;
+                pump.parse(|event, io_error| engine_takes(engine, event, io_error))?;
                 engine.dispatch();
             }
             Woke::End => {

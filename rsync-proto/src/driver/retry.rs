@@ -11,17 +11,18 @@ const FIRST_WAIT: Duration = Duration::from_secs(1);
 const LONGEST_WAIT: Duration = Duration::from_secs(60);
 
 /// Does `work` until it succeeds, fails by something else than the connection, or has failed so many times more than
-/// once. Returns how many times it was tried again.
+/// once, as long as `again` allows. Returns how many times it was tried again.
 pub(crate) async fn persist<T>(
     retries: u32,
     monitor: &dyn Monitor,
+    again: impl Fn() -> bool,
     mut work: impl AsyncFnMut() -> Result<T>,
 ) -> Result<(T, u32)> {
     let mut tried = 0;
     loop {
         match work().await {
             Ok(done) => return Ok((done, tried)),
-            Err(error) if tried < retries && error.is_lost_connection() => {
+            Err(error) if tried < retries && error.is_lost_connection() && again() => {
                 let wait = wait(tried);
                 tried += 1;
                 let seconds = wait.as_secs();
@@ -54,21 +55,31 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn only_lost_connections_are_tried_again() {
         let mut count = 0;
-        let lost = persist(3, &Silent, async || {
-            count += 1;
-            if count < 3 { Err(Error::Gone("a test")) } else { Ok(count) }
-        });
+        let lost = persist(
+            3,
+            &Silent,
+            || true,
+            async || {
+                count += 1;
+                if count < 3 { Err(Error::Gone("a test")) } else { Ok(count) }
+            },
+        );
         assert_eq!(lost.await.unwrap(), (3, 2));
         for (error, tries) in [(Error::Gone("a test"), 4), (Error::Cancelled, 1)] {
             let error = std::cell::RefCell::new(Some(error));
             let mut count = 0;
-            let failed = persist(3, &Silent, async || -> Result<()> {
-                count += 1;
-                Err(match &*error.borrow() {
-                    Some(Error::Gone(what)) => Error::Gone(what),
-                    _ => Error::Cancelled,
-                })
-            });
+            let failed = persist(
+                3,
+                &Silent,
+                || true,
+                async || -> Result<()> {
+                    count += 1;
+                    Err(match &*error.borrow() {
+                        Some(Error::Gone(what)) => Error::Gone(what),
+                        _ => Error::Cancelled,
+                    })
+                },
+            );
             assert!(failed.await.is_err());
             assert_eq!(count, tries);
         }

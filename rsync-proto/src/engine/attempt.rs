@@ -4,7 +4,7 @@
 use super::dirs::Directory;
 use super::shared::{Job, Shared};
 use crate::delta::Offer;
-use crate::destination::{Destination, Failure, Verdict};
+use crate::destination::{Destination, Failure, Linking, Verdict};
 use crate::flist::{EntryRef, Kind, SafePath};
 use crate::report::{Action, Changes};
 use crate::session::{Command, Request, Wanted};
@@ -185,18 +185,22 @@ impl<D: Destination> Shared<D> {
         {
             linked = match self.options.dry_run {
                 false => self.destination.link(leader, dir.dir(), entry),
-                true => Ok(Some(Changes::NEW)),
+                true => Ok(Linking::Made(Changes::NEW)),
             };
         }
         match linked {
-            Ok(Some(changes)) => {
+            Ok(Linking::Made(changes)) => {
                 self.item(entry, Action::Linked, changes, Some(leader));
                 Linked::Done
             }
-            Ok(None) => {
+            Ok(Linking::There) => {
                 if self.wants_unchanged {
                     self.item(entry, Action::Linked, Changes::default(), Some(&SafePath::root()));
                 }
+                Linked::Done
+            }
+            Ok(Linking::Skip(reason)) => {
+                self.skipped(entry, reason);
                 Linked::Done
             }
             Err(failure) if failure.source.kind() == std::io::ErrorKind::CrossesDevices => {

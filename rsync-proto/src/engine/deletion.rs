@@ -41,10 +41,18 @@ pub(super) struct Deletions {
     /// The server could not read everything.
     pub(super) server_error: AtomicBool,
     told_of_error: AtomicBool,
-    count: AtomicU64,
+    /// Of this try and of those before it.
+    count: Arc<AtomicU64>,
     skipped: AtomicU64,
     /// Found by [`DeleteWhen::Delay`]: entries of a directory, with what was protected there.
     delayed: Mutex<Vec<Delayed>>,
+}
+
+impl Deletions {
+    /// Nothing more was deleted than what `count` says, which earlier tries may have counted to.
+    pub(super) fn new(count: Arc<AtomicU64>) -> Self {
+        Self { count, ..Self::default() }
+    }
 }
 
 #[derive(Debug)]
@@ -94,7 +102,7 @@ impl<D: Destination> Shared<D> {
     /// Whether to delete now; not after an error of the server.
     fn may_delete(&self) -> bool {
         let Some(state) = self.deletions() else { return false };
-        if self.is_stopped() {
+        if self.is_lost() {
             return false;
         }
         if !state.server_error.load(Ordering::Relaxed) || self.options.deletion.ignore_errors {

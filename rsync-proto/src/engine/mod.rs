@@ -19,6 +19,7 @@ mod shared;
 mod worker;
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use std::sync::mpsc;
 use std::thread::{self, JoinHandle};
 
@@ -93,10 +94,12 @@ impl<D: Destination> Engine<D> {
         agreed: &Agreed,
         monitor: Arc<dyn Monitor>,
         progress: Arc<Progress>,
+        deleted: Arc<AtomicU64>,
     ) -> Result<Self> {
         let (sender, notices) = unbounded_channel();
         let inflates = (agreed.compression == Some(CompressionKind::Zlib)).then_some(agreed.protocol < 31);
-        let shared = Arc::new(Shared::new(destination, options.clone(), monitor, progress, sender, inflates));
+        let shared =
+            Arc::new(Shared::new(destination, options.clone(), monitor, progress, sender, inflates, deleted));
         let (segments, incoming) = mpsc::channel();
         let mut engine = Self {
             shared: Arc::clone(&shared),
@@ -291,6 +294,14 @@ impl<D: Destination> Engine<D> {
             }
         }
         Ok(())
+    }
+
+    /// Nothing more comes, but what came counts: the workers go through it before they end, so that as little as
+    /// possible has to come again.
+    pub(crate) fn stop_after_what_came(&mut self) {
+        self.dispatch();
+        self.shared.drain();
+        self.stop();
     }
 
     /// Ends the threads: they finish what they are at, and drop what they have of unfinished files.

@@ -76,6 +76,10 @@ pub(super) struct Shared<D: Destination> {
     /// Workers unpack deflated data; and whether long blocks are remembered as before protocol 31.
     pub(super) inflates: Option<bool>,
     stopped: AtomicBool,
+    /// Workers go through all of what came before they stop.
+    draining: AtomicBool,
+    /// Nothing else can succeed any more; the driver is about to learn of it.
+    lost: AtomicBool,
     /// Where something may be deleted.
     deletions: Option<Deletions>,
     /// The whole list, where it is needed once more at the end.
@@ -105,11 +109,12 @@ impl<D: Destination> Shared<D> {
         progress: Arc<Progress>,
         notices: UnboundedSender<Notice<D>>,
         inflates: Option<bool>,
+        deleted: Arc<AtomicU64>,
     ) -> Self {
         Self {
             directories: Gate::new(destination.open_directories()),
             destination,
-            deletions: options.deletion.clears_the_way().then(Deletions::default),
+            deletions: options.deletion.clears_the_way().then(|| Deletions::new(deleted)),
             whole_list: Mutex::default(),
             options,
             wants_unchanged: monitor.wants_unchanged(),
@@ -121,6 +126,8 @@ impl<D: Destination> Shared<D> {
             backlog: Arc::default(),
             inflates,
             stopped: AtomicBool::new(false),
+            draining: AtomicBool::new(false),
+            lost: AtomicBool::new(false),
             counters: Counters::default(),
         }
     }
@@ -133,8 +140,23 @@ impl<D: Destination> Shared<D> {
         self.directories.close();
     }
 
+    /// From now on, workers end only when they have nothing more to do.
+    pub(super) fn drain(&self) {
+        self.draining.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether a worker shall leave what it has not begun.
+    pub(super) fn drops_steps(&self) -> bool {
+        self.is_stopped() && !self.draining.load(Ordering::Relaxed)
+    }
+
     pub(super) fn is_stopped(&self) -> bool {
         self.stopped.load(Ordering::Relaxed)
+    }
+
+    /// Whether nothing may be put into place or deleted any more.
+    pub(super) fn is_lost(&self) -> bool {
+        self.is_stopped() || self.lost.load(Ordering::Acquire)
     }
 
     pub(super) fn deletions(&self) -> Option<&Deletions> {
@@ -156,7 +178,7 @@ impl<D: Destination> Shared<D> {
 
     /// Everything came, and everything but what waited for that is done.
     pub(super) fn conclude(&self) {
-        if self.is_stopped() {
+        if self.is_lost() {
             return;
         }
         self.destination.conclude().into_iter().for_each(|failure| self.failed(failure));
@@ -186,6 +208,7 @@ impl<D: Destination> Shared<D> {
     }
 
     pub(super) fn fatal(&self, error: Error) {
+        self.lost.store(true, Ordering::Release);
         let _ = self.notices.send(Notice::Fatal(error));
     }
 

@@ -147,7 +147,7 @@ pub(super) fn run<D: Destination>(shared: &Arc<Shared<D>>, batches: &Receiver<Ba
         };
         let steps = batch.len();
         for step in batch {
-            if shared.is_stopped() {
+            if shared.drops_steps() {
                 return;
             }
             let weight = step.weight();

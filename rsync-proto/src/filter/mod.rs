@@ -133,6 +133,13 @@ impl Filters {
         self.push_pattern(marks, name, &Place::Root);
     }
 
+    /// The rule that a directory of partial files is not deleted although what is excluded is: or every try would
+    /// begin anew. To be called after [`Self::hide_partial_dir`].
+    pub fn protect_partial_dir(&mut self, name: &[u8]) {
+        let marks = Marks { directory: true, perishable: true, receiver: true, ..Marks::default() };
+        self.push_pattern(marks, name, &Place::Root);
+    }
+
     /// The rule for backups beside their files (`--backup` with a suffix): they are not deleted. To be called after
     /// all rules were added, where something is deleted at all.
     pub fn protect_backups(&mut self, suffix: &[u8]) {

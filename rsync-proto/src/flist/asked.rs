@@ -103,6 +103,13 @@ impl Asked {
         self.root.covers(self.recursive, &names.collect::<Vec<_>>())
     }
 
+    /// Whether the directory `name` in the directory at `dir` lies on the way to something that was asked for, and was
+    /// not asked for itself. Where the server itself has the list of names, any may.
+    pub(super) fn leads_through(&self, dir: &[u8], name: &[u8]) -> bool {
+        let names = dir.split(|byte| *byte == b'/').chain([name]).filter(|name| !name.is_empty());
+        self.anything || self.root.leads_through(&names.collect::<Vec<_>>())
+    }
+
     /// Whether an entry may come that is called `name` in the directory at `dir`.
     pub(super) fn takes(&self, dir: &[u8], name: &[u8], is_directory: bool) -> bool {
         if self.anything || self.recursive && self.root.itself {
@@ -137,6 +144,12 @@ impl Node {
         let Some((name, rest)) = path.split_first() else { return self.content };
         self.literal.get(*name).is_some_and(|next| next.covers(recursive, rest))
             || self.patterns.iter().any(|(pattern, next)| fits(pattern, name) && next.covers(recursive, rest))
+    }
+
+    fn leads_through(&self, path: &[&[u8]]) -> bool {
+        let Some((name, rest)) = path.split_first() else { return !self.itself };
+        self.literal.get(*name).is_some_and(|next| next.leads_through(rest))
+            || self.patterns.iter().any(|(pattern, next)| fits(pattern, name) && next.leads_through(rest))
     }
 
     /// Whether what lies at `dir`, and in it at `last`, may come; both are seen from this node.

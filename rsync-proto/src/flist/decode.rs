@@ -215,7 +215,7 @@ impl ListDecoder {
                 let index = builder.next_index();
                 inode = self.options.read_inode(flags, cursor, &mut fields, &self.inodes, index)?;
                 let sum = self.options.read_sum(fields.mode, cursor)?;
-                (fields, target.to_vec(), sum.to_vec())
+                (fields, self.options.munged(target), sum.to_vec())
             }
             Link::None | Link::Member(_) => {
                 let mut fields = self.previous.start();
@@ -223,11 +223,7 @@ impl ListDecoder {
                 let target = self.options.read_target(fields.mode, cursor)?;
                 fields.link = abbreviated.membership(flags, builder.next_index());
                 let sum = self.options.read_sum(fields.mode, cursor)?;
-                let target = match self.options.munge_links && !target.is_empty() {
-                    true => [MUNGED, target].concat(),
-                    false => target.to_vec(),
-                };
-                (fields, target, sum.to_vec())
+                (fields, self.options.munged(target), sum.to_vec())
             }
         };
         let kind = Kind::from_mode(fields.mode).expect("checked when the mode was read");
@@ -247,7 +243,10 @@ impl ListDecoder {
         let is_directory = kind == Kind::Directory;
         let asked = &self.options.asked;
         let on_the_way = flag::NO_CONTENT | flag::TOP_DIRECTORY;
-        let implied = asked.is_relative() && is_directory && flags & on_the_way == on_the_way;
+        let implied = asked.is_relative()
+            && is_directory
+            && (self.options.protocol < 30 || flags & on_the_way == on_the_way)
+            && asked.leads_through(dir_path, name);
         let offer = &self.options.filter.offer;
         // Servers do not apply rules to what only leads to something.
         if !root && !implied && !offer.is_empty() && offer.hides(&self.scratch, is_directory) {
@@ -556,6 +555,11 @@ impl ListOptions {
             return Part::Groups;
         }
         self.after_groups()
+    }
+
+    /// The target of a symlink as it is kept.
+    fn munged(&self, target: &[u8]) -> Vec<u8> {
+        if self.munge_links && !target.is_empty() { [MUNGED, target].concat() } else { target.to_vec() }
     }
 
     /// Whether an entry was asked for.

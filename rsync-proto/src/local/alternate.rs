@@ -14,6 +14,7 @@ use super::fake;
 use super::handle::temporary_name;
 use super::node::Node;
 use super::tree::LocalTree;
+use super::xattr::Scope;
 use crate::destination::Verdict;
 use crate::flist::{EntryRef, Kind};
 use crate::options::AlternateKind;
@@ -110,9 +111,14 @@ impl LocalTree {
                 if (own.st_dev, own.st_ino) == (stat.st_dev, stat.st_ino) && how == AlternateKind::Link {
                     return Ok(None);
                 }
-                if !self.options.dry_run {
+                // A link replaces it in one step.
+                if !self.options.dry_run && how == AlternateKind::Compare {
                     dir.disturb();
-                    unlinkat(dir.fd(), self.name(entry), AtFlags::empty())?;
+                    self.places().back_up(dir, self.name(entry), Some(own))?;
+                    match unlinkat(dir.fd(), self.name(entry), AtFlags::empty()) {
+                        Ok(()) | Err(Errno::NOENT) => {}
+                        Err(error) => return Err(error.into()),
+                    }
                 }
             }
             return Ok(Some(match how {
@@ -200,8 +206,11 @@ impl LocalTree {
             let mut changes = Changes(item::IS_NEW | item::TRANSFER);
             changes.set(dir.gives_list || wish.has_list(), item::REPORT_ACL);
             let node = Node::borrowed(target.as_fd());
-            copy_known_xattrs(&Node::borrowed(source.as_fd()), &node, self.options.xattrs)?;
+            if self.options.xattrs {
+                copy_known_xattrs(&Node::borrowed(source.as_fd()), &node, &self.policy.scope)?;
+            }
             let set = self.policy.apply(&wish, &node, &self.policy.stat(&node)?, changes);
+            self.places().back_up(dir, name, dir.stat(name)?.as_ref())?;
             renameat(dir.fd(), &temporary[..], dir.fd(), name)?;
             Ok(set.map(|()| true))
         });
@@ -229,12 +238,9 @@ fn is_no_link(error: &io::Error) -> bool {
 }
 
 /// Values that only the server has in full are taken from the file itself.
-fn copy_known_xattrs<F: AsFd, T: AsFd>(from: &Node<F>, to: &Node<T>, wanted: bool) -> io::Result<()> {
-    if !wanted {
-        return Ok(());
-    }
+fn copy_known_xattrs<F: AsFd, T: AsFd>(from: &Node<F>, to: &Node<T>, scope: &Scope) -> io::Result<()> {
     let names = from.xattr_names()?;
-    for name in names.split(|byte| *byte == 0).filter(|name| !name.is_empty()) {
+    for name in names.split(|byte| *byte == 0).filter(|name| scope.is_ours(name)) {
         if let Some(value) = from.xattr(name)? {
             let _ = to.set_xattr(name, &value);
         }

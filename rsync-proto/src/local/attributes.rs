@@ -34,7 +34,7 @@ pub(super) struct Policy {
     pub(super) acls: bool,
     pub(super) xattrs: bool,
     /// Which extended attributes take part.
-    scope: Scope,
+    pub(super) scope: Scope,
     lenient: bool,
     pub(super) modify_window: i32,
     pub(super) identity: Identity,

@@ -101,7 +101,11 @@ impl LocalTree {
         };
         let Some(layout) = layout.filter(|layout| layout.count > 0) else { return Ok(Offer::NONE) };
         if self.options.content.append.is_some() && !again {
-            return Ok(Offer { layout, sums: Vec::new(), kept: size });
+            // Only what is at the entry's own place can be gone on with.
+            return Ok(match basis {
+                LocalBasis::Own if size < entry.size() => Offer { layout, sums: Vec::new(), kept: size },
+                _ => Offer::NONE,
+            });
         }
         match self.block_sums(&file, size, &layout)? {
             Some(sums) => Ok(Offer { layout, sums, kept: 0 }),

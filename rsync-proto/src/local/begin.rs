@@ -5,7 +5,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
-use rustix::fs::Mode;
+use rustix::fs::{Mode, fstat};
 
 use super::backup::Backups;
 use super::handle::{self, Root};
@@ -108,7 +108,17 @@ impl LocalTree {
             (Some(dir), Some(root)) => {
                 let source = root.as_fd().try_clone_to_owned();
                 let source = source.map_err(|error| self.local_error("open", error))?;
-                Some(Backups { suffix: content.suffix().into(), root: Some((made(dir)?, source)) })
+                let kept = made(dir)?;
+                let same =
+                    same_directory(&kept, &source).map_err(|error| self.local_error("look at", error))?;
+                if same && content.suffix().is_empty() {
+                    return Err(Error::Misuse(format!(
+                        "--backup-dir={} is the destination itself, where a backup would have the name of its file: \
+                         name another directory, or a --suffix",
+                        dir.display()
+                    )));
+                }
+                Some(Backups { suffix: content.suffix().into(), root: (!same).then_some((kept, source)) })
             }
             _ => Some(Backups { suffix: content.suffix().into(), root: None }),
         };
@@ -164,4 +174,9 @@ fn without_dots(path: &Path) -> PathBuf {
         }
     }
     cleaned
+}
+
+fn same_directory(one: &OwnedFd, other: &OwnedFd) -> io::Result<bool> {
+    let (one, other) = (fstat(one)?, fstat(other)?);
+    Ok((one.st_dev, one.st_ino) == (other.st_dev, other.st_ino))
 }

@@ -19,7 +19,7 @@ use super::selection::Place;
 use super::sink::{Content, LocalSink, Staged};
 use super::tree::LocalTree;
 use super::write::Writer;
-use crate::destination::{DirChanges, Incoming};
+use crate::destination::{DirChanges, Incoming, Linking};
 use crate::flist::{EntryRef, Kind, SafePath};
 use crate::options::Append;
 use crate::report::Changes;
@@ -156,19 +156,24 @@ impl LocalTree {
             Some(Err(_)) if incoming.kept == 0 => None,
             basis => basis.transpose()?,
         };
-        let mut writer;
+        let writer;
         let staged = if content.writes_in_place() {
-            let existing = dir.stat(name)?.filter(is_file);
+            let there = dir.stat(name)?;
+            let existing = there.filter(is_file);
             if !incoming.again {
                 self.places().back_up_copy(dir, name, existing.as_ref())?;
             }
             if existing.is_none() {
                 dir.disturb();
+                if there.is_some() {
+                    self.places().back_up(dir, name, there.as_ref())?;
+                    let _ = unlinkat(dir.fd(), name, AtFlags::empty());
+                }
             }
             let new = if existing.is_none() { OFlags::CREATE | OFlags::EXCL } else { OFlags::empty() };
             let file = open_regular(dir.fd(), name, OFlags::RDWR | new)?;
             writer = Writer::new(file, content.sparse, existing.is_some());
-            Staged::InPlace(existing)
+            Staged::InPlace { before: existing, stays: true }
         } else {
             dir.disturb();
             let temporary = temporary_name(name);
@@ -178,9 +183,6 @@ impl LocalTree {
             writer = Writer::new(file, content.sparse, false);
             Staged::Beside(Some(temporary))
         };
-        if content.preallocate {
-            writer.reserve(entry.size())?;
-        }
         let mut sink = LocalSink {
             places: Arc::clone(self.places()),
             dir: Arc::clone(dir),
@@ -188,10 +190,14 @@ impl LocalTree {
             staged,
             writer,
             basis,
+            is_own_basis: content.writes_in_place() && incoming.basis == Some(&LocalBasis::Own),
             from_partial: incoming.basis == Some(&LocalBasis::Partial),
             checksum: self.summer.file_sum(),
             state: Content::default(),
         };
+        if content.preallocate {
+            sink.writer.reserve(entry.size())?;
+        }
         if incoming.kept > 0 {
             sink.keep(incoming.kept, content.append == Some(Append::Verifying))?;
         }
@@ -203,9 +209,12 @@ impl LocalTree {
         leader: &SafePath,
         dir: &LocalDir,
         entry: EntryRef<'_>,
-    ) -> io::Result<Option<Changes>> {
+    ) -> io::Result<Linking> {
         let name = self.name(entry);
         let existing = dir.stat(name)?;
+        if let Some(reason) = self.passed_over_by_presence(existing.as_ref()) {
+            return Ok(Linking::Skip(reason));
+        }
         if self.options.dry_run {
             return self.link_dry(leader, dir, entry, existing.as_ref());
         }
@@ -214,14 +223,14 @@ impl LocalTree {
             && let Some(leader_dir) = self.reopen_directory(&leader_dir)?
             && self.places().link_delayed((&leader_dir, leader_name), (dir, name), entry.path())?
         {
-            return Ok(Some(Changes::NEW));
+            return Ok(Linking::Made(Changes::NEW));
         }
         let leader_dir = self.root().open(&leader_dir)?;
         let target = statat(&leader_dir, as_os(leader_name), AtFlags::SYMLINK_NOFOLLOW)?;
         let mut changes = Changes::NEW;
         if let Some(stat) = &existing {
             if (stat.st_dev, stat.st_ino) == (target.st_dev, target.st_ino) {
-                return Ok(None);
+                return Ok(Linking::There);
             }
             if kind(stat) == Some(entry.kind()) {
                 changes = self.differences(dir, name, entry, stat)?;
@@ -232,7 +241,7 @@ impl LocalTree {
         self.replace(dir, name, |temporary| {
             Ok(linkat(&leader_dir, as_os(leader_name), dir.fd(), temporary, AtFlags::empty())?)
         })?;
-        Ok(Some(changes))
+        Ok(Linking::Made(changes))
     }
 
     /// What a link would change. The leader may not be there yet; then nothing can be the same file.
@@ -242,19 +251,19 @@ impl LocalTree {
         dir: &LocalDir,
         entry: EntryRef<'_>,
         existing: Option<&Stat>,
-    ) -> io::Result<Option<Changes>> {
+    ) -> io::Result<Linking> {
         let Some(stat) = existing.filter(|stat| kind(stat) == Some(entry.kind())) else {
-            return Ok(Some(Changes::NEW));
+            return Ok(Linking::Made(Changes::NEW));
         };
         let (leader_dir, leader_name) = leader.split_last();
         let target = self.root.get().and_then(|root| {
             statat(root.open(&leader_dir).ok()?, as_os(leader_name), AtFlags::SYMLINK_NOFOLLOW).ok()
         });
         if target.is_some_and(|target| (target.st_dev, target.st_ino) == (stat.st_dev, stat.st_ino)) {
-            return Ok(None);
+            return Ok(Linking::There);
         }
         let mut changes = self.differences(dir, self.name(entry), entry, stat)?;
         changes.set(is_file(stat) && stat.st_size as u64 != entry.size(), item::REPORT_SIZE);
-        Ok(Some(changes))
+        Ok(Linking::Made(changes))
     }
 }

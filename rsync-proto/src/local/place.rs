@@ -87,7 +87,13 @@ impl Places {
         file: BorrowedFd<'_>,
         temporary: &[u8],
     ) -> io::Result<io::Result<()>> {
-        let existing = dir.stat(name)?;
+        let existing = match dir.stat(name) {
+            Ok(existing) => existing,
+            Err(error) => {
+                let _ = unlinkat(self.staging(dir), temporary, AtFlags::empty());
+                return Err(error);
+            }
+        };
         let wish = self.policy.wish(entry, existing.as_ref().filter(|stat| is_file(stat)));
         let mut changes = Changes(item::IS_NEW | item::TRANSFER);
         changes.set(dir.gives_list || wish.has_list(), item::REPORT_ACL);

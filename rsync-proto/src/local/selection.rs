@@ -29,6 +29,16 @@ impl LocalTree {
         &self.options.selection
     }
 
+    /// Whether an entry is left out because it is there, or because it is not.
+    pub(super) fn passed_over_by_presence(&self, existing: Option<&Stat>) -> Option<Skip> {
+        let selection = self.selection();
+        match existing {
+            None if selection.existing => Some(Skip::NotThere),
+            Some(_) if selection.ignore_existing => Some(Skip::Exists),
+            _ => None,
+        }
+    }
+
     /// What there is to do about an entry before its content is looked at: nothing more, for those that the options
     /// leave out.
     pub(super) fn passed_over(
@@ -38,10 +48,8 @@ impl LocalTree {
     ) -> Option<Verdict<LocalBasis>> {
         let selection = self.selection();
         let skip = |reason| Some(Verdict::Skip(reason));
-        match existing {
-            None if selection.existing => return skip(Skip::NotThere),
-            Some(_) if selection.ignore_existing => return skip(Skip::Exists),
-            _ => {}
+        if let Some(reason) = self.passed_over_by_presence(existing) {
+            return skip(reason);
         }
         match entry.kind() {
             Kind::Symlink if selection.safe_links && leads_out(entry) => skip(Skip::Unsafe),

@@ -5,7 +5,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
 
 use bytes::Bytes;
-use rustix::fs::{AtFlags, Stat, unlinkat};
+use rustix::fs::{AtFlags, Stat, fstat, unlinkat};
 use rustix::io::pread;
 
 use super::dir::LocalDir;
@@ -32,6 +32,8 @@ pub struct LocalSink {
     pub(super) staged: Staged,
     pub(super) writer: Writer,
     pub(super) basis: Option<OwnedFd>,
+    /// The basis is the file that is written into, so that what is at its place already needs no writing.
+    pub(super) is_own_basis: bool,
     /// The basis is what an interrupted transfer left, which is of no use any more when the file is complete.
     pub(super) from_partial: bool,
     pub(super) checksum: FileSum,
@@ -42,8 +44,13 @@ pub struct LocalSink {
 pub(super) enum Staged {
     /// Under this temporary name; nothing once it was renamed.
     Beside(Option<Vec<u8>>),
-    /// At its own place, with what it was before if it was there.
-    InPlace(Option<Stat>),
+    /// At its own place.
+    InPlace {
+        /// What it was before, if it was there.
+        before: Option<Stat>,
+        /// It is as it is wanted, or may stay as it is.
+        stays: bool,
+    },
 }
 
 /// The content so far.
@@ -93,7 +100,6 @@ impl LocalSink {
         let Some(basis) = &self.basis else { return Ok(()) };
         let summer = content.summer.get_or_insert_with(|| self.checksum.begin());
         content.buffer.resize(COPY_SIZE, 0);
-        let in_place = matches!(self.staged, Staged::InPlace(_));
         while left > 0 {
             let len = left.min(COPY_SIZE as u64) as usize;
             let len = pread(basis, &mut content.buffer[..len], offset)?;
@@ -102,7 +108,7 @@ impl LocalSink {
                 return Ok(());
             }
             summer.update(&content.buffer[..len]);
-            if in_place && offset == self.writer.at() {
+            if self.is_own_basis && offset == self.writer.at() {
                 self.writer.pass(len as u64);
             } else {
                 self.writer.bytes(&content.buffer[..len])?;
@@ -136,10 +142,17 @@ impl LocalSink {
         Ok(sum == *expected)
     }
 
+    /// What an earlier try left is more than what came of this one.
+    fn is_less(&self) -> bool {
+        let left = self.basis.as_ref().filter(|_| self.from_partial);
+        left.is_some_and(|left| fstat(left).is_ok_and(|stat| stat.st_size as u64 > self.writer.at()))
+    }
+
     /// The outer result is that of the renaming, the inner one that of the attributes.
     fn put_in_place(&mut self, entry: EntryRef<'_>) -> io::Result<io::Result<()>> {
         let attributes = match &mut self.staged {
-            Staged::InPlace(before) => {
+            Staged::InPlace { before, stays } => {
+                *stays = true;
                 let before = before.take();
                 self.places.settle(&self.dir, entry, self.writer.file.as_fd(), before.as_ref())
             }
@@ -149,7 +162,8 @@ impl LocalSink {
                 self.places.put(&self.dir, &self.name, entry, fd, &temporary)?
             }
         };
-        if self.from_partial {
+        // Where updates wait for the end, the new file stands in the old one's place.
+        if self.from_partial && self.places.delayed.is_none() {
             self.places.remove_partial(&self.dir, &self.name);
         }
         Ok(attributes)
@@ -213,6 +227,9 @@ impl Sink for LocalSink {
         if !self.complete(sum).map_err(failure)? {
             // What came is of no use under any name.
             self.state.got_literal = false;
+            if let Staged::InPlace { before: None, stays } = &mut self.staged {
+                *stays = false;
+            }
             return Ok(Received::Mismatch);
         }
         if self.places.fsync {
@@ -229,9 +246,18 @@ impl Sink for LocalSink {
 impl Drop for LocalSink {
     /// A file that was not completed leaves nothing behind, unless it is wanted as a basis for the next try.
     fn drop(&mut self) {
-        let Staged::Beside(temporary) = &mut self.staged else { return };
-        let Some(temporary) = temporary.take() else { return };
-        if self.state.got_literal && self.places.keeps_partial && self.write_pieces().is_ok() {
+        let temporary = match &mut self.staged {
+            Staged::Beside(temporary) => temporary.take(),
+            Staged::InPlace { stays, .. } => {
+                if !*stays {
+                    let _ = unlinkat(self.dir.fd(), &self.name[..], AtFlags::empty());
+                }
+                None
+            }
+        };
+        let Some(temporary) = temporary else { return };
+        let kept = self.state.got_literal && self.places.keeps_partial;
+        if kept && self.copy_run().is_ok() && self.write_pieces().is_ok() && !self.is_less() {
             self.places.keep_partial(&self.dir, &self.name, &self.writer.file, &temporary);
         } else {
             let _ = unlinkat(self.places.staging(&self.dir), &temporary[..], AtFlags::empty());

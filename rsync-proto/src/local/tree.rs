@@ -18,7 +18,7 @@ use super::place::Places;
 use super::sink::LocalSink;
 use crate::checksum::BlockSummer;
 use crate::delta::Offer;
-use crate::destination::{Destination, DirChanges, Failure, Found, Incoming, Removed, Verdict};
+use crate::destination::{Destination, DirChanges, Failure, Found, Incoming, Linking, Removed, Verdict};
 use crate::error::{Error, Result, printable};
 use crate::flist::{EntryRef, Kind, SafePath, Segment};
 use crate::limits;
@@ -285,12 +285,7 @@ impl Destination for LocalTree {
         attributes.map_err(|error| Failure::attributes(entry.path(), error))
     }
 
-    fn link(
-        &self,
-        leader: &SafePath,
-        dir: &LocalDir,
-        entry: EntryRef<'_>,
-    ) -> Result<Option<Changes>, Failure> {
+    fn link(&self, leader: &SafePath, dir: &LocalDir, entry: EntryRef<'_>) -> Result<Linking, Failure> {
         self.link_to(leader, dir, entry)
             .map_err(|error| Failure::new("make the hard link", entry.path(), error))
     }

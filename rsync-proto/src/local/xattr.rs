@@ -32,7 +32,7 @@ pub(super) struct Scope {
 
 impl Scope {
     /// Whether this side takes part in an attribute of a file here.
-    fn is_ours(&self, name: &[u8]) -> bool {
+    pub(super) fn is_ours(&self, name: &[u8]) -> bool {
         let namespaces: &[&[u8]] =
             if self.root && !self.fake { &[b"user.", b"trusted.", b"security."] } else { &[b"user."] };
         let excluded = self.rules.as_ref().is_some_and(|rules| rules.exclude(name));

@@ -1,7 +1,7 @@
 //! How content comes and where it is put: what may serve as a basis, how files are written, and what becomes of
 //! those that they replace.
 
-use std::path::{Component, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use crate::error::{Error, Result};
 use crate::limits;
@@ -135,6 +135,13 @@ impl Content {
         }
         if self.writes_in_place() && self.delay_updates {
             return refuse(format!("{in_place} cannot delay updates: leave --delay-updates out"));
+        }
+        if self.delay_updates && self.partial_dir.as_deref().is_some_and(Path::is_absolute) {
+            return refuse(
+                "--delay-updates cannot wait in one --partial-dir for all directories, where files of the same name \
+                 meet: name a --partial-dir without a slash"
+                    .to_owned(),
+            );
         }
         let beside = self.partial_dir.as_deref().filter(|dir| !dir.is_absolute());
         if let Some(dir) = beside {

@@ -180,7 +180,11 @@ impl Options {
     pub fn with_implied_rules(&self) -> Self {
         let mut options = self.clone();
         if let Some(dir) = self.content.partial_dir().filter(|dir| !dir.is_absolute()) {
-            options.filters.hide_partial_dir(dir.as_os_str().as_encoded_bytes());
+            let name = dir.as_os_str().as_encoded_bytes();
+            options.filters.hide_partial_dir(name);
+            if self.deletion.excluded {
+                options.filters.protect_partial_dir(name);
+            }
         }
         let beside = self.content.backs_up() && self.content.backup_dir.is_none();
         if beside && self.deletion.when.is_some() && !self.deletion.excluded {

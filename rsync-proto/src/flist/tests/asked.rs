@@ -55,6 +55,18 @@ fn whole_paths_and_the_way_to_them() {
 }
 
 #[test]
+fn only_what_leads_to_it_is_on_the_way() {
+    let implied = |path: &str| Item { implied: true, ..Item::dir(path) };
+    for options in whole(asked(true, true, &["a/b", "a/*/d/e"]), true) {
+        let list = ["a", "a/b", "a/b/c", "a/b/d"].map(implied);
+        let segment = passes(decode(&options, &list), "what was asked for");
+        let found: Vec<bool> = segment.iter().map(|entry| entry.is_implied()).collect();
+        // Whatever the server says of them: rules count for what was asked for, and below it.
+        assert_eq!(found, [true, false, false, true]);
+    }
+}
+
+#[test]
 fn several_sources_may_have_the_same() {
     let list = [Item::file("x", 1), Item::file("y", 1), Item::dir("x")];
     let twice = [Item::dir("."), Item::dir("."), Item::file("x", 1)];

@@ -1,0 +1,193 @@
+//! Options that meet, where one changes what another may do: what is written into while it is another file's basis,
+//! what stands in the way of it, backups in the destination itself, and hard links of what is passed over.
+
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::path::Path;
+
+use end_to_end::diff::assert_same;
+use end_to_end::pair::Pair;
+use end_to_end::run::Program;
+use end_to_end::snapshot::Snapshot;
+use end_to_end::starts::{Start, pair, pulls_alike};
+use rustix::fs::{CWD, FileType, Mode, mknodat};
+
+/// A pair with another directory beside it, in which some files are as on the server and others begin like them.
+fn with_another(start: Start) -> Pair {
+    let pair = pair(start);
+    let other = pair.scratch().join("other");
+    let outcome = Program::rsync().pull(&["-a"], &pair.daemon().url("tree/"), &other);
+    assert_eq!(outcome.code(), 0);
+    for name in ["big", "a/two", "b/lib-1.2.so"] {
+        let mut content = fs::read(other.join(name)).expect("it is there");
+        let middle = content.len() / 2;
+        content[middle..middle + 3000].fill(1);
+        content.extend([2; 9000]);
+        fs::write(other.join(name), content).expect("memory is large enough");
+    }
+    for name in ["a/one", "a/deep/three"] {
+        let content = fs::read(other.join(name)).expect("it is there");
+        fs::write(other.join(name), &content[..content.len() / 2]).expect("memory is large enough");
+    }
+    pair
+}
+
+/// The content of both destinations is the server's, byte by byte.
+fn assert_content(pair: &Pair, what: &str, programs: &[Program]) {
+    let kinds = |root: &Path| -> Vec<_> {
+        Snapshot::take(root).entries.into_iter().map(|(path, entry)| (path, entry.kind)).collect()
+    };
+    let source = kinds(&pair.source());
+    for program in programs {
+        assert!(
+            kinds(&pair.destination(program)) == source,
+            "{what}: {} has another content",
+            program.name()
+        );
+    }
+}
+
+#[test]
+fn written_in_place_from_another_basis() {
+    for start in [Start::Empty, Start::Older] {
+        for more in ["--copy-dest=../other", "--link-dest=../other", "-y", "-yy"] {
+            for way in ["--inplace", "--append", "--append-verify"] {
+                if way != "--inplace" && start != Start::Empty {
+                    // Files that were changed at their beginning stay so, in both.
+                    continue;
+                }
+                let pair = with_another(start);
+                // Something similar to a file that is missing.
+                for program in Program::both() {
+                    let root = pair.destination(&program);
+                    if start == Start::Older {
+                        fs::rename(root.join("big"), root.join("big.old")).expect("it is there");
+                    }
+                }
+                let what = format!("{start:?} {way} {more}");
+                let _ = pair.pull(&["-a", "-I", "--no-W", way, more]);
+                for program in Program::both() {
+                    let root = pair.destination(&program);
+                    let _ = fs::remove_file(root.join("big.old"));
+                }
+                // Not for rsync: it goes on with files of which it has nothing.
+                assert_content(&pair, &what, &[Program::deployer()]);
+            }
+        }
+    }
+}
+
+#[test]
+fn written_in_place_of_something_else() {
+    for options in [&["-a", "--inplace"][..], &["-a", "--append"], &["-a", "--append-verify"], &["-a"]] {
+        let pair = pair(Start::Same);
+        for program in Program::both() {
+            let root = pair.destination(&program);
+            for name in ["a/one", "kind", "big"] {
+                fs::remove_file(root.join(name)).expect("it is there");
+            }
+            symlink("nowhere", root.join("a/one")).expect("links can be made");
+            symlink("a/two", root.join("kind")).expect("links can be made");
+            mknodat(CWD, root.join("big"), FileType::Fifo, Mode::from_raw_mode(0o600), 0).expect("root may");
+        }
+        pulls_alike(&pair, &format!("{options:?}"), options);
+        assert_content(&pair, &format!("{options:?}"), &Program::both());
+    }
+}
+
+#[test]
+fn a_similar_file_that_becomes_a_directory() {
+    let pair = Pair::new(|root| {
+        fs::create_dir_all(root.join("d/name")).expect("memory is large enough");
+        fs::write(root.join("d/name1"), [5; 20_000]).expect("memory is large enough");
+        fs::write(root.join("d/name2"), [6; 20_000]).expect("memory is large enough");
+    });
+    for program in Program::both() {
+        let root = pair.destination(&program);
+        fs::create_dir_all(root.join("d")).expect("memory is large enough");
+        fs::write(root.join("d/name"), [5; 19_000]).expect("memory is large enough");
+    }
+    let _ = pair.pull(&["-a", "-y"]);
+    assert_content(&pair, "fuzzy", &Program::both());
+}
+
+#[test]
+fn backups_in_the_destination_itself() {
+    let pair = pair(Start::Older);
+    let deployer = Program::deployer();
+    let destination = pair.destination(&deployer);
+    let before = Snapshot::take(&destination);
+    let absolute = format!("--backup-dir={}", destination.display());
+    for directory in ["--backup-dir=a/..", &absolute] {
+        let outcome = deployer.pull(&["-a", "-b", directory], &pair.daemon().url("tree/"), &destination);
+        assert_eq!(outcome.code(), 1, "{outcome}");
+        assert!(outcome.stderr.contains("is the destination itself"), "{outcome}");
+        assert_same(directory, &before, &Snapshot::take(&destination));
+    }
+    let options = ["-a", "-b", &absolute, "--suffix=.before"];
+    let outcome = deployer.pull(&options, &pair.daemon().url("tree/"), &destination);
+    assert_eq!(outcome.code(), 0, "{outcome}");
+    assert!(destination.join("big.before").exists());
+    assert_eq!(fs::read(destination.join("big")).ok(), fs::read(pair.source().join("big")).ok());
+}
+
+#[test]
+fn updates_do_not_wait_in_one_directory() {
+    let pair = pair(Start::Older);
+    let partial = format!("--partial-dir={}", pair.scratch().join("partial").display());
+    let deployer = Program::deployer();
+    let options = ["-a", "--delay-updates", &partial];
+    let outcome = deployer.pull(&options, &pair.daemon().url("tree/"), &pair.destination(&deployer));
+    assert_eq!(outcome.code(), 1, "{outcome}");
+    assert!(outcome.stderr.contains("files of the same name"), "{outcome}");
+}
+
+#[test]
+fn hard_links_of_what_is_passed_over() {
+    let fill = |root: &Path| {
+        for name in ["one", "two", "three"] {
+            fs::write(root.join(format!("{name}-a")), name).expect("memory is large enough");
+            for other in ["b", "c"] {
+                let link = root.join(format!("{name}-{other}"));
+                fs::hard_link(root.join(format!("{name}-a")), link).expect("links can be made");
+            }
+        }
+    };
+    for options in [
+        &["-aH", "--ignore-existing"][..],
+        &["-aH", "--existing"],
+        &["-aH", "--existing", "--ignore-existing"],
+    ] {
+        let pair = Pair::new(fill);
+        for program in Program::both() {
+            let root = pair.destination(&program);
+            fs::create_dir(&root).expect("memory is large enough");
+            for name in ["one-b", "two-a", "three-a", "three-c"] {
+                fs::write(root.join(name), "somebody's").expect("memory is large enough");
+            }
+        }
+        let _ = pair.pull(options);
+        pair.pictures().assert_same(&format!("{options:?}"));
+        if options.contains(&"--ignore-existing") {
+            for program in Program::both() {
+                let root = pair.destination(&program);
+                for name in ["one-b", "two-a", "three-a", "three-c"] {
+                    assert_eq!(fs::read(root.join(name)).ok().as_deref(), Some(&b"somebody's"[..]), "{name}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn nothing_stays_where_there_is_no_room() {
+    let pair = Pair::new(|root| {
+        let file = fs::File::create(root.join("huge")).expect("memory is large enough");
+        file.set_len(1 << 50).or_else(|_| file.set_len(1 << 42)).expect("holes are free");
+    });
+    let deployer = Program::deployer();
+    let destination = pair.destination(&deployer);
+    let outcome = deployer.pull(&["-a", "--preallocate"], &pair.daemon().url("tree/"), &destination);
+    assert_ne!(outcome.code(), 0, "{outcome}");
+    assert_eq!(fs::read_dir(&destination).map_or(0, Iterator::count), 0, "{outcome}");
+}
