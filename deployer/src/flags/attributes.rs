@@ -154,11 +154,11 @@ fn values<'a>(matches: &'a ArgMatches, id: &str) -> impl Iterator<Item = &'a Str
 
 #[cfg(test)]
 mod tests {
-    use super::super::parse_text;
+    use super::super::parse_line;
     use super::*;
 
     fn attributes(text: &str) -> (rsync_proto::options::Attributes, bool, bool) {
-        let options = parse_text(text).unwrap().options;
+        let options = parse_line(text).unwrap().options;
         (options.attributes, options.owner, options.group)
     }
 
@@ -201,7 +201,7 @@ mod tests {
             ("-a --copy-as=nobody", "setpriv"),
             ("-aXX --fake-super", "contradict each other"),
         ] {
-            let message = parse_text(text).unwrap_err();
+            let message = parse_line(text).unwrap_err();
             assert!(message.contains(part), "{text}: {message}");
         }
     }

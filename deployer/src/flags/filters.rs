@@ -171,11 +171,11 @@ fn cvs_ignored() -> (Vec<u8>, Vec<u8>) {
 mod tests {
     use std::io::Write;
 
-    use super::super::parse_text;
+    use super::super::parse_line;
     use rsync_proto::filter::Filters;
 
     fn filters(text: &str) -> Filters {
-        parse_text(&format!("-a {text}"))
+        parse_line(&format!("-a {text}"))
             .unwrap_or_else(|message| panic!("{text}: {message}"))
             .options
             .filters
@@ -226,7 +226,7 @@ mod tests {
                 ["\"merge /nowhere", "/nowhere/at/all", "cannot be read"],
             ),
         ] {
-            let message = parse_text(&format!("-a {text}")).unwrap_err();
+            let message = parse_line(&format!("-a {text}")).unwrap_err();
             assert!(parts.iter().all(|part| message.contains(part)), "{text}: {message}");
         }
     }

@@ -34,6 +34,15 @@ pub(crate) fn default() -> PullOptions {
 
 /// Options in one line, as in a description.
 pub(crate) fn parse_text(text: &str) -> Result<PullOptions, String> {
+    let flags = parse_line(text)?;
+    match described::misplaced(&flags.options) {
+        Some((option, why)) => Err(format!("{option} has no place in a description: {why}")),
+        None => Ok(flags),
+    }
+}
+
+/// The same for any pull that needs no standard input.
+fn parse_line(text: &str) -> Result<PullOptions, String> {
     let words = shlex::split(text).ok_or("a quote is not closed")?;
     let parser = output::in_descriptions(with_switches(with_connection(Parser::new("rsync_flags"))))
         .no_binary_name(true);
@@ -58,9 +67,6 @@ pub(crate) fn parse_text(text: &str) -> Result<PullOptions, String> {
     }
     if !flags.options.recursive && flags.options.selection.files_from.is_none() {
         return Err("without -a or -r nothing is pulled".to_owned());
-    }
-    if let Some((option, why)) = described::misplaced(&flags.options) {
-        return Err(format!("{option} has no place in a description: {why}"));
     }
     flags.options.check().map_err(|error| error.to_string())?;
     Ok(flags)

@@ -202,7 +202,7 @@ fn bytes(text: &str) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::flags::parse_text;
+    use crate::flags::parse_line;
 
     #[test]
     fn sizes_are_read_as_rsync_reads_them() {
@@ -236,7 +236,7 @@ mod tests {
 
     #[test]
     fn the_order_counts() {
-        let selection = |text: &str| parse_text(text).unwrap().options.selection;
+        let selection = |text: &str| parse_line(text).unwrap().options.selection;
         assert_eq!(selection("-axx").one_file_system, 2);
         assert_eq!(selection("-axx --no-x").one_file_system, 0);
         assert!(!selection("-aR --no-R").relative && selection("-a --no-relative -R").relative);
@@ -251,7 +251,7 @@ mod tests {
 
     #[test]
     fn a_list_of_files_implies_whole_paths_and_not_all_of_archive() {
-        let options = |text: &str| parse_text(text).unwrap().options;
+        let options = |text: &str| parse_line(text).unwrap().options;
         let from_server = |path: &str, nul| Some(FilesFrom::Server { path: path.to_owned(), nul });
         let plain = options("-a --files-from=:lists/a -0");
         assert_eq!(plain.selection.files_from, from_server("lists/a", true));
@@ -269,7 +269,7 @@ mod tests {
             ("-a --max-size=x", "--max-size=x"),
             ("-a --delete-missing-args", "--ignore-missing-args"),
         ] {
-            let message = parse_text(text).unwrap_err();
+            let message = parse_line(text).unwrap_err();
             assert!(message.contains(part), "{text}: {message}");
         }
     }

@@ -136,7 +136,7 @@ fn rate(text: &str) -> Result<u32, Failure> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::parse_text;
+    use super::super::parse_line;
     use super::*;
 
     #[test]
@@ -163,7 +163,7 @@ mod tests {
 
     #[test]
     fn the_order_counts() {
-        let transport = |text: &str| parse_text(&format!("-a {text}")).expect(text).options.transport;
+        let transport = |text: &str| parse_line(&format!("-a {text}")).expect(text).options.transport;
         let kind = |kind| Some(CompressionChoice::Kind(kind));
         assert_eq!(transport("-z").compress, 1);
         assert_eq!(transport("-zz").compress, 2);
@@ -178,7 +178,7 @@ mod tests {
         assert_eq!(transport("--bwlimit=5m --no-bwlimit").bwlimit, 0);
         assert_eq!(transport("--skip-compress=gz").skip_compress.as_deref(), Some("gz"));
         let refused = |text: &str, part: &str| {
-            let message = parse_text(&format!("-a {text}")).unwrap_err();
+            let message = parse_line(&format!("-a {text}")).unwrap_err();
             assert!(message.contains(part), "{message}");
         };
         refused("--zc=gzip", "knows no \"gzip\"");
