@@ -2,7 +2,9 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
 use std::process::Command;
+use std::time::{Duration, UNIX_EPOCH};
 
 use end_to_end::daemon::{Module, Plan};
 use end_to_end::run::Program;
@@ -106,17 +108,26 @@ fn protected_by_files_of_rules() {
         ["-FF", "--delete-before"],
     ] {
         let pair = pair(Start::Same);
+        let long_ago = UNIX_EPOCH + Duration::from_secs(1_000_000_000);
+        let set_time = |path: &Path| {
+            let file = fs::File::open(path).expect("it is there");
+            file.set_modified(long_ago).expect("times can be set");
+        };
+        let write_rules = |root: &Path| {
+            for name in [".rsync-filter", ".rules"] {
+                let path = root.join("a").join(name);
+                fs::write(&path, "P extra\n- *.me\n").expect("memory is large enough");
+                set_time(&path);
+            }
+        };
         for program in Program::both() {
             let root = pair.destination(&program);
             plant_foreign(&root);
-            for name in [".rsync-filter", ".rules"] {
-                fs::write(root.join("a").join(name), "P extra\n- *.me\n").expect("memory is large enough");
-            }
+            write_rules(&root);
         }
-        for name in [".rsync-filter", ".rules"] {
-            fs::write(pair.source().join("a").join(name), "P extra\n- *.me\n")
-                .expect("memory is large enough");
-        }
+        write_rules(&pair.source());
+        // No time of a moment in which something was deleted is the same as this.
+        set_time(&pair.source().join("a"));
         pulls_alike(&pair, &format!("{options:?}"), &["-a", options[0], options[1]]);
     }
 }
