@@ -103,8 +103,9 @@ impl LocalTree {
         Ok(Some(stat.st_mode))
     }
 
-    /// Opens a directory below the root, even one that its owner may not read.
-    fn open_below(&self, path: &SafePath) -> io::Result<(OwnedFd, Option<u32>)> {
+    /// Opens a directory below the root, even one that its owner may not read. Returns the mode that it had if it was
+    /// changed.
+    pub(super) fn open_below(&self, path: &SafePath) -> io::Result<(OwnedFd, Option<u32>)> {
         match self.root().open(path) {
             Err(error) if error.kind() == io::ErrorKind::PermissionDenied && !path.is_root() => {
                 let (parent, name) = path.split_last();
@@ -143,6 +144,7 @@ impl LocalTree {
             changes,
             fake: self.policy.identity.fake,
             mode_before,
+            is_visited: false,
             disturbed: AtomicBool::new(false),
         })
     }
@@ -239,8 +241,9 @@ impl Destination for LocalTree {
                 return self.dir(None, path.clone(), true, changes);
             }
             let (fd, mode_before) = self.open_below(&path)?;
-            let dir = self.dir(Some(fd), path.clone(), changes.is_new(), changes)?;
-            Ok(LocalDir { mode_before: mode_before.or(dir.mode_before), ..dir })
+            let mut dir = self.dir(Some(fd), path.clone(), changes.is_new(), changes)?;
+            dir.mode_before = mode_before.or(dir.mode_before);
+            Ok(dir)
         };
         open().map_err(|error| Failure::new("open the directory", path.clone(), error))
     }
@@ -266,7 +269,13 @@ impl Destination for LocalTree {
             }
             Ok::<_, io::Error>(verdict)
         };
-        look().map_err(|error| Failure::new("look at or make way for", entry.path(), error))
+        look().map_err(|error| {
+            let action = match error.kind() {
+                io::ErrorKind::DirectoryNotEmpty => "replace, without --delete or --force, the directory",
+                _ => "look at or make way for",
+            };
+            Failure::new(action, entry.path(), error)
+        })
     }
 
     fn touch(&self, dir: &LocalDir, entry: EntryRef<'_>, changes: Changes) -> Result<(), Failure> {
