@@ -219,6 +219,9 @@ impl LocalTree {
             return self.link_dry(leader, dir, entry, existing.as_ref());
         }
         let (leader_dir, leader_name) = leader.split_last();
+        if let Some(stat) = existing.as_ref().filter(|stat| !is_file(stat)) {
+            self.make_way(dir, name, stat)?;
+        }
         if self.options.content.delay_updates
             && let Some(leader_dir) = self.reopen_directory(&leader_dir)?
             && self.places().link_delayed((&leader_dir, leader_name), (dir, name), entry.path())?
@@ -236,7 +239,6 @@ impl LocalTree {
                 changes = self.differences(dir, name, entry, stat)?;
                 changes.set(is_file(stat) && stat.st_size as u64 != entry.size(), item::REPORT_SIZE);
             }
-            self.make_way(dir, name, stat)?;
         }
         self.replace(dir, name, |temporary| {
             Ok(linkat(&leader_dir, as_os(leader_name), dir.fd(), temporary, AtFlags::empty())?)

@@ -153,7 +153,7 @@ impl LocalTree {
     }
 }
 
-fn is_no_directory(error: &io::Error) -> bool {
+pub(super) fn is_no_directory(error: &io::Error) -> bool {
     let number = error.raw_os_error();
     [Errno::NOENT, Errno::NOTDIR, Errno::LOOP].iter().any(|no| number == Some(no.raw_os_error()))
 }

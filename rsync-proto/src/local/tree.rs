@@ -15,6 +15,7 @@ use super::dir::{LocalDir, is_empty};
 use super::handle::Root;
 use super::node::Node;
 use super::place::Places;
+use super::remove::is_no_directory;
 use super::sink::LocalSink;
 use crate::checksum::BlockSummer;
 use crate::delta::Offer;
@@ -132,9 +133,17 @@ impl LocalTree {
             gives_list = self.options.acls && node.xattr(super::acl::DEFAULT)?.is_some();
         }
         let alternates = self.alternates.get().map_or(&[][..], |alternates| alternates);
-        let open = |root: &Option<Root>| root.as_ref().and_then(|root| root.open(&path).ok());
+        let open = |root: &Option<Root>| match root.as_ref().map(|root| root.open(&path)) {
+            None => Ok(None),
+            Some(Err(error))
+                if is_no_directory(&error) || error.kind() == io::ErrorKind::PermissionDenied =>
+            {
+                Ok(None)
+            }
+            Some(opened) => opened.map(Some),
+        };
         Ok(LocalDir {
-            alternates: alternates.iter().map(open).collect(),
+            alternates: alternates.iter().map(open).collect::<io::Result<_>>()?,
             fd,
             path,
             similar: OnceLock::new(),
@@ -159,7 +168,10 @@ impl Destination for LocalTree {
         // Half of what may be open is left for files and for the rest of the program. Fewer than the deepest
         // path has cannot do: the walk keeps all of them open.
         let limit = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
-        (limit / 2).clamp(limits::MAX_DEPTH as u64 + 16, 600)
+        let content = &self.options.content;
+        let others = content.alternates.as_ref().map_or(0, |alternates| alternates.dirs.len()) as u64;
+        let each = 1 + others + u64::from(content.partial_dir().is_some());
+        (limit / 2 / each).clamp(limits::MAX_DEPTH as u64 + 16, 600)
     }
 
     fn stop(&self) {
