@@ -19,7 +19,9 @@ use super::remove::is_no_directory;
 use super::sink::LocalSink;
 use crate::checksum::BlockSummer;
 use crate::delta::Offer;
-use crate::destination::{Destination, DirChanges, Failure, Found, Incoming, Linking, Removed, Verdict};
+use crate::destination::{
+    Destination, DirChanges, Failure, Found, Incoming, Linking, Making, Removed, Verdict,
+};
 use crate::error::{Error, Result, printable};
 use crate::flist::{EntryRef, Kind, SafePath, Segment};
 use crate::limits;
@@ -232,14 +234,14 @@ impl Destination for LocalTree {
         self.policy.ids.learn(segment);
     }
 
-    fn make_dir(&self, parent: &LocalDir, entry: EntryRef<'_>) -> Result<Option<DirChanges>, Failure> {
+    fn make_dir(&self, parent: &LocalDir, entry: EntryRef<'_>) -> Result<Making, Failure> {
         if entry.is_root() {
             let told = match parent.changes.is_new() {
                 true => self.told_of_directory(parent, entry),
                 false => Ok(parent.changes),
             };
             let told = told.map_err(|error| Failure::new("look at", entry.path(), error))?;
-            return Ok(Some(DirChanges { changes: parent.changes, told }));
+            return Ok(Making::Done(DirChanges { changes: parent.changes, told }));
         }
         self.make_directory(parent, entry)
             .map_err(|error| Failure::new("make the directory", entry.path(), error))
