@@ -7,8 +7,8 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::{Arc, Mutex};
 
 use rustix::fs::{
-    AtFlags, Mode, OFlags, Stat, Timespec, Timestamps, fstat, futimens, linkat, mkdirat, openat, renameat,
-    unlinkat,
+    AtFlags, Mode, OFlags, Stat, Timespec, Timestamps, fstat, fsync, futimens, linkat, mkdirat, openat,
+    renameat, unlinkat,
 };
 use rustix::io::Errno;
 
@@ -138,14 +138,21 @@ impl Places {
         }
     }
 
+    /// Makes sure that a file outlives a loss of power, if that was asked for.
+    pub(super) fn sync(&self, file: &OwnedFd) -> io::Result<()> {
+        if self.fsync { Ok(fsync(file)?) } else { Ok(()) }
+    }
+
     /// Renames a file out of the directory where it was written; from another file system, by way of a copy.
     fn rename(&self, dir: &LocalDir, from: &[u8], to_dir: BorrowedFd<'_>, to: &[u8]) -> io::Result<()> {
         let staging = self.staging(dir);
         match renameat(staging, from, to_dir, to) {
             Err(Errno::XDEV) => {
                 let beside = temporary_name(to);
-                let moved = super::copy::copy_file(staging, from, to_dir, &beside)
-                    .and_then(|()| Ok(renameat(to_dir, &beside[..], to_dir, to)?));
+                let moved = super::copy::copy_file(staging, from, to_dir, &beside).and_then(|copy| {
+                    self.sync(&copy)?;
+                    Ok(renameat(to_dir, &beside[..], to_dir, to)?)
+                });
                 if moved.is_err() {
                     let _ = unlinkat(to_dir, &beside[..], AtFlags::empty());
                 }
