@@ -201,7 +201,7 @@ fn closed_directories_without_root() {
 fn closed_directories_that_are_come_back_to() {
     let nobody = |path: &Path| chown(path, Some(65_534), Some(65_534)).expect("an owner can be set");
     let set_mode = |path: &Path, mode| {
-        fs::set_permissions(path, Permissions::from_mode(mode)).expect("a mode can be set")
+        fs::set_permissions(path, Permissions::from_mode(mode)).expect("a mode can be set");
     };
     let modes = [("shut", 0o555), ("blind", 0o300)];
     let source = Scratch::new();
