@@ -89,6 +89,9 @@ pub(crate) fn incomplete(exit: Exit) -> Option<&'static str> {
     match exit {
         Exit::Success => None,
         Exit::Vanished => Some("some files vanished on the server before they were sent"),
+        Exit::DeleteLimit => {
+            Some("everything was transferred, but --max-delete kept entries from being deleted")
+        }
         _ => Some("some files or attributes were not transferred; see the messages above"),
     }
 }

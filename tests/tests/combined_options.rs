@@ -191,3 +191,20 @@ fn nothing_stays_where_there_is_no_room() {
     assert_ne!(outcome.code(), 0, "{outcome}");
     assert_eq!(fs::read_dir(&destination).map_or(0, Iterator::count), 0, "{outcome}");
 }
+
+#[test]
+fn what_stands_in_place_of_a_directory() {
+    for options in [&["-a", "--ignore-existing"][..], &["-a", "--existing", "--ignore-existing"], &["-a"]] {
+        let pair = Pair::new(|root| {
+            fs::create_dir_all(root.join("d/below")).expect("memory is large enough");
+            fs::write(root.join("d/below/file"), "new").expect("memory is large enough");
+            fs::write(root.join("e"), "new").expect("memory is large enough");
+        });
+        for program in Program::both() {
+            let root = pair.destination(&program);
+            fs::create_dir(&root).expect("memory is large enough");
+            fs::write(root.join("d"), "somebody's").expect("memory is large enough");
+        }
+        pulls_alike(&pair, &format!("{options:?}"), options);
+    }
+}

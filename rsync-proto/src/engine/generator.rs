@@ -10,7 +10,7 @@ use super::deletion::Guard;
 use super::dirs::Directory;
 use super::links::Role;
 use super::shared::{Job, Shared, bump};
-use crate::destination::{Destination, DirChanges};
+use crate::destination::{Destination, DirChanges, Making};
 use crate::flist::{EntryHandle, EntryRef, HardLink, Kind, SafePath, Segment};
 use crate::options::DeleteWhen;
 use crate::report::{Action, Changes, KindCounts, Report, Skip};
@@ -290,9 +290,9 @@ impl<D: Destination> Generator<'_, D> {
         let made = self.shared.destination.make_dir(parent.dir(), entry);
         self.shared.done(entry, 0);
         let DirChanges { changes, told } = match made {
-            Ok(Some(changes)) => changes,
-            Ok(None) => {
-                self.shared.skipped(entry, Skip::NotThere);
+            Ok(Making::Done(changes)) => changes,
+            Ok(Making::Skip(reason)) => {
+                self.shared.skipped(entry, reason);
                 self.remember(entry, None, &Guard::Idle);
                 return;
             }
