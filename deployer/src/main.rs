@@ -47,10 +47,13 @@ fn main() -> ExitCode {
     }
 }
 
+/// As many as the deepest tree needs with the most alternate directories, twice.
+const MOST_FILES: u64 = 16 * 1024;
+
 /// A pull keeps many directories open; the usual limit on that is low for historical reasons only.
 fn raise_file_limit() {
     let limit = getrlimit(Resource::Nofile);
-    let wanted = limit.maximum.map_or(4096, |maximum| maximum.min(4096));
+    let wanted = limit.maximum.map_or(MOST_FILES, |maximum| maximum.min(MOST_FILES));
     if limit.current.is_some_and(|current| current < wanted) {
         let _ = setrlimit(Resource::Nofile, Rlimit { current: Some(wanted), ..limit });
     }

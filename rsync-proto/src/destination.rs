@@ -164,8 +164,8 @@ pub trait Destination: Send + Sync + 'static {
     fn learn(&self, segment: &Segment);
 
     /// Makes sure that `entry` is a directory, and tells what changes by that and will change by
-    /// [`Self::leave`]. Nothing if it is not wanted here: then everything in it is passed over.
-    fn make_dir(&self, parent: &Self::Dir, entry: EntryRef<'_>) -> Result<Option<DirChanges>, Failure>;
+    /// [`Self::leave`].
+    fn make_dir(&self, parent: &Self::Dir, entry: EntryRef<'_>) -> Result<Making, Failure>;
 
     /// Opens the directory of `entry`, for which [`Self::make_dir`] told `changes`.
     fn open_dir(&self, entry: EntryRef<'_>, changes: Changes) -> Result<Self::Dir, Failure>;
@@ -280,7 +280,16 @@ pub enum Removed {
     Mounted,
 }
 
-/// A new directory.
+/// What came of making sure that an entry is a directory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Making {
+    /// It is one.
+    Done(DirChanges),
+    /// It shall not be here, or not be made in place of what is; with the reason. Everything in it is passed over.
+    Skip(Skip),
+}
+
+/// How a directory differs.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct DirChanges {
     /// What changes by making it, and will change by leaving it.

@@ -196,3 +196,51 @@ fn closed_directories_without_root() {
     assert_eq!(mode(&tree.join("closed")), 0o555, "the mode was expected to be what it was");
     assert_eq!(fs::read(tree.join("closed/file")).expect("it was expected"), b"content", "filled again");
 }
+
+#[test]
+fn closed_directories_that_are_come_back_to() {
+    let nobody = |path: &Path| chown(path, Some(65_534), Some(65_534)).expect("an owner can be set");
+    let set_mode = |path: &Path, mode| {
+        fs::set_permissions(path, Permissions::from_mode(mode)).expect("a mode can be set");
+    };
+    let modes = [("shut", 0o555), ("blind", 0o300)];
+    let source = Scratch::new();
+    for (name, mode) in modes {
+        write(&source.directory(name).join("file"), "content", 0o444);
+        set_mode(&source.join(name), mode);
+    }
+    let daemon = Daemon::serving(source.path());
+    let scratch = Scratch::new();
+    set_mode(scratch.path(), 0o755);
+    let program = Program::deployer().for_nobody(scratch.path());
+    for option in ["--delete", "--delete-after", "--delete-delay", "--delay-updates"] {
+        let to = scratch.directory(option);
+        nobody(&to);
+        let tree = to.join("tree");
+        let _ = program.pull(&["-a"], &daemon.url("tree/"), &tree).expect(0);
+        for (name, _) in modes {
+            write(&tree.join(name).join("foreign"), "foreign", 0o444);
+            let kept = tree.join(name).join("kept");
+            fs::create_dir(&kept).expect("memory is large enough");
+            write(&kept.join("a.keep"), "kept", 0o444);
+            write(&kept.join("foreign"), "foreign", 0o444);
+            [kept.join("a.keep"), kept.join("foreign"), tree.join(name).join("foreign")]
+                .iter()
+                .for_each(|path| nobody(path));
+            nobody(&kept);
+            set_mode(&kept, 0o500);
+        }
+        let _ =
+            program.pull(&["-a", "-I", option, "--filter=P *.keep"], &daemon.url("tree/"), &tree).expect(0);
+        for (name, expected) in modes {
+            assert_eq!(mode(&tree.join(name)), expected, "{option}: {name}");
+            assert_eq!(mode(&tree.join(name).join("kept")), 0o500, "{option}: kept in {name}");
+            assert!(tree.join(name).join("kept/a.keep").exists(), "{option}: {name}");
+            assert_eq!(
+                tree.join(name).join("foreign").exists(),
+                option == "--delay-updates",
+                "{option}: {name}"
+            );
+        }
+    }
+}

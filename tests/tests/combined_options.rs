@@ -191,3 +191,29 @@ fn nothing_stays_where_there_is_no_room() {
     assert_ne!(outcome.code(), 0, "{outcome}");
     assert_eq!(fs::read_dir(&destination).map_or(0, Iterator::count), 0, "{outcome}");
 }
+
+#[test]
+fn what_stands_in_place_of_a_directory() {
+    let starts = [
+        (&["-a", "--ignore-existing"][..], 23),
+        (&["-a", "--existing", "--ignore-existing"], 23),
+        (&["-a", "--ignore-existing", "--no-r", "-d"], 0),
+        (&["-a"], 0),
+    ];
+    for (options, code) in starts {
+        let pair = Pair::new(|root| {
+            fs::create_dir_all(root.join("d/below")).expect("memory is large enough");
+            fs::write(root.join("d/below/file"), "new").expect("memory is large enough");
+            fs::write(root.join("e"), "new").expect("memory is large enough");
+        });
+        for program in Program::both() {
+            let root = pair.destination(&program);
+            fs::create_dir(&root).expect("memory is large enough");
+            fs::write(root.join("d"), "somebody's").expect("memory is large enough");
+        }
+        let both = pair.pull(options);
+        // The lines are not compared: rsync has one for `d/below/`, which it could not make.
+        assert_eq!(both.rsync.code(), code, "{options:?}: {}", both.rsync);
+        pair.pictures().assert_same(&format!("{options:?}"));
+    }
+}

@@ -15,7 +15,7 @@ use end_to_end::scratch::Scratch;
 use rsync_proto::checksum::StrongSum;
 use rsync_proto::delta::Offer;
 use rsync_proto::destination::{
-    Destination, DirChanges, Failure, Incoming, Linking, Received, Sink, Verdict,
+    Destination, DirChanges, Failure, Incoming, Linking, Making, Received, Sink, Verdict,
 };
 use rsync_proto::flist::{EntryRef, SafePath, Segment};
 use rsync_proto::local::{LocalBasis, LocalDir, LocalSink, LocalTree, LocalTreeOptions};
@@ -75,7 +75,7 @@ impl Destination for Damaging {
         self.tree.learn(segment);
     }
 
-    fn make_dir(&self, parent: &LocalDir, entry: EntryRef<'_>) -> Result<Option<DirChanges>, Failure> {
+    fn make_dir(&self, parent: &LocalDir, entry: EntryRef<'_>) -> Result<Making, Failure> {
         self.tree.make_dir(parent, entry)
     }
 
@@ -312,8 +312,8 @@ impl Destination for Memory {
 
     fn learn(&self, _: &Segment) {}
 
-    fn make_dir(&self, (): &(), _: EntryRef<'_>) -> Result<Option<DirChanges>, Failure> {
-        Ok(Some(DirChanges::default()))
+    fn make_dir(&self, (): &(), _: EntryRef<'_>) -> Result<Making, Failure> {
+        Ok(Making::Done(DirChanges::default()))
     }
 
     fn open_dir(&self, _: EntryRef<'_>, _: Changes) -> Result<(), Failure> {

@@ -16,6 +16,7 @@ mod generator;
 mod inflate;
 mod links;
 mod shared;
+mod walk;
 mod worker;
 
 use std::sync::Arc;

@@ -210,6 +210,7 @@ impl LocalTree {
                 copy_known_xattrs(&Node::borrowed(source.as_fd()), &node, &self.policy.scope)?;
             }
             let set = self.policy.apply(&wish, &node, &self.policy.stat(&node)?, changes);
+            self.places().sync(&target)?;
             self.places().back_up(dir, name, dir.stat(name)?.as_ref())?;
             renameat(dir.fd(), &temporary[..], dir.fd(), name)?;
             Ok(set.map(|()| true))

@@ -120,7 +120,7 @@ fn copy(
         Err(error) => return Err(error.into()),
     }
     let copied = match is_file(stat) {
-        true => copy_file(from_dir, from, to_dir, to),
+        true => copy_file(from_dir, from, to_dir, to).map(drop),
         false => copy_other(from_dir, from, to_dir, to, stat),
     };
     if let Err(error) = copied {

@@ -18,17 +18,18 @@ use crate::wire::flags::mode;
 /// Bytes that are copied at once.
 const COPY_SIZE: usize = 256 * 1024;
 
-/// Copies a regular file to a name that is not taken, with all of its attributes.
+/// Copies a regular file to a name that is not taken, with all of its attributes. Returns the copy.
 pub(super) fn copy_file(
     from_dir: BorrowedFd<'_>,
     from: &[u8],
     to_dir: BorrowedFd<'_>,
     to: &[u8],
-) -> io::Result<()> {
+) -> io::Result<OwnedFd> {
     let source = open_file(from_dir, from)?;
     let target = create(to_dir, to)?;
     copy_content(&source, &target)?;
-    copy_attributes(&Node::borrowed(source.as_fd()), &Node::borrowed(target.as_fd()), &fstat(&source)?)
+    copy_attributes(&Node::borrowed(source.as_fd()), &Node::borrowed(target.as_fd()), &fstat(&source)?)?;
+    Ok(target)
 }
 
 /// A new file, for its maker alone.

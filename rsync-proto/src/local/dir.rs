@@ -10,8 +10,10 @@ use rustix::io::Errno;
 
 use super::fake;
 use super::fuzzy::Candidate;
+use super::node::Node;
 use crate::flist::{Kind, SafePath};
 use crate::report::Changes;
+use crate::wire::flags::mode;
 
 /// A directory that is being filled.
 #[derive(Debug)]
@@ -35,8 +37,19 @@ pub struct LocalDir {
     pub(super) fake: bool,
     /// Its mode before it was made usable.
     pub(super) mode_before: Option<u32>,
+    /// It gets that mode back when it is closed: it is not going to be left as a directory of the list is.
+    pub(super) is_visited: bool,
     /// Something in it was made, so that its time is no longer its own.
     pub(super) disturbed: AtomicBool,
+}
+
+impl Drop for LocalDir {
+    fn drop(&mut self) {
+        if let (true, Some(mode), Some(fd)) = (self.is_visited, self.mode_before, &self.fd) {
+            // It may be gone; and what cannot be set back stays usable for its owner.
+            let _ = Node::borrowed(fd.as_fd()).set_mode(mode & mode::PERMISSIONS);
+        }
+    }
 }
 
 impl LocalDir {

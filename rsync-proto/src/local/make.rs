@@ -19,10 +19,10 @@ use super::selection::Place;
 use super::sink::{Content, LocalSink, Staged};
 use super::tree::LocalTree;
 use super::write::Writer;
-use crate::destination::{DirChanges, Incoming, Linking};
+use crate::destination::{DirChanges, Incoming, Linking, Making};
 use crate::flist::{EntryRef, Kind, SafePath};
 use crate::options::Append;
-use crate::report::Changes;
+use crate::report::{Changes, Skip};
 use crate::wire::flags::item;
 
 impl LocalTree {
@@ -83,28 +83,23 @@ impl LocalTree {
         Ok(attributes)
     }
 
-    /// Nothing if the directory is not wanted here, nor what it holds.
-    pub(super) fn make_directory(
-        &self,
-        parent: &LocalDir,
-        entry: EntryRef<'_>,
-    ) -> io::Result<Option<DirChanges>> {
+    pub(super) fn make_directory(&self, parent: &LocalDir, entry: EntryRef<'_>) -> io::Result<Making> {
         let name = entry.name();
         let on_the_way = self.is_on_the_way(entry);
         let selection = &self.options.selection;
         match self.place_of(parent, entry)? {
-            Place::Nothing if selection.existing => return Ok(None),
+            Place::Nothing if selection.existing => return Ok(Making::Skip(Skip::NotThere)),
             Place::Nothing => {}
-            Place::Directory(_) | Place::Link(_) if on_the_way => return Ok(Some(DirChanges::default())),
-            Place::Directory(stat) => {
-                return Ok(Some(self.differences(parent, name, entry, &stat)?.into()));
+            Place::Directory(_) | Place::Link(_) if on_the_way => {
+                return Ok(Making::Done(DirChanges::default()));
             }
-            Place::Link(fd) => return Ok(Some(self.differences_behind(&fd, entry)?.into())),
+            Place::Directory(stat) => {
+                return Ok(Making::Done(self.differences(parent, name, entry, &stat)?.into()));
+            }
+            Place::Link(fd) => return Ok(Making::Done(self.differences_behind(&fd, entry)?.into())),
             // What only leads to something is not worth what stands there.
             Place::Other if on_the_way => return Err(Errno::NOTDIR.into()),
-            Place::Other if selection.ignore_existing => {
-                return Err(io::Error::other("something else stands there, which --ignore-existing keeps"));
-            }
+            Place::Other if selection.ignore_existing => return Ok(Making::Skip(Skip::Exists)),
             Place::Other if !self.options.dry_run => {
                 if self.options.content.backs_up() {
                     self.places().back_up(parent, name, parent.stat(name)?.as_ref())?;
@@ -120,7 +115,7 @@ impl LocalTree {
             parent.disturb();
             mkdirat(parent.fd(), name, Mode::from_raw_mode(0o700))?;
         }
-        Ok(Some(DirChanges { changes: Changes::NEW, told }))
+        Ok(Making::Done(DirChanges { changes: Changes::NEW, told }))
     }
 
     pub(super) fn leave_directory(&self, dir: &LocalDir, entry: EntryRef<'_>) -> io::Result<()> {
@@ -219,6 +214,9 @@ impl LocalTree {
             return self.link_dry(leader, dir, entry, existing.as_ref());
         }
         let (leader_dir, leader_name) = leader.split_last();
+        if let Some(stat) = existing.as_ref().filter(|stat| !is_file(stat)) {
+            self.make_way(dir, name, stat)?;
+        }
         if self.options.content.delay_updates
             && let Some(leader_dir) = self.reopen_directory(&leader_dir)?
             && self.places().link_delayed((&leader_dir, leader_name), (dir, name), entry.path())?
@@ -236,7 +234,6 @@ impl LocalTree {
                 changes = self.differences(dir, name, entry, stat)?;
                 changes.set(is_file(stat) && stat.st_size as u64 != entry.size(), item::REPORT_SIZE);
             }
-            self.make_way(dir, name, stat)?;
         }
         self.replace(dir, name, |temporary| {
             Ok(linkat(&leader_dir, as_os(leader_name), dir.fd(), temporary, AtFlags::empty())?)

@@ -1,13 +1,14 @@
 //! Where files are written before they are complete, and how they come from there to their place: at once or at the
 //! end, with what they replace kept or not; and what is left of those that are not completed.
 
+use std::collections::HashMap;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::{Arc, Mutex};
 
 use rustix::fs::{
-    AtFlags, Mode, OFlags, Stat, Timespec, Timestamps, fstat, futimens, linkat, mkdirat, openat, renameat,
-    unlinkat,
+    AtFlags, Mode, OFlags, Stat, Timespec, Timestamps, fstat, fsync, futimens, linkat, mkdirat, openat,
+    renameat, unlinkat,
 };
 use rustix::io::Errno;
 
@@ -33,7 +34,7 @@ pub(super) struct Places {
     pub(super) backups: Option<Backups>,
     pub(super) fsync: bool,
     /// Files that are put into place at the end; nothing if all are at once.
-    pub(super) delayed: Option<Mutex<Vec<Delayed>>>,
+    pub(super) delayed: Option<Mutex<HashMap<SafePath, Delayed>>>,
 }
 
 /// Where files are kept that are not complete, or not yet at their place.
@@ -137,14 +138,21 @@ impl Places {
         }
     }
 
+    /// Makes sure that a file outlives a loss of power, if that was asked for.
+    pub(super) fn sync(&self, file: &OwnedFd) -> io::Result<()> {
+        if self.fsync { Ok(fsync(file)?) } else { Ok(()) }
+    }
+
     /// Renames a file out of the directory where it was written; from another file system, by way of a copy.
     fn rename(&self, dir: &LocalDir, from: &[u8], to_dir: BorrowedFd<'_>, to: &[u8]) -> io::Result<()> {
         let staging = self.staging(dir);
         match renameat(staging, from, to_dir, to) {
             Err(Errno::XDEV) => {
                 let beside = temporary_name(to);
-                let moved = super::copy::copy_file(staging, from, to_dir, &beside)
-                    .and_then(|()| Ok(renameat(to_dir, &beside[..], to_dir, to)?));
+                let moved = super::copy::copy_file(staging, from, to_dir, &beside).and_then(|copy| {
+                    self.sync(&copy)?;
+                    Ok(renameat(to_dir, &beside[..], to_dir, to)?)
+                });
                 if moved.is_err() {
                     let _ = unlinkat(to_dir, &beside[..], AtFlags::empty());
                 }
@@ -166,10 +174,18 @@ impl Places {
 
     /// Moves a file from where it was written to the directory for partial files.
     fn stage(&self, dir: &LocalDir, name: &[u8], temporary: &[u8]) -> io::Result<()> {
-        let PartialDir::Beside(partial) = &self.partial else {
-            let to = self.partial_dir(dir).ok_or_else(|| io::Error::other("there is no place to wait in"))?;
-            return self.rename(dir, temporary, to, name);
-        };
+        match &self.partial {
+            PartialDir::Beside(partial) => {
+                let to = self.waiting_room(dir, partial)?;
+                self.rename(dir, temporary, to.as_fd(), name)
+            }
+            PartialDir::Common(to) => self.rename(dir, temporary, to.as_fd(), name),
+            PartialDir::None => Err(io::Error::other("there is no place to wait in")),
+        }
+    }
+
+    /// The directory for partial files beside their place, which nobody else may write to.
+    fn waiting_room(&self, dir: &LocalDir, partial: &[u8]) -> io::Result<OwnedFd> {
         let to = make_partial_dir(dir, partial)?;
         // Whoever could change what waits there would choose what is put into place.
         let stat = fstat(&to)?;
@@ -179,7 +195,7 @@ impl Places {
                 "its directory {name} is open to others, who could change it"
             )));
         }
-        self.rename(dir, temporary, to.as_fd(), name)
+        Ok(to)
     }
 
     /// Keeps what came of a file. If that fails, nothing is kept.
@@ -212,7 +228,8 @@ impl Places {
     fn delay(&self, dir: &LocalDir, name: &[u8], path: SafePath) {
         if let Some(delayed) = &self.delayed {
             let waits = Delayed { dir: dir.path.clone(), name: name.into(), path };
-            delayed.lock().expect("no thread panics with the lock").push(waits);
+            let key = dir.path.join(name);
+            delayed.lock().expect("no thread panics with the lock").insert(key, waits);
         }
     }
 
@@ -223,18 +240,24 @@ impl Places {
         (dir, name): (&LocalDir, &[u8]),
         path: SafePath,
     ) -> io::Result<bool> {
-        if self.delayed.is_none() {
+        // What an earlier run left there waits for nothing.
+        let key = leader_dir.path.join(leader_name);
+        let waits = |delayed: &Mutex<HashMap<_, _>>| {
+            delayed.lock().expect("no thread panics with the lock").contains_key(&key)
+        };
+        if !self.delayed.as_ref().is_some_and(waits) {
             return Ok(false);
         }
-        let Some(from) = self.partial_dir(leader_dir) else { return Ok(false) };
-        let temporary = temporary_name(name);
-        match linkat(from, leader_name, self.staging(dir), &temporary[..], AtFlags::empty()) {
-            Ok(()) => {}
-            Err(Errno::NOENT) => return Ok(false),
-            Err(error) => return Err(error.into()),
-        }
+        let (Some(from), PartialDir::Beside(partial)) = (self.partial_dir(leader_dir), &self.partial) else {
+            return Ok(false);
+        };
         dir.disturb();
-        self.stage(dir, name, &temporary)?;
+        let to = self.waiting_room(dir, partial)?;
+        let link = || linkat(from, leader_name, &to, name, AtFlags::empty());
+        match link() {
+            Err(Errno::EXIST) => unlinkat(&to, name, AtFlags::empty()).and_then(|()| link())?,
+            linked => linked?,
+        }
         self.delay(dir, name, path);
         Ok(true)
     }
@@ -242,8 +265,9 @@ impl Places {
     /// Puts files into their places that waited for the end. `open` opens their directories.
     pub(super) fn conclude(&self, open: impl Fn(&SafePath) -> io::Result<Option<LocalDir>>) -> Vec<Failure> {
         let Some(delayed) = &self.delayed else { return Vec::new() };
-        let mut waiting = std::mem::take(&mut *delayed.lock().expect("no thread panics with the lock"));
-        waiting.sort_by(|a, b| a.dir.cmp(&b.dir));
+        let waiting = std::mem::take(&mut *delayed.lock().expect("no thread panics with the lock"));
+        let mut waiting: Vec<Delayed> = waiting.into_values().collect();
+        waiting.sort_by(|a, b| (&a.dir, &a.name).cmp(&(&b.dir, &b.name)));
         let gone = || io::Error::from(io::ErrorKind::NotFound);
         let put = |dir: &LocalDir, name: &[u8]| -> io::Result<()> {
             let from = self.partial_dir(dir).ok_or_else(gone)?;

@@ -87,11 +87,12 @@ impl LocalTree {
     ) -> io::Result<Option<LocalDir>> {
         let (_, name) = path.split_last();
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let mut before = None;
         let fd = match openat(dir.fd(), name, flags, Mode::empty()) {
             Ok(fd) => fd,
             Err(Errno::ACCESS) if !self.policy.identity.root && !self.options.dry_run => {
                 let node = super::node::Node::hold(dir.fd(), name)?;
-                self.make_usable(&node)?;
+                before = self.make_usable(&node)?;
                 openat(dir.fd(), name, flags, Mode::empty())?
             }
             Err(error) => return Err(error.into()),
@@ -99,8 +100,7 @@ impl LocalTree {
         if is_mount_point(&fd, dir)? {
             return Ok(None);
         }
-        let below = self.dir(Some(fd), path.clone(), false, Changes::default())?;
-        Ok(Some(below))
+        self.visit(fd, path, before).map(Some)
     }
 
     /// Removes one entry of a directory; a directory only if it is empty.
@@ -134,16 +134,26 @@ impl LocalTree {
 
     /// Opens a directory of the tree again, if it is one. Nothing in it is going to be made.
     pub(super) fn reopen_directory(&self, path: &SafePath) -> io::Result<Option<LocalDir>> {
-        let Some(root) = self.root.get() else { return Ok(None) };
-        match root.open(path) {
-            Ok(fd) => self.dir(Some(fd), path.clone(), false, Changes::default()).map(Some),
+        if self.root.get().is_none() {
+            return Ok(None);
+        }
+        match self.open_below(path) {
+            Ok((fd, before)) => self.visit(fd, path, before).map(Some),
             Err(error) if is_no_directory(&error) => Ok(None),
             Err(error) => Err(error),
         }
     }
+
+    /// A directory that keeps its mode, which was `before` if it had to be changed for this.
+    fn visit(&self, fd: OwnedFd, path: &SafePath, before: Option<u32>) -> io::Result<LocalDir> {
+        let mut dir = self.dir(Some(fd), path.clone(), false, Changes::default())?;
+        dir.mode_before = before.or(dir.mode_before);
+        dir.is_visited = true;
+        Ok(dir)
+    }
 }
 
-fn is_no_directory(error: &io::Error) -> bool {
+pub(super) fn is_no_directory(error: &io::Error) -> bool {
     let number = error.raw_os_error();
     [Errno::NOENT, Errno::NOTDIR, Errno::LOOP].iter().any(|no| number == Some(no.raw_os_error()))
 }

@@ -15,10 +15,13 @@ use super::dir::{LocalDir, is_empty};
 use super::handle::Root;
 use super::node::Node;
 use super::place::Places;
+use super::remove::is_no_directory;
 use super::sink::LocalSink;
 use crate::checksum::BlockSummer;
 use crate::delta::Offer;
-use crate::destination::{Destination, DirChanges, Failure, Found, Incoming, Linking, Removed, Verdict};
+use crate::destination::{
+    Destination, DirChanges, Failure, Found, Incoming, Linking, Making, Removed, Verdict,
+};
 use crate::error::{Error, Result, printable};
 use crate::flist::{EntryRef, Kind, SafePath, Segment};
 use crate::limits;
@@ -103,8 +106,9 @@ impl LocalTree {
         Ok(Some(stat.st_mode))
     }
 
-    /// Opens a directory below the root, even one that its owner may not read.
-    fn open_below(&self, path: &SafePath) -> io::Result<(OwnedFd, Option<u32>)> {
+    /// Opens a directory below the root, even one that its owner may not read. Returns the mode that it had if it was
+    /// changed.
+    pub(super) fn open_below(&self, path: &SafePath) -> io::Result<(OwnedFd, Option<u32>)> {
         match self.root().open(path) {
             Err(error) if error.kind() == io::ErrorKind::PermissionDenied && !path.is_root() => {
                 let (parent, name) = path.split_last();
@@ -131,9 +135,17 @@ impl LocalTree {
             gives_list = self.options.acls && node.xattr(super::acl::DEFAULT)?.is_some();
         }
         let alternates = self.alternates.get().map_or(&[][..], |alternates| alternates);
-        let open = |root: &Option<Root>| root.as_ref().and_then(|root| root.open(&path).ok());
+        let open = |root: &Option<Root>| match root.as_ref().map(|root| root.open(&path)) {
+            None => Ok(None),
+            Some(Err(error))
+                if is_no_directory(&error) || error.kind() == io::ErrorKind::PermissionDenied =>
+            {
+                Ok(None)
+            }
+            Some(opened) => opened.map(Some),
+        };
         Ok(LocalDir {
-            alternates: alternates.iter().map(open).collect(),
+            alternates: alternates.iter().map(open).collect::<io::Result<_>>()?,
             fd,
             path,
             similar: OnceLock::new(),
@@ -143,6 +155,7 @@ impl LocalTree {
             changes,
             fake: self.policy.identity.fake,
             mode_before,
+            is_visited: false,
             disturbed: AtomicBool::new(false),
         })
     }
@@ -157,7 +170,10 @@ impl Destination for LocalTree {
         // Half of what may be open is left for files and for the rest of the program. Fewer than the deepest
         // path has cannot do: the walk keeps all of them open.
         let limit = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
-        (limit / 2).clamp(limits::MAX_DEPTH as u64 + 16, 600)
+        let content = &self.options.content;
+        let others = content.alternates.as_ref().map_or(0, |alternates| alternates.dirs.len()) as u64;
+        let each = 1 + others + u64::from(content.partial_dir().is_some());
+        (limit / 2 / each).clamp(limits::MAX_DEPTH as u64 + 16, 600)
     }
 
     fn stop(&self) {
@@ -218,14 +234,14 @@ impl Destination for LocalTree {
         self.policy.ids.learn(segment);
     }
 
-    fn make_dir(&self, parent: &LocalDir, entry: EntryRef<'_>) -> Result<Option<DirChanges>, Failure> {
+    fn make_dir(&self, parent: &LocalDir, entry: EntryRef<'_>) -> Result<Making, Failure> {
         if entry.is_root() {
             let told = match parent.changes.is_new() {
                 true => self.told_of_directory(parent, entry),
                 false => Ok(parent.changes),
             };
             let told = told.map_err(|error| Failure::new("look at", entry.path(), error))?;
-            return Ok(Some(DirChanges { changes: parent.changes, told }));
+            return Ok(Making::Done(DirChanges { changes: parent.changes, told }));
         }
         self.make_directory(parent, entry)
             .map_err(|error| Failure::new("make the directory", entry.path(), error))
@@ -239,8 +255,9 @@ impl Destination for LocalTree {
                 return self.dir(None, path.clone(), true, changes);
             }
             let (fd, mode_before) = self.open_below(&path)?;
-            let dir = self.dir(Some(fd), path.clone(), changes.is_new(), changes)?;
-            Ok(LocalDir { mode_before: mode_before.or(dir.mode_before), ..dir })
+            let mut dir = self.dir(Some(fd), path.clone(), changes.is_new(), changes)?;
+            dir.mode_before = mode_before.or(dir.mode_before);
+            Ok(dir)
         };
         open().map_err(|error| Failure::new("open the directory", path.clone(), error))
     }
@@ -266,7 +283,13 @@ impl Destination for LocalTree {
             }
             Ok::<_, io::Error>(verdict)
         };
-        look().map_err(|error| Failure::new("look at or make way for", entry.path(), error))
+        look().map_err(|error| {
+            let action = match error.kind() {
+                io::ErrorKind::DirectoryNotEmpty => "replace, without --delete or --force, the directory",
+                _ => "look at or make way for",
+            };
+            Failure::new(action, entry.path(), error)
+        })
     }
 
     fn touch(&self, dir: &LocalDir, entry: EntryRef<'_>, changes: Changes) -> Result<(), Failure> {
