@@ -217,3 +217,42 @@ fn what_stands_in_place_of_a_directory() {
         pair.pictures().assert_same(&format!("{options:?}"));
     }
 }
+
+#[test]
+fn what_is_left_of_a_file_goes_when_it_is_complete() {
+    for (start, more) in [
+        (Start::Older, "-W"),
+        (Start::Empty, "-W"),
+        (Start::Same, "-t"),
+        (Start::Empty, "--copy-dest=../other"),
+        (Start::Empty, "--link-dest=../other"),
+    ] {
+        let pair = pair(start);
+        // One that is exact: from a similar file in it rsync makes a wrong one first, when there is a partial file.
+        let outcome =
+            Program::rsync().pull(&["-a"], &pair.daemon().url("tree/"), &pair.scratch().join("other"));
+        assert_eq!(outcome.code(), 0);
+        for program in Program::both() {
+            let root = pair.destination(&program);
+            for name in ["big", "a/two", "a/deep/four"] {
+                let content = fs::read(pair.source().join(name)).expect("it is there");
+                let place = root.join(name);
+                let room = place.parent().expect("it is below the root").join(".part");
+                fs::create_dir_all(&room).expect("memory is large enough");
+                fs::write(
+                    room.join(place.file_name().expect("it has a name")),
+                    &content[..content.len() / 3],
+                )
+                .expect("memory is large enough");
+            }
+        }
+        let options = ["-a", "--partial-dir=.part", more];
+        if more.starts_with("--") {
+            // rsync leaves what is left of a file that it takes from elsewhere.
+            let _ = pair.pull(&options);
+        } else {
+            pulls_alike(&pair, &format!("{start:?} {more}"), &options);
+        }
+        assert_content(&pair, &format!("{start:?} {more}"), &[Program::deployer()]);
+    }
+}

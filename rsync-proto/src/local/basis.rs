@@ -73,7 +73,9 @@ impl LocalTree {
         let gone = || io::Error::from(io::ErrorKind::NotFound);
         match basis {
             LocalBasis::Own => self.open_content(dir.fd(), name),
-            LocalBasis::Partial => self.open_content(self.partial_dir(dir).ok_or_else(gone)?, name),
+            LocalBasis::Partial => {
+                self.open_content(self.places().partial_dir(dir).ok_or_else(gone)?.as_fd(), name)
+            }
             LocalBasis::Alternate(place) => {
                 self.open_content(dir.alternate(place.number).ok_or_else(gone)?, name)
             }

@@ -9,7 +9,8 @@ use rustix::fs::{Mode, fstat};
 
 use super::backup::Backups;
 use super::handle::{self, Root};
-use super::place::{PartialDir, Places};
+use super::partial::PartialDir;
+use super::place::Places;
 use super::tree::LocalTree;
 use crate::error::{Error, Result};
 use crate::flist::{Kind, Segment};
@@ -99,7 +100,7 @@ impl LocalTree {
         };
         let partial = match content.partial_dir() {
             Some(_) if dry => PartialDir::None,
-            Some(dir) if dir.is_absolute() => PartialDir::Common(made(&dir)?),
+            Some(dir) if dir.is_absolute() => PartialDir::Common(Arc::new(made(&dir)?)),
             Some(dir) => PartialDir::Beside(dir.into_os_string().into_encoded_bytes().into()),
             None => PartialDir::None,
         };

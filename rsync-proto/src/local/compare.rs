@@ -4,7 +4,7 @@
 use std::io::{self, Read};
 use std::os::fd::BorrowedFd;
 
-use rustix::fs::{AtFlags, Mode, OFlags, Stat, makedev, openat, readlinkat, statat, unlinkat};
+use rustix::fs::{AtFlags, Mode, OFlags, Stat, makedev, openat, readlinkat, unlinkat};
 use rustix::io::Errno;
 
 use super::basis::LocalBasis;
@@ -91,11 +91,15 @@ impl LocalTree {
             self.make_way(dir, name, stat)?;
         }
         if let Some(verdict) = self.look_for_alternate(dir, entry, own)? {
-            return Ok(match (verdict, self.has_partial(dir, name)) {
-                (Verdict::Content { changes, .. }, true) => {
+            return Ok(match verdict {
+                Verdict::Content { changes, .. } if self.places().has_partial(dir, name) => {
                     Verdict::Content { changes, basis: Some(LocalBasis::Partial) }
                 }
-                (verdict, _) => verdict,
+                Verdict::Content { .. } => verdict,
+                _ => {
+                    self.forget_partial(dir, name);
+                    verdict
+                }
             });
         }
         let Some(stat) = own else {
@@ -104,12 +108,8 @@ impl LocalTree {
         };
         let mut changes = self.differences(dir, name, entry, stat)?;
         changes.set(stat.st_size as u64 != entry.size(), item::REPORT_SIZE);
-        let partial = self.has_partial(dir, name);
         if !self.content_differs(dir.fd(), name, entry, stat)? {
-            if partial && !self.options.dry_run {
-                dir.disturb();
-                self.places().remove_partial(dir, name);
-            }
+            self.forget_partial(dir, name);
             return Ok(Verdict::Same(self.without_implied_mode(changes, entry, stat)));
         }
         if self.options.content.append.is_some() && stat.st_size as u64 >= entry.size() {
@@ -117,14 +117,22 @@ impl LocalTree {
         }
         changes.set(!self.options.times, item::REPORT_TIME);
         changes.set(self.options.checksum, item::REPORT_CHANGE);
+        let partial = self.places().has_partial(dir, name);
         let basis = if partial { LocalBasis::Partial } else { LocalBasis::Own };
         Ok(Verdict::Content { changes, basis: Some(basis) })
+    }
+
+    /// The file is complete without what an interrupted transfer left of it.
+    fn forget_partial(&self, dir: &LocalDir, name: &[u8]) {
+        if !self.options.dry_run {
+            self.places().remove_partial(dir, name);
+        }
     }
 
     /// What can serve as a basis for a file of which nothing is there.
     fn other_basis(&self, dir: &LocalDir, entry: EntryRef<'_>) -> io::Result<Option<LocalBasis>> {
         let name = self.name(entry);
-        if self.has_partial(dir, name) {
+        if self.places().has_partial(dir, name) {
             return Ok(Some(LocalBasis::Partial));
         }
         let fuzzy = self.options.content.fuzzy;
@@ -136,12 +144,6 @@ impl LocalTree {
         }
         let candidates = dir.similar.get().expect("just set");
         Ok(fuzzy::find(candidates, name, entry.size(), entry.mtime().0))
-    }
-
-    /// Whether an interrupted transfer left something of a file.
-    fn has_partial(&self, dir: &LocalDir, name: &[u8]) -> bool {
-        let Some(partial) = self.partial_dir(dir) else { return false };
-        statat(partial, name, AtFlags::SYMLINK_NOFOLLOW).is_ok_and(|stat| is_file(&stat))
     }
 
     pub(super) fn look_at_other(

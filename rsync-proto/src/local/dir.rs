@@ -11,6 +11,7 @@ use rustix::io::Errno;
 use super::fake;
 use super::fuzzy::Candidate;
 use super::node::Node;
+use super::partial::PartialRoom;
 use crate::flist::{Kind, SafePath};
 use crate::report::Changes;
 use crate::wire::flags::mode;
@@ -26,8 +27,7 @@ pub struct LocalDir {
     pub(super) alternates: Vec<Option<OwnedFd>>,
     /// Files that may be similar to one that is missing; looked for when the first is missed.
     pub(super) similar: OnceLock<Vec<Candidate>>,
-    /// The directory for partial files; looked for when a file differs.
-    pub(super) partial: OnceLock<OwnedFd>,
+    pub(super) partial: PartialRoom,
     /// Nothing can be in it but what this transfer made.
     pub(super) fresh: bool,
     /// New entries inherit an access control list.
@@ -71,16 +71,6 @@ impl LocalDir {
     /// The directory of the same path in an alternate directory.
     pub(super) fn alternate(&self, number: usize) -> Option<BorrowedFd<'_>> {
         self.alternates.get(number)?.as_ref().map(AsFd::as_fd)
-    }
-
-    /// The directory for partial files of this name, if it is there.
-    pub(super) fn partial(&self, name: &[u8]) -> Option<BorrowedFd<'_>> {
-        if let Some(known) = self.partial.get() {
-            return Some(known.as_fd());
-        }
-        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let fd = openat(self.fd.as_ref()?, name, flags, Mode::empty()).ok()?;
-        Some(self.partial.get_or_init(|| fd).as_fd())
     }
 
     /// What `name` is, if it is anything.

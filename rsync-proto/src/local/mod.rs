@@ -20,6 +20,7 @@ mod ids;
 mod leftovers;
 mod make;
 mod node;
+mod partial;
 mod place;
 mod remove;
 mod selection;

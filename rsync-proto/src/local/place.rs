@@ -6,10 +6,7 @@ use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::{Arc, Mutex};
 
-use rustix::fs::{
-    AtFlags, Mode, OFlags, Stat, Timespec, Timestamps, fstat, fsync, futimens, linkat, mkdirat, openat,
-    renameat, unlinkat,
-};
+use rustix::fs::{AtFlags, Stat, fstat, fsync, linkat, renameat, unlinkat};
 use rustix::io::Errno;
 
 use super::attributes::Policy;
@@ -17,6 +14,7 @@ use super::backup::Backups;
 use super::dir::{LocalDir, is_file};
 use super::handle::temporary_name;
 use super::node::Node;
+use super::partial::PartialDir;
 use super::wish::Wish;
 use crate::destination::Failure;
 use crate::flist::{EntryRef, SafePath};
@@ -35,17 +33,6 @@ pub(super) struct Places {
     pub(super) fsync: bool,
     /// Files that are put into place at the end; nothing if all are at once.
     pub(super) delayed: Option<Mutex<HashMap<SafePath, Delayed>>>,
-}
-
-/// Where files are kept that are not complete, or not yet at their place.
-#[derive(Debug)]
-pub(super) enum PartialDir {
-    /// Under their own name.
-    None,
-    /// In a directory of this name beside their place.
-    Beside(Box<[u8]>),
-    /// In one directory for all.
-    Common(OwnedFd),
 }
 
 /// A file that waits for the end of the transfer.
@@ -144,7 +131,13 @@ impl Places {
     }
 
     /// Renames a file out of the directory where it was written; from another file system, by way of a copy.
-    fn rename(&self, dir: &LocalDir, from: &[u8], to_dir: BorrowedFd<'_>, to: &[u8]) -> io::Result<()> {
+    pub(super) fn rename(
+        &self,
+        dir: &LocalDir,
+        from: &[u8],
+        to_dir: BorrowedFd<'_>,
+        to: &[u8],
+    ) -> io::Result<()> {
         let staging = self.staging(dir);
         match renameat(staging, from, to_dir, to) {
             Err(Errno::XDEV) => {
@@ -160,67 +153,6 @@ impl Places {
                 Ok(unlinkat(staging, from, AtFlags::empty())?)
             }
             renamed => Ok(renamed?),
-        }
-    }
-
-    /// The directory for partial files of `dir`, if it is there.
-    pub(super) fn partial_dir<'a>(&'a self, dir: &'a LocalDir) -> Option<BorrowedFd<'a>> {
-        match &self.partial {
-            PartialDir::None => None,
-            PartialDir::Common(fd) => Some(fd.as_fd()),
-            PartialDir::Beside(name) => dir.partial(name),
-        }
-    }
-
-    /// Moves a file from where it was written to the directory for partial files.
-    fn stage(&self, dir: &LocalDir, name: &[u8], temporary: &[u8]) -> io::Result<()> {
-        match &self.partial {
-            PartialDir::Beside(partial) => {
-                let to = self.waiting_room(dir, partial)?;
-                self.rename(dir, temporary, to.as_fd(), name)
-            }
-            PartialDir::Common(to) => self.rename(dir, temporary, to.as_fd(), name),
-            PartialDir::None => Err(io::Error::other("there is no place to wait in")),
-        }
-    }
-
-    /// The directory for partial files beside their place, which nobody else may write to.
-    fn waiting_room(&self, dir: &LocalDir, partial: &[u8]) -> io::Result<OwnedFd> {
-        let to = make_partial_dir(dir, partial)?;
-        // Whoever could change what waits there would choose what is put into place.
-        let stat = fstat(&to)?;
-        if stat.st_uid != self.policy.identity.uid || stat.st_mode & 0o022 != 0 {
-            let name = crate::error::printable(partial);
-            return Err(io::Error::other(format!(
-                "its directory {name} is open to others, who could change it"
-            )));
-        }
-        Ok(to)
-    }
-
-    /// Keeps what came of a file. If that fails, nothing is kept.
-    pub(super) fn keep_partial(&self, dir: &LocalDir, name: &[u8], file: &OwnedFd, temporary: &[u8]) {
-        // A time at which nothing was made, so that no comparison takes it for complete or for newer.
-        let long_ago = Timespec { tv_sec: 0, tv_nsec: 0 };
-        let times = Timestamps { last_access: long_ago, last_modification: long_ago };
-        let _ = futimens(file, &times);
-        let kept = match &self.partial {
-            PartialDir::None => self
-                .back_up(dir, name, dir.stat(name).ok().flatten().as_ref())
-                .and_then(|()| self.rename(dir, temporary, dir.fd(), name)),
-            _ => self.stage(dir, name, temporary),
-        };
-        if kept.is_err() {
-            let _ = unlinkat(self.staging(dir), temporary, AtFlags::empty());
-        }
-    }
-
-    /// Removes what an interrupted transfer left of a file, and its directory if nothing else is in it.
-    pub(super) fn remove_partial(&self, dir: &LocalDir, name: &[u8]) {
-        let Some(partial) = self.partial_dir(dir) else { return };
-        let _ = unlinkat(partial, name, AtFlags::empty());
-        if let PartialDir::Beside(partial) = &self.partial {
-            let _ = unlinkat(dir.fd(), &partial[..], AtFlags::REMOVEDIR);
         }
     }
 
@@ -253,7 +185,7 @@ impl Places {
         };
         dir.disturb();
         let to = self.waiting_room(dir, partial)?;
-        let link = || linkat(from, leader_name, &to, name, AtFlags::empty());
+        let link = || linkat(&from, leader_name, &to, name, AtFlags::empty());
         match link() {
             Err(Errno::EXIST) => unlinkat(&to, name, AtFlags::empty()).and_then(|()| link())?,
             linked => linked?,
@@ -293,30 +225,12 @@ impl Places {
                 }
             }
             if let PartialDir::Beside(partial) = &self.partial {
-                let _ = unlinkat(dir.fd(), &partial[..], AtFlags::REMOVEDIR);
+                dir.partial.remove_empty(&dir, partial);
             }
             if let Err(error) = self.policy.put_time_back(dir.fd(), &before) {
                 failures.push(Failure::attributes(group[0].dir.clone(), error));
             }
         }
         failures
-    }
-}
-
-/// The directory for partial files beside their place; made if it is missing, and if something else has its name, in
-/// place of that.
-fn make_partial_dir(dir: &LocalDir, name: &[u8]) -> io::Result<OwnedFd> {
-    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    let open = || openat(dir.fd(), name, flags, Mode::empty());
-    match open() {
-        Ok(fd) => return Ok(fd),
-        Err(Errno::NOENT) => {}
-        Err(Errno::NOTDIR | Errno::LOOP) => unlinkat(dir.fd(), name, AtFlags::empty())?,
-        Err(error) => return Err(error.into()),
-    }
-    match mkdirat(dir.fd(), name, Mode::from_raw_mode(0o700)) {
-        // Another file of the same directory was quicker.
-        Ok(()) | Err(Errno::EXIST) => Ok(open()?),
-        Err(error) => Err(error.into()),
     }
 }

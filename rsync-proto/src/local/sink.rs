@@ -34,7 +34,7 @@ pub struct LocalSink {
     pub(super) basis: Option<OwnedFd>,
     /// The basis is the file that is written into, so that what is at its place already needs no writing.
     pub(super) is_own_basis: bool,
-    /// The basis is what an interrupted transfer left, which is of no use any more when the file is complete.
+    /// The basis is what an interrupted transfer left.
     pub(super) from_partial: bool,
     pub(super) checksum: FileSum,
     pub(super) state: Content,
@@ -162,8 +162,8 @@ impl LocalSink {
                 self.places.put(&self.dir, &self.name, entry, fd, &temporary)?
             }
         };
-        // Where updates wait for the end, the new file stands in the old one's place.
-        if self.from_partial && self.places.delayed.is_none() {
+        // Where updates wait for the end, the new file stands in the place of what was left of it.
+        if self.places.delayed.is_none() {
             self.places.remove_partial(&self.dir, &self.name);
         }
         Ok(attributes)

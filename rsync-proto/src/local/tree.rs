@@ -1,7 +1,7 @@
 //! The tree on this machine, as the engine sees it: where it is rooted, and which room does what.
 
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
@@ -14,6 +14,7 @@ use super::basis::LocalBasis;
 use super::dir::{LocalDir, is_empty};
 use super::handle::Root;
 use super::node::Node;
+use super::partial::PartialRoom;
 use super::place::Places;
 use super::remove::is_no_directory;
 use super::sink::LocalSink;
@@ -77,11 +78,6 @@ impl LocalTree {
 
     pub(super) fn places(&self) -> &Arc<Places> {
         self.places.get().expect("a transfer begins before anything else")
-    }
-
-    /// The directory for partial files of `dir`, if it is there.
-    pub(super) fn partial_dir<'a>(&'a self, dir: &'a LocalDir) -> Option<BorrowedFd<'a>> {
-        self.places().partial_dir(dir)
     }
 
     pub(super) fn root(&self) -> &Root {
@@ -149,7 +145,7 @@ impl LocalTree {
             fd,
             path,
             similar: OnceLock::new(),
-            partial: OnceLock::new(),
+            partial: PartialRoom::default(),
             fresh,
             gives_list,
             changes,
