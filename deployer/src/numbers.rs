@@ -1,11 +1,12 @@
 //! Numbers for people, in the form of rsync's: plain, with commas, or rounded to units.
 
 /// How numbers are shown (`--human-readable`).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Form {
     /// Digits alone.
     Plain,
     /// Commas between thousands.
+    #[default]
     Grouped,
     /// K, M, G, T, P of 1000.
     Decimal,

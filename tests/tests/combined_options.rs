@@ -9,7 +9,7 @@ use end_to_end::diff::assert_same;
 use end_to_end::pair::Pair;
 use end_to_end::run::Program;
 use end_to_end::snapshot::Snapshot;
-use end_to_end::starts::{Start, pair, pulls_alike};
+use end_to_end::starts::{Start, alike, pair, pulls_alike};
 use rustix::fs::{CWD, FileType, Mode, mknodat};
 
 /// A pair with another directory beside it, in which some files are as on the server and others begin like them.
@@ -190,6 +190,14 @@ fn nothing_stays_where_there_is_no_room() {
     let outcome = deployer.pull(&["-a", "--preallocate"], &pair.daemon().url("tree/"), &destination);
     assert_ne!(outcome.code(), 0, "{outcome}");
     assert_eq!(fs::read_dir(&destination).map_or(0, Iterator::count), 0, "{outcome}");
+}
+
+#[test]
+fn a_checksum_each_for_what_is_compared_and_transferred() {
+    for choice in ["md5,xxh64", "xxh128,md5", "sha1,md4"] {
+        alike(Start::Older, false, &["-ac", "-B", "1.5k", &format!("--checksum-choice={choice}")]);
+        alike(Start::Same, false, &["-ac", "-B0", &format!("--cc={choice}")]);
+    }
 }
 
 #[test]

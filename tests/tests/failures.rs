@@ -113,17 +113,35 @@ fn unknown_module() {
 }
 
 #[test]
-fn unknown_option() {
+fn wrong_options() {
     let source = source(1);
     let daemon = Daemon::serving(source.path());
     let scratch = Scratch::new();
-    for (option, code) in
-        [("--no-such-option", SYNTAX), ("-?", SYNTAX), ("--checksum-choice=none-such", UNSUPPORTED)]
-    {
+    for (option, code) in [
+        ("--no-such-option", SYNTAX),
+        ("-?", SYNTAX),
+        ("--timeout=x", SYNTAX),
+        ("--block-size=1m", SYNTAX),
+        ("--block-size=x", SYNTAX),
+        ("--checksum-choice=none-such", UNSUPPORTED),
+        ("--checksum-choice=md5,none-such", UNSUPPORTED),
+    ] {
         for program in Program::both() {
             let _ = program.pull(&["-a", option], &daemon.url("tree/"), &scratch.join("new")).expect(code);
             assert!(!scratch.join("new").exists(), "{} was expected to make no destination", program.name());
         }
+    }
+}
+
+#[test]
+fn temporary_directory_that_is_not_there() {
+    let source = source(1);
+    let daemon = Daemon::serving(source.path());
+    let scratch = Scratch::new();
+    for program in Program::both() {
+        let options = ["-a", "--temp-dir=/nonexistent"];
+        let outcome = program.pull(&options, &daemon.url("tree/"), &scratch.join("new")).expect(SYNTAX);
+        assert!(outcome.stderr.contains("/nonexistent"), "{outcome}");
     }
 }
 

@@ -398,7 +398,7 @@ fn a_tree_can_go_into_memory() {
     let daemon = Daemon::serving(source.path());
     let mut options = Options::default();
     options.recursive = true;
-    options.checksum_choice = Some(rsync_proto::checksum::ChecksumKind::Md5);
+    options.checksum_choice = Some(rsync_proto::checksum::ChecksumKind::Md5.into());
     let memory = Memory::default();
     let files = Arc::clone(&memory.files);
     let summary =

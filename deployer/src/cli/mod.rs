@@ -61,6 +61,9 @@ pub(crate) fn parse() -> Result<Command, Failure> {
             };
             return Err(unknown(&error, hint));
         }
+        Err(error) if is_mistake(&error) => {
+            return Err(Failure::usage(format!("{}; --help shows what is taken", flags::sentence(&error))));
+        }
         Err(error) => {
             let _ = error.print();
             let exit = if error.use_stderr() { Exit::Usage } else { Exit::Success };
@@ -76,6 +79,11 @@ pub(crate) fn parse() -> Result<Command, Failure> {
     }
 }
 
+/// Whether something that was typed is wrong; otherwise there is a text to show.
+fn is_mistake(error: &clap::Error) -> bool {
+    error.use_stderr() && error.kind() != ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand
+}
+
 fn parser() -> Parser {
     Parser::new("deployer")
         .version(env!("CARGO_PKG_VERSION"))
@@ -84,7 +92,7 @@ fn parser() -> Parser {
         .arg_required_else_help(true)
         .subcommands(deploy::parsers())
         .subcommand(
-            output::on_the_command_line(flags::with_switches(flags::with_connection(Parser::new("pull"))))
+            flags::of_pulls(Parser::new("pull"))
                 .about("Pull a tree into a directory, moving only what differs")
                 .override_usage("deployer pull [OPTIONS] URL... DEST")
                 .arg(
@@ -108,7 +116,7 @@ fn parser() -> Parser {
                 )),
         )
         .subcommand(
-            output::for_listings(flags::with_listing_switches(flags::with_connection(Parser::new("list"))))
+            flags::of_listings(Parser::new("list"))
                 .about("List the modules of a daemon, or the files at a URL")
                 .override_usage("deployer list [OPTIONS] URL")
                 .arg(url())
@@ -140,7 +148,7 @@ fn pull(matches: &ArgMatches) -> Result<Command, Failure> {
         [url] => (std::slice::from_ref(url), None),
         [urls @ .., destination] => (urls, Some(PathBuf::from(destination))),
     };
-    let mut source = source(matches, urls)?;
+    let mut source = source(flags::read(matches)?, urls)?;
     source.pull.options.verbose = output.verbose;
     source.pull.options.reports = output.levels.for_server();
     // As rsync has it: without a destination there is only something to see.
@@ -157,10 +165,7 @@ fn pull(matches: &ArgMatches) -> Result<Command, Failure> {
 
 fn list(matches: &ArgMatches) -> Result<Command, Failure> {
     let url = matches.get_one::<OsString>("url").expect("it is required");
-    match output::read(matches)? {
-        Asked::Output(output) => listing(source(matches, &[url])?, *output),
-        Asked::Help(text) => Ok(Command::Text(text)),
-    }
+    listing(source(flags::read_listing(matches)?, &[url])?, output::read_listing(matches))
 }
 
 fn listing(source: Source, output: Output) -> Result<Command, Failure> {
@@ -172,8 +177,7 @@ fn listing(source: Source, output: Output) -> Result<Command, Failure> {
     Ok(Command::List(List { source, output }))
 }
 
-fn source(matches: &ArgMatches, urls: &[&OsString]) -> Result<Source, Failure> {
-    let pull = flags::read(matches)?;
+fn source(pull: PullOptions, urls: &[&OsString]) -> Result<Source, Failure> {
     let text = |url: &OsString| {
         let text = url.to_str().map(str::to_owned);
         text.ok_or_else(|| Failure::usage(format!("the URL {} is not UTF-8", url.display())))

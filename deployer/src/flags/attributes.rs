@@ -79,7 +79,7 @@ type Implied = (usize, fn(&mut Options));
 pub(super) fn implied(matches: &ArgMatches) -> Vec<Implied> {
     let mut implied: Vec<Implied> = Vec::new();
     for id in ["chown", "usermap", "groupmap"] {
-        let places = matches.try_contains_id(id).is_ok().then(|| matches.indices_of(id)).flatten();
+        let places = matches.indices_of(id);
         for (at, text) in places.into_iter().flatten().zip(values(matches, id)) {
             let (user, group) = match id {
                 "usermap" => (true, false),
@@ -148,8 +148,7 @@ fn once(place: &mut Option<IdRules>, rules: IdRules, whose: &str) -> Result<(), 
 }
 
 fn values<'a>(matches: &'a ArgMatches, id: &str) -> impl Iterator<Item = &'a String> {
-    // Not every command has these.
-    matches.try_get_many::<String>(id).ok().flatten().into_iter().flatten()
+    matches.get_many::<String>(id).into_iter().flatten()
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ use rsync_proto::Options;
 use rsync_proto::limits::MAX_BLOCK;
 use rsync_proto::options::{AlternateKind, Alternates, Append};
 
+use super::sizes;
 use super::switches::{Switch, switch};
 use crate::exit::Failure;
 
@@ -87,7 +88,7 @@ pub(super) fn arguments(parser: Parser) -> Parser {
                 .long("block-size")
                 .short('B')
                 .value_name("SIZE")
-                .help("Length of the blocks of a basis, in bytes or with K"),
+                .help("Length of the blocks of a basis, as 700, 16K or 2KB [default: by its size]"),
         )
         .args(ALTERNATES.map(|(_, name, help)| path(name, "DIR", help).action(ArgAction::Append)))
 }
@@ -107,21 +108,22 @@ pub(super) fn apply(matches: &ArgMatches, options: &mut Options) -> Result<(), F
     content.backup |= path("backup-dir").is_some();
     content.suffix = matches.get_one::<String>("suffix").map(|suffix| suffix.clone().into_bytes());
     if let Some(text) = matches.get_one::<String>("block-size") {
-        content.block_size = Some(block_size(text)?);
+        content.block_size = block_size(text)?;
     }
     content.alternates = alternates(matches)?;
     Ok(())
 }
 
-fn block_size(text: &str) -> Result<u32, Failure> {
-    let (number, unit) = match text.strip_suffix(['k', 'K']) {
-        Some(number) => (number, 1024),
-        None => (text, 1),
-    };
-    let size = number.parse::<u32>().ok().and_then(|number| number.checked_mul(unit));
-    size.filter(|size| (1..=MAX_BLOCK).contains(size)).ok_or_else(|| {
-        Failure::usage(format!("--block-size takes 1 to {MAX_BLOCK} bytes, or up to 128K, not {text:?}"))
-    })
+/// Nothing stands for lengths that follow from the size of the basis.
+fn block_size(text: &str) -> Result<Option<u32>, Failure> {
+    let size = sizes::parse(text, 'b').and_then(|size| u32::try_from(size).ok());
+    match size.filter(|size| *size <= MAX_BLOCK) {
+        Some(size) => Ok(Some(size).filter(|size| *size > 0)),
+        None => Err(Failure::usage(format!(
+            "--block-size={text} is no length of blocks: give up to {MAX_BLOCK} bytes, which is 128K, or 0 to leave it \
+             to the size of the file"
+        ))),
+    }
 }
 
 fn alternates(matches: &ArgMatches) -> Result<Option<Alternates>, Failure> {
@@ -137,5 +139,26 @@ fn alternates(matches: &ArgMatches) -> Result<Option<Alternates>, Failure> {
             second.kind.option()
         ))),
         _ => Ok(first),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::parse_line;
+
+    #[test]
+    fn lengths_of_blocks_have_units() {
+        let block_size = |text: &str| {
+            parse_line(&format!("-a --block-size={text}")).map(|flags| flags.options.content.block_size)
+        };
+        for (text, length) in
+            [("700", Some(700)), ("16K", Some(16384)), ("2KB", Some(2000)), ("1.5k", Some(1536)), ("0", None)]
+        {
+            assert_eq!(block_size(text).unwrap(), length, "{text}");
+        }
+        for text in ["x", "129K", "-1", "1m", "5000000000"] {
+            let message = block_size(text).unwrap_err();
+            assert!(message.contains("--block-size"), "{text}: {message}");
+        }
     }
 }

@@ -90,7 +90,7 @@ pub(super) fn apply(matches: &ArgMatches, options: &mut Options) -> Result<(), F
         typed.extend(matches.indices_of(id).into_iter().flatten().map(|at| (at, id, OsStr::new(""))));
     }
     typed.sort_by_key(|(at, ..)| *at);
-    if matches.try_get_one::<bool>(OLD_DIRS).ok().flatten().is_some_and(|typed| *typed) {
+    if matches.get_flag(OLD_DIRS) {
         options.recursive = true;
     }
     let filters = &mut options.filters;
@@ -120,7 +120,7 @@ pub(super) fn apply(matches: &ArgMatches, options: &mut Options) -> Result<(), F
             }
         }
     }
-    if matches.try_get_one::<bool>(OLD_DIRS).ok().flatten().is_some_and(|typed| *typed) {
+    if matches.get_flag(OLD_DIRS) {
         filters.add(b"- /*/*", &mut read_named)?;
     }
     if filters.uses_cvs() {

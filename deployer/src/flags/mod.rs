@@ -9,6 +9,7 @@ mod described;
 mod filters;
 pub(crate) mod output;
 mod selection;
+mod sizes;
 mod switches;
 mod transport;
 
@@ -18,9 +19,10 @@ use std::time::Duration;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Arg, ArgAction, ArgMatches, Command as Parser, value_parser};
 use rsync_proto::checksum::ChecksumKind;
-use rsync_proto::options::{MAX_PROTOCOL, MIN_PROTOCOL};
+use rsync_proto::options::{ChecksumChoice, MAX_PROTOCOL, MIN_PROTOCOL};
 use rsync_proto::{Options, Timeouts};
 
+use self::switches::Of;
 use crate::exit::{Exit, Failure};
 use crate::model::PullOptions;
 
@@ -44,14 +46,14 @@ pub(crate) fn parse_text(text: &str) -> Result<PullOptions, String> {
 /// The same for any pull that needs no standard input.
 fn parse_line(text: &str) -> Result<PullOptions, String> {
     let words = shlex::split(text).ok_or("a quote is not closed")?;
-    let parser = output::in_descriptions(with_switches(with_connection(Parser::new("rsync_flags"))))
+    let parser = output::in_descriptions(with_transfer(with_connection(Parser::new("rsync_flags"))))
         .no_binary_name(true);
     let matches = parser.try_get_matches_from(words).map_err(|error| match error.kind() {
         ErrorKind::UnknownArgument => unknown(&error, "only options stand here")
             .message
             .replace("--help lists", "`deployer pull --help` lists"),
         ErrorKind::DisplayHelp => "--help is for the command line".to_owned(),
-        _ => error.to_string().lines().next().unwrap_or_default().trim_start_matches("error: ").to_owned(),
+        _ => sentence(&error),
     })?;
     if matches.get_one::<PathBuf>("password-file").is_some_and(|path| path.as_os_str() == "-") {
         return Err("the password cannot come from standard input here".to_owned());
@@ -72,21 +74,25 @@ fn parse_line(text: &str) -> Result<PullOptions, String> {
     Ok(flags)
 }
 
-/// Adds the switches.
-pub(crate) fn with_switches(parser: Parser) -> Parser {
+/// Adds the options of a pull on the command line.
+pub(crate) fn of_pulls(parser: Parser) -> Parser {
+    output::on_the_command_line(with_transfer(with_connection(parser)))
+}
+
+/// Adds those that matter for a listing.
+pub(crate) fn of_listings(parser: Parser) -> Parser {
+    let parser = with_connection(parser).args(switches::arguments(Of::Listing));
+    output::for_listings(filters::arguments(parser))
+}
+
+fn with_transfer(parser: Parser) -> Parser {
     let parser =
-        parser.args(switches::arguments()).args(attributes::arguments()).args(selection::arguments());
+        parser.args(switches::arguments(Of::Pull)).args(attributes::arguments()).args(selection::arguments());
     transport::arguments(deletion::arguments(content::arguments(filters::arguments(parser))))
 }
 
-/// Adds those of the switches that matter for a listing.
-pub(crate) fn with_listing_switches(parser: Parser) -> Parser {
-    let matters = |id: &str| matches!(id, "recursive" | "links" | "cvs-exclude" | "prune-empty-dirs");
-    filters::arguments(parser.args(switches::arguments().filter(|arg| matters(arg.get_id().as_str()))))
-}
-
 /// Adds what concerns the connection.
-pub(crate) fn with_connection(parser: Parser) -> Parser {
+fn with_connection(parser: Parser) -> Parser {
     let text = |id: &'static str, name: &'static str, help: &'static str| {
         Arg::new(id).long(id).value_name(name).help(help)
     };
@@ -106,12 +112,17 @@ pub(crate) fn with_connection(parser: Parser) -> Parser {
         )
         .arg(
             text("timeout", "SECONDS", "Give up after so long without data; 0 for never [default: 60]")
-                .value_parser(value_parser!(u32)),
+                .value_parser(value_parser!(u32))
+                .overrides_with("no-timeout"),
         )
         .arg(
             text("contimeout", "SECONDS", "Give up after so long without a connection [default: 10]")
-                .value_parser(value_parser!(u32).range(1..)),
+                .value_parser(value_parser!(u32).range(1..))
+                .overrides_with("no-contimeout"),
         )
+        // As --timeout=0 in rsync; and without a --contimeout, the default holds.
+        .arg(Arg::new("no-timeout").long("no-timeout").action(ArgAction::SetTrue).hide(true))
+        .arg(Arg::new("no-contimeout").long("no-contimeout").action(ArgAction::SetTrue).hide(true))
         .arg(
             text("retries", "NUM", "Connect again so often after the connection was lost [default: 0]")
                 .value_parser(value_parser!(u32)),
@@ -124,14 +135,31 @@ pub(crate) fn with_connection(parser: Parser) -> Parser {
             text(
                 "checksum-choice",
                 "NAME",
-                "Checksum in place of a negotiated one: xxh128, xxh3, xxh64, md5, md4, sha1",
+                "Checksum in place of a negotiated one: xxh128, xxh3, xxh64, md5, md4, sha1; two with a comma: the second \
+                 for -c",
             )
             .visible_alias("cc"),
         )
 }
 
-/// What the options come to.
+/// What the options of a pull come to.
 pub(crate) fn read(matches: &ArgMatches) -> Result<PullOptions, Failure> {
+    let mut pull = read_for(Of::Pull, matches)?;
+    let options = &mut pull.options;
+    attributes::apply(matches, options)?;
+    content::apply(matches, options)?;
+    deletion::apply(matches, options)?;
+    selection::apply(matches, options)?;
+    transport::apply(matches, options)?;
+    Ok(pull)
+}
+
+/// What those of a listing come to.
+pub(crate) fn read_listing(matches: &ArgMatches) -> Result<PullOptions, Failure> {
+    read_for(Of::Listing, matches)
+}
+
+fn read_for(of: Of, matches: &ArgMatches) -> Result<PullOptions, Failure> {
     let mut options = Options::default();
     options.protocol = matches.get_one("protocol").copied().unwrap_or(MAX_PROTOCOL);
     if !(MIN_PROTOCOL..=MAX_PROTOCOL).contains(&options.protocol) {
@@ -141,20 +169,13 @@ pub(crate) fn read(matches: &ArgMatches) -> Result<PullOptions, Failure> {
         });
     }
     if let Some(name) = matches.get_one::<String>("checksum-choice").filter(|name| *name != "auto") {
-        options.checksum_choice = Some(checksum(name)?);
+        options.checksum_choice = Some(checksums(name)?);
     }
-    switches::apply(matches, &mut options);
+    switches::apply(matches, of, &mut options);
     filters::apply(matches, &mut options)?;
-    // What lists has no options about a transfer.
-    if matches.try_contains_id("delete").is_ok() {
-        attributes::apply(matches, &mut options)?;
-        content::apply(matches, &mut options)?;
-        deletion::apply(matches, &mut options)?;
-        selection::apply(matches, &mut options)?;
-        transport::apply(matches, &mut options)?;
-    }
     let mut timeouts = Timeouts::default();
-    if let Some(seconds) = matches.get_one::<u32>("timeout") {
+    let never = matches.get_flag("no-timeout").then_some(&0);
+    if let Some(seconds) = matches.get_one::<u32>("timeout").or(never) {
         options.server_timeout = *seconds;
         timeouts.idle = (*seconds > 0).then(|| Duration::from_secs((*seconds).into()));
         timeouts.handshake = timeouts.idle.map_or(timeouts.handshake, |idle| idle.min(timeouts.handshake));
@@ -167,6 +188,16 @@ pub(crate) fn read(matches: &ArgMatches) -> Result<PullOptions, Failure> {
     Ok(PullOptions { options, timeouts, retries, password_file, port: matches.get_one("port").copied() })
 }
 
+/// One name for both, or one for what is transferred and one for whole files (`-c`).
+fn checksums(names: &str) -> Result<ChecksumChoice, Failure> {
+    match names.split_once(',') {
+        Some((transfer, files)) => {
+            Ok(ChecksumChoice { transfer: checksum(transfer)?, files: checksum(files)? })
+        }
+        None => Ok(checksum(names)?.into()),
+    }
+}
+
 fn checksum(name: &str) -> Result<ChecksumKind, Failure> {
     ChecksumKind::from_name(name.as_bytes()).ok_or_else(|| {
         let known = ChecksumKind::ALL.map(ChecksumKind::name).join(", ");
@@ -176,6 +207,13 @@ fn checksum(name: &str) -> Result<ChecksumKind, Failure> {
         };
         Failure { message, exit: Exit::Unsupported }
     })
+}
+
+/// What is wrong, in one line.
+pub(crate) fn sentence(error: &clap::Error) -> String {
+    let text = error.to_string();
+    let lines = text.lines().take_while(|line| !line.is_empty()).map(str::trim);
+    lines.collect::<Vec<_>>().join(" ").trim_start_matches("error: ").to_owned()
 }
 
 /// An option that is not there: named, with the one that may have been meant.
@@ -217,7 +255,7 @@ mod tests {
     /// The table in the documentation against the parser: what is there is taken, and what is not has a sentence.
     #[test]
     fn the_table_of_options_is_true() {
-        let parser = output::on_the_command_line(with_switches(with_connection(Parser::new("pull"))));
+        let parser = of_pulls(Parser::new("pull"));
         let known = |name: &str| {
             let letter = name.strip_prefix('-').and_then(|rest| rest.chars().next());
             parser.get_arguments().any(|arg| match name.strip_prefix("--") {

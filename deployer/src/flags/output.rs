@@ -32,7 +32,7 @@ pub(crate) struct Log {
 }
 
 /// What is said, and how.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Output {
     pub(crate) verbose: u8,
     pub(crate) levels: Levels,
@@ -147,28 +147,23 @@ pub(crate) fn for_listings(parser: Parser) -> Parser {
 
 /// How often a flag was typed since it was last switched off, and whether it was.
 fn count(matches: &ArgMatches, on: &str, off: &str) -> (usize, bool) {
-    let places = |id: &str| -> Vec<usize> {
-        if matches.try_contains_id(id).is_err() {
-            return Vec::new();
-        }
-        matches.indices_of(id).into_iter().flatten().collect()
-    };
-    let last_off = places(off).into_iter().max();
-    let on = places(on).into_iter().filter(|place| last_off.is_none_or(|off| *place > off)).count();
+    let places = |id: &str| matches.indices_of(id).into_iter().flatten();
+    let last_off = places(off).max();
+    let on = places(on).filter(|place| last_off.is_none_or(|off| *place > off)).count();
     (on, last_off.is_some())
 }
 
 /// What was asked for.
 pub(crate) fn read(matches: &ArgMatches) -> Result<Asked, Failure> {
-    let text = |id: &str| matches.try_get_one::<String>(id).ok().flatten();
-    let set = |id: &str| matches.try_get_one::<bool>(id).ok().flatten().copied().unwrap_or(false);
+    let text = |id: &str| matches.get_one::<String>(id);
+    let set = |id: &str| matches.get_flag(id);
     let verbose = count(matches, "verbose", "no-verbose").0.min(9) as u8;
     let mut levels = Levels::new(verbose, set("stats"));
     for (id, take, help) in [
         ("info", Levels::info_words as fn(&mut Levels, &str) -> Result<(), Odd>, info_help as fn() -> String),
         ("debug", Levels::debug_words, debug_help),
     ] {
-        for words in matches.try_get_many::<String>(id).ok().flatten().into_iter().flatten() {
+        for words in matches.get_many::<String>(id).into_iter().flatten() {
             match take(&mut levels, words) {
                 Ok(()) => {}
                 Err(Odd::Help) => return Ok(Asked::Help(help())),
@@ -179,7 +174,6 @@ pub(crate) fn read(matches: &ArgMatches) -> Result<Asked, Failure> {
     let itemize = count(matches, "itemize-changes", "no-itemize-changes").0;
     let implied = if itemize > 0 { Some(ITEMIZED) } else { (levels.info(Info::Name) > 0).then_some(NAMES) };
     let format = text("out-format").map(String::as_str).or(implied).filter(|text| !text.is_empty());
-    let (human, plain) = count(matches, "human-readable", "no-human-readable");
     let progress = match (
         set("progress") || set(super::content::PARTIAL_PROGRESS),
         set("no-progress"),
@@ -194,7 +188,7 @@ pub(crate) fn read(matches: &ArgMatches) -> Result<Asked, Failure> {
         unchanged: itemize > 1,
         format: format.map(Format::parse),
         log: log(matches)?,
-        numbers: Form::of(human + usize::from(!plain)),
+        numbers: numbers(matches),
         eight_bit: count(matches, "8-bit-output", "no-8-bit-output").0 > 0,
         buffering: text("outbuf").map(|mode| buffering(mode)).transpose()?,
         all_to_stderr: all_to_stderr(text("stderr").map(String::as_str), set("msgs2stderr"))?,
@@ -211,9 +205,25 @@ pub(crate) fn read(matches: &ArgMatches) -> Result<Asked, Failure> {
     Ok(Asked::Output(Box::new(output)))
 }
 
+/// What was asked for, of a listing.
+pub(crate) fn read_listing(matches: &ArgMatches) -> Output {
+    Output {
+        numbers: numbers(matches),
+        eight_bit: count(matches, "8-bit-output", "no-8-bit-output").0 > 0,
+        motd: !matches.get_flag("no-motd"),
+        list_only: true,
+        ..Output::default()
+    }
+}
+
+fn numbers(matches: &ArgMatches) -> Form {
+    let (human, plain) = count(matches, "human-readable", "no-human-readable");
+    Form::of(human + usize::from(!plain))
+}
+
 fn log(matches: &ArgMatches) -> Result<Option<Log>, Failure> {
-    let path = matches.try_get_one::<PathBuf>("log-file").ok().flatten();
-    let format = matches.try_get_one::<String>("log-file-format").ok().flatten();
+    let path = matches.get_one::<PathBuf>("log-file");
+    let format = matches.get_one::<String>("log-file-format");
     match (path, format) {
         (Some(path), format) => {
             let format = format.map_or(ITEMIZED, String::as_str);
@@ -248,8 +258,7 @@ mod tests {
     use super::*;
 
     fn parse(words: &[&str]) -> Result<Asked, Failure> {
-        let parser =
-            on_the_command_line(Parser::new("pull").disable_help_flag(true).args_override_self(true));
+        let parser = super::super::of_pulls(Parser::new("pull"));
         read(&parser.no_binary_name(true).try_get_matches_from(words).unwrap())
     }
 

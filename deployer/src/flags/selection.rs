@@ -7,6 +7,7 @@ use clap::{Arg, ArgMatches, value_parser};
 use rsync_proto::Options;
 use rsync_proto::options::{FilesFrom, NameList};
 
+use super::sizes;
 use super::switches::{Switch, switch};
 use crate::exit::Failure;
 
@@ -106,15 +107,11 @@ pub(super) fn arguments() -> [Arg; 4] {
 
 /// Takes them over.
 pub(super) fn apply(matches: &ArgMatches, options: &mut Options) -> Result<(), Failure> {
-    if matches.try_contains_id("files-from").is_err() {
-        // Listings have none of these.
-        return Ok(());
-    }
     for (id, size) in
         [("max-size", &mut options.selection.max_size), ("min-size", &mut options.selection.min_size)]
     {
         if let Some(text) = matches.get_one::<String>(id) {
-            *size = Some(bytes(text).ok_or_else(|| {
+            *size = Some(sizes::parse(text, 'b').ok_or_else(|| {
                 Failure::usage(format!(
                     "--{id}={text} is no size; write a number with a unit, such as 1.5m or 10KB"
                 ))
@@ -164,75 +161,10 @@ fn files_from(file: &str, nul: bool) -> Result<FilesFrom, Failure> {
     Ok(FilesFrom::Names(names.map_err(|error| Failure::usage(error.to_string()))?))
 }
 
-/// A size as rsync reads it: a decimal number, a unit (1,024-fold, or 1,000-fold with a B behind it), and perhaps
-/// `+1` or `-1`.
-fn bytes(text: &str) -> Option<u64> {
-    let (text, more) = match text {
-        _ if text.ends_with("+1") => (&text[..text.len() - 2], 1),
-        _ if text.ends_with("-1") => (&text[..text.len() - 2], -1),
-        _ => (text, 0),
-    };
-    let end = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
-    let (number, unit) = text.split_at(end);
-    let unit = unit.to_ascii_lowercase();
-    let (letter, fold) = match unit.as_str() {
-        "" => ("b", 1),
-        "b" | "bib" | "bb" => ("b", 1),
-        _ => match unit.split_at_checked(1)? {
-            (letter, "" | "ib") => (letter, 1024),
-            (letter, "b") => (letter, 1000),
-            _ => return None,
-        },
-    };
-    let power = "bkmgtp".find(letter)?;
-    if number.is_empty() || number == "." {
-        return None;
-    }
-    let units = u64::checked_pow(fold, power as u32)?;
-    let whole = match number.parse::<u64>() {
-        Ok(number) => number.checked_mul(units)?,
-        Err(_) => {
-            let size = number.parse::<f64>().ok()? * units as f64;
-            (size < i64::MAX as f64).then_some(size as u64)?
-        }
-    };
-    whole.checked_add_signed(more).filter(|size| i64::try_from(*size).is_ok())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::flags::parse_line;
-
-    #[test]
-    fn sizes_are_read_as_rsync_reads_them() {
-        for (text, size) in [
-            ("0", Some(0)),
-            ("10", Some(10)),
-            ("10b", Some(10)),
-            ("1k", Some(1024)),
-            ("1K", Some(1024)),
-            ("1KB", Some(1000)),
-            ("1kib", Some(1024)),
-            ("1.5m", Some(1_572_864)),
-            (".5k", Some(512)),
-            ("2G", Some(2 << 30)),
-            ("1t", Some(1 << 40)),
-            ("1p", Some(1 << 50)),
-            ("1k+1", Some(1025)),
-            ("1k-1", Some(1023)),
-            ("0-1", None),
-            ("", None),
-            ("k", None),
-            ("-1", None),
-            ("1x", None),
-            ("1kx", None),
-            ("1k+2", None),
-            ("99999p", None),
-        ] {
-            assert_eq!(bytes(text), size, "{text}");
-        }
-    }
 
     #[test]
     fn the_order_counts() {

@@ -92,8 +92,22 @@ const SWITCHES: &[Switch] = &[
     ),
 ];
 
+/// What the switches are given for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Of {
+    Pull,
+    Listing,
+}
+
+impl Of {
+    fn takes(self, switch: &Switch) -> bool {
+        let changes_listings = ["recursive", "links", "cvs-exclude", "prune-empty-dirs"];
+        self == Self::Pull || changes_listings.contains(&switch.long)
+    }
+}
+
 /// All switches, in the order in which help shows them.
-fn all() -> impl Iterator<Item = &'static Switch> {
+fn all(of: Of) -> impl Iterator<Item = &'static Switch> {
     SWITCHES
         .iter()
         .chain(attributes::SWITCHES)
@@ -101,6 +115,7 @@ fn all() -> impl Iterator<Item = &'static Switch> {
         .chain(super::filters::SWITCHES)
         .chain(super::content::SWITCHES)
         .chain(super::deletion::SWITCHES)
+        .filter(move |switch| of.takes(switch))
 }
 
 fn off_id(switch: &Switch) -> String {
@@ -108,8 +123,8 @@ fn off_id(switch: &Switch) -> String {
 }
 
 /// The switches as arguments.
-pub(crate) fn arguments() -> impl Iterator<Item = Arg> {
-    all().flat_map(|switch| {
+pub(super) fn arguments(of: Of) -> impl Iterator<Item = Arg> {
+    all(of).flat_map(|switch| {
         let flag = |id: String| Arg::new(id).num_args(0).default_missing_value("").action(ArgAction::Append);
         let mut on = flag(switch.long.to_owned()).help(switch.help);
         if switch.long.len() > 1 {
@@ -140,19 +155,18 @@ enum Typed {
 }
 
 /// What the switches come to, in the order in which they were typed.
-pub(crate) fn apply(matches: &ArgMatches, options: &mut Options) {
+pub(super) fn apply(matches: &ArgMatches, of: Of, options: &mut Options) {
     let mut typed = Vec::new();
-    for switch in all() {
+    for switch in all(of) {
         for (id, on) in [(switch.long.to_owned(), true), (off_id(switch), false)] {
-            // Not every command has every switch.
-            if matches.try_contains_id(&id).is_ok() {
-                typed.extend(matches.indices_of(&id).into_iter().flatten().map(|at| (at, switch, on)));
-            }
+            let places = matches.indices_of(&id).into_iter().flatten();
+            typed.extend(places.map(|at| (at, Typed::Switch(switch, on))));
         }
     }
-    let typed = typed.into_iter().map(|(at, switch, on)| (at, Typed::Switch(switch, on)));
-    let implied = attributes::implied(matches).into_iter().map(|(at, apply)| (at, Typed::Implied(apply)));
-    let mut typed: Vec<_> = typed.chain(implied).collect();
+    if of == Of::Pull {
+        let implied = attributes::implied(matches).into_iter();
+        typed.extend(implied.map(|(at, apply)| (at, Typed::Implied(apply))));
+    }
     typed.sort_by_key(|(at, _)| *at);
     for (_, typed) in typed {
         match typed {

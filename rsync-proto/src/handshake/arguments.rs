@@ -34,8 +34,8 @@ pub fn arguments(options: &Options, location: &Location, list_only: bool, protoc
     if transport.bwlimit > 0 {
         long(format!("--bwlimit={}", transport.bwlimit));
     }
-    if let Some(kind) = options.checksum_choice {
-        long(format!("--checksum-choice={}", kind.name()));
+    if let Some(choice) = options.checksum_choice {
+        long(format!("--checksum-choice={}", choice.argument()));
     }
     if let Some(choice) = compression(transport) {
         long(choice);
@@ -222,7 +222,7 @@ mod tests {
         options.transport.compress_level = Some(-3);
         options.transport.skip_compress = Some("gz/mp[34]".to_owned());
         options.transport.bwlimit = 70;
-        options.checksum_choice = Some(crate::checksum::ChecksumKind::Md5);
+        options.checksum_choice = Some(crate::checksum::ChecksumKind::Md5.into());
         assert!(text(&options, "h::m").contains(
             " --compress-level=-3 --specials --timeout=9 --bwlimit=70 --checksum-choice=md5 \
              --compress-choice=zstd --skip-compress=gz/mp[34] . "

@@ -251,7 +251,8 @@ impl Handshake {
             self.state = if self.protocol >= 30 {
                 State::Capabilities
             } else {
-                let checksum = self.options.checksum_choice.unwrap_or(ChecksumKind::Md4);
+                let checksum =
+                    self.options.checksum_choice.map_or(ChecksumKind::Md4, |choice| choice.transfer);
                 with_checksum(0, checksum, self.compression_method(false)?)
             };
         } else if line == b"@RSYNCD: EXIT" {
@@ -342,7 +343,7 @@ impl Handshake {
         let compression = self.compression_method(negotiates)?;
         let checksum = match self.options.checksum_choice {
             None if negotiates => None,
-            choice => Some(choice.unwrap_or(ChecksumKind::Md5)),
+            choice => Some(choice.map_or(ChecksumKind::Md5, |choice| choice.transfer)),
         };
         if checksum.is_none() {
             self.offer(ChecksumKind::ALL.iter().map(|kind| kind.name()));
@@ -402,7 +403,7 @@ impl Handshake {
                 xattrs: options.xattrs,
                 access_times: options.attributes.access_times,
                 chmod: options.attributes.chmod.clone(),
-                sum_len: if options.checksum { checksum.sum_len() } else { 0 },
+                sum_len: if options.checksum { options.file_checksum(checksum).sum_len() } else { 0 },
                 filter: ListFilter {
                     offer: options.filters.offer_check(),
                     prune: options

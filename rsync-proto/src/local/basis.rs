@@ -52,7 +52,7 @@ impl LocalTree {
     /// The sum that stands in the file list, in which no seed takes part.
     pub(super) fn file_sum(&self, dir: BorrowedFd<'_>, name: &[u8]) -> io::Result<StrongSum> {
         let file = self.open_content(dir, name)?;
-        let mut summer = FileSummer::new(self.summer.kind);
+        let mut summer = FileSummer::new(self.options.file_checksum(self.summer.kind));
         let mut buffer = vec![0; READ_SIZE];
         loop {
             self.check_stop()?;

@@ -86,21 +86,20 @@ impl LocalTree {
         let dry = self.options.dry_run;
         let open = |dir: &Path| {
             let path = self.beside(dir);
-            handle::open_root(&path).map_err(|source| Error::Local {
-                action: "open the directory",
-                path,
-                source,
-            })
+            handle::open_root(&path)
+                .map_err(|error| Error::Misuse(format!("--temp-dir={}: {error}", path.display())))
         };
-        let made = |dir: &Path| {
+        let made = |action: &'static str, dir: &Path| {
             let path = self.beside(dir);
             std::fs::create_dir_all(&path)
                 .and_then(|()| handle::open_root(&path))
-                .map_err(|source| Error::Local { action: "make the directory", path, source })
+                .map_err(|source| Error::Local { action, path, source })
         };
         let partial = match content.partial_dir() {
             Some(_) if dry => PartialDir::None,
-            Some(dir) if dir.is_absolute() => PartialDir::Common(Arc::new(made(&dir)?)),
+            Some(dir) if dir.is_absolute() => {
+                PartialDir::Common(Arc::new(made("make the --partial-dir", &dir)?))
+            }
             Some(dir) => PartialDir::Beside(dir.into_os_string().into_encoded_bytes().into()),
             None => PartialDir::None,
         };
@@ -109,7 +108,7 @@ impl LocalTree {
             (Some(dir), Some(root)) => {
                 let source = root.as_fd().try_clone_to_owned();
                 let source = source.map_err(|error| self.local_error("open", error))?;
-                let kept = made(dir)?;
+                let kept = made("make the --backup-dir", dir)?;
                 let same =
                     same_directory(&kept, &source).map_err(|error| self.local_error("look at", error))?;
                 if same && content.suffix().is_empty() {

@@ -28,6 +28,31 @@ pub const MIN_PROTOCOL: u8 = 29;
 /// Newest protocol version that is spoken.
 pub const MAX_PROTOCOL: u8 = 32;
 
+/// Checksums in place of negotiated ones. Servers know those of their release: MD5 and MD4 always.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ChecksumChoice {
+    /// Of what is transferred.
+    pub transfer: ChecksumKind,
+    /// Of whole files that are compared before anything is transferred (`-c`).
+    pub files: ChecksumKind,
+}
+
+impl ChecksumChoice {
+    /// As it is asked for: one name, or two with a comma between them.
+    pub(crate) fn argument(self) -> String {
+        match self.transfer == self.files {
+            true => self.transfer.name().to_owned(),
+            false => format!("{},{}", self.transfer.name(), self.files.name()),
+        }
+    }
+}
+
+impl From<ChecksumKind> for ChecksumChoice {
+    fn from(kind: ChecksumKind) -> Self {
+        Self { transfer: kind, files: kind }
+    }
+}
+
 /// What to transfer and how. Names are those of rsync's options.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
@@ -80,8 +105,8 @@ pub struct Options {
     pub dry_run: bool,
     /// Let the server send the file list in segments.
     pub inc_recursive: bool,
-    /// Checksum of the transfer, in place of a negotiated one (`--checksum-choice`).
-    pub checksum_choice: Option<ChecksumKind>,
+    /// Checksums in place of a negotiated one (`--checksum-choice`).
+    pub checksum_choice: Option<ChecksumChoice>,
     /// How content travels: compression, and the bound on its speed.
     pub transport: Transport,
     /// Highest protocol version to speak (`--protocol`).
@@ -145,6 +170,12 @@ impl Default for Options {
 }
 
 impl Options {
+    /// The checksum of whole files that are compared before anything is transferred (`-c`), where that of the
+    /// transfer is `transfer`.
+    pub(crate) fn file_checksum(&self, transfer: ChecksumKind) -> ChecksumKind {
+        self.checksum_choice.map_or(transfer, |choice| choice.files)
+    }
+
     /// `-a`: everything that makes up an ordinary tree, but for hard links, access control lists and
     /// extended attributes.
     pub fn archive() -> Self {

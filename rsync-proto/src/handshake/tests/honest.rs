@@ -4,8 +4,7 @@ use super::{Client, Course, GREETING, OWN_GREETING, capabilities, transcript};
 use crate::checksum::{BlockSummer, ChecksumKind};
 use crate::flist::Asked;
 use crate::handshake::Outcome;
-use crate::options::Options;
-use crate::options::{FilesFrom, NameList, Selection};
+use crate::options::{ChecksumChoice, FilesFrom, NameList, Options, Selection};
 use crate::wire::flags::compat;
 use crate::wire::put;
 
@@ -135,7 +134,7 @@ fn checksums_are_negotiated_in_our_order() {
 #[test]
 fn a_forced_checksum_is_not_negotiated() {
     for kind in ChecksumKind::ALL {
-        let options = Options { checksum_choice: Some(kind), checksum: true, ..Options::archive() };
+        let options = Options { checksum_choice: Some(kind.into()), checksum: true, ..Options::archive() };
         let client = Client { options, ..Client::new("h::m") };
         let bytes = transcript(&[GREETING, OK], &capabilities(RECENT, None, 9));
         let course = shake_every_way(&client, &bytes);
@@ -145,6 +144,17 @@ fn a_forced_checksum_is_not_negotiated() {
         let argument = format!("\0--checksum-choice={}\0", kind.name());
         assert!(String::from_utf8_lossy(&course.output).contains(&argument));
     }
+}
+
+#[test]
+fn another_checksum_may_be_forced_for_whole_files() {
+    let choice = ChecksumChoice { transfer: ChecksumKind::Md5, files: ChecksumKind::Xxh64 };
+    let options = Options { checksum_choice: Some(choice), checksum: true, ..Options::archive() };
+    let bytes = transcript(&[GREETING, OK], &capabilities(RECENT, None, 9));
+    let course = shake_every_way(&Client { options, ..Client::new("h::m") }, &bytes);
+    assert_eq!(course.agreed().summer.kind, ChecksumKind::Md5);
+    assert_eq!(course.agreed().list.sum_len, 8);
+    assert!(String::from_utf8_lossy(&course.output).contains("\0--checksum-choice=md5,xxh64\0"));
 }
 
 #[test]
@@ -268,12 +278,12 @@ fn our_first_choice_among_compressions_that_the_server_has() {
     let fixed = client(|options| {
         options.transport.compress = 2;
         options.transport.compress_level = Some(0);
-        options.checksum_choice = Some(ChecksumKind::Md5);
+        options.checksum_choice = Some(ChecksumKind::Md5.into());
     });
     agrees(&fixed, &negotiation(None, None), None);
     let only = client(|options| {
         options.transport.compress = 1;
-        options.checksum_choice = Some(ChecksumKind::Md5);
+        options.checksum_choice = Some(ChecksumKind::Md5.into());
     });
     agrees(&only, &negotiation(None, Some("zlibx")), Some(Zlibx));
 }

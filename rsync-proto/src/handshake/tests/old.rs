@@ -59,7 +59,7 @@ fn the_protocol_can_be_held_down() {
 #[test]
 fn a_forced_checksum_takes_no_seed_for_whole_files() {
     for kind in ChecksumKind::ALL {
-        let client = asking(Options { checksum_choice: Some(kind), ..Options::archive() });
+        let client = asking(Options { checksum_choice: Some(kind.into()), ..Options::archive() });
         let course = client.shake_whole(&transcript(&["@RSYNCD: 29.0", OK], &[9, 0, 0, 0]));
         let summer = BlockSummer { kind, seed: 9, seed_first: true, seeds_files: false };
         assert_eq!(course.agreed().summer, summer);
