@@ -184,7 +184,7 @@ impl Monitor for PullMonitor {
             Report::Server(Severity::Info, _) => {}
             Report::Server(severity, text) => self.odd(&format!("{}{text}", severity_word(*severity))),
             Report::Skipped(entry, reason) => self.odd(&reason.sentence(*entry)),
-            Report::Failed(message) | Report::Warning(message) => self.odd(message),
+            Report::Failed(message) | Report::Warning(message) | Report::Stays(message) => self.odd(message),
             _ => {}
         }
     }

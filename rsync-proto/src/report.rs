@@ -37,6 +37,8 @@ pub enum Report<'a> {
     Skipped(EntryRef<'a>, Skip),
     /// Something that some want to know, in rsync's words; control characters are escaped.
     Info(Topic, &'a str),
+    /// Something that was to be deleted stays, and why, in rsync's words; its name is escaped.
+    Stays(&'a str),
     /// Something about one entry failed; the transfer goes on and will be incomplete.
     Failed(&'a str),
     /// Something is odd, but nothing is lost by it.

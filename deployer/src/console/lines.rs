@@ -37,6 +37,7 @@ impl Monitor for Console {
             Report::Skipped(entry, reason) if self.is_told(*reason) => {
                 self.tell(reason.sentence(*entry).as_bytes());
             }
+            Report::Stays(message) => self.tell(message.as_bytes()),
             Report::Failed(message) => self.complain(message),
             Report::Warning(message) if self.quiet => self.log_failure(message),
             Report::Warning(message) => self.complain(message),

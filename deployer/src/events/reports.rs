@@ -40,7 +40,9 @@ impl Events {
                 self.write("skipped", fields);
             }
             Report::Failed(message) => self.write("failed", json!({"message": message})),
-            Report::Warning(message) => self.write("warning", json!({"message": message})),
+            Report::Warning(message) | Report::Stays(message) => {
+                self.write("warning", json!({"message": message}));
+            }
             Report::Server(Severity::Info, text) | Report::Info(_, text) => {
                 self.write("note", json!({"message": text}));
             }

@@ -11,6 +11,7 @@ use crate::destination::{Destination, Failure, Found, Removed};
 use crate::filter::{MergeFile, Scope};
 use crate::flist::{EntryRef, Kind, SafePath, Segment};
 use crate::options::DeleteWhen;
+use crate::report::Report;
 
 /// Longest file of rules in a directory, in bytes.
 const MAX_MERGE: usize = 1024 * 1024;
@@ -60,6 +61,16 @@ struct Delayed {
     dir: SafePath,
     guard: Guard,
     found: Vec<Found>,
+}
+
+/// Why something is deleted: only what is extraneous is told of, and held against the limit.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Why {
+    Extraneous,
+    /// It lies in something extraneous, or in something in the way.
+    InExtraneous,
+    /// Something new takes its place.
+    InTheWay,
 }
 
 /// Whether something is there no more.
@@ -237,7 +248,7 @@ impl<D: Destination> Shared<D> {
 
     /// Empties and removes a directory that is in the way of `entry`. Whether it is gone.
     pub(super) fn clear_the_way(&self, dir: &D::Dir, guard: &Guard, entry: EntryRef<'_>) -> bool {
-        self.delete(dir, &entry.path(), Kind::Directory, guard, false) == Fate::Gone
+        self.delete(dir, &entry.path(), Kind::Directory, guard, Why::InTheWay) == Fate::Gone
     }
 
     /// What of a directory is not in the list and not protected, in the order in which it is deleted: the reverse of
@@ -269,25 +280,30 @@ impl<D: Destination> Shared<D> {
 
     fn delete_all(&self, dir: &D::Dir, path: &SafePath, found: &[Found], guard: &Guard) {
         for Found { name, kind } in found {
-            let _ = self.delete(dir, &path.join(name), *kind, guard, true);
+            let _ = self.delete(dir, &path.join(name), *kind, guard, Why::Extraneous);
         }
     }
 
-    /// Deletes one entry with everything in it. One that is `counted` is told of, and held against the limit; others
-    /// make way for something new.
-    fn delete(&self, dir: &D::Dir, path: &SafePath, kind: Kind, guard: &Guard, counted: bool) -> Fate {
+    /// Deletes one entry with everything in it.
+    fn delete(&self, dir: &D::Dir, path: &SafePath, kind: Kind, guard: &Guard, why: Why) -> Fate {
+        let deletions = self.deletions().expect("something is deleted");
+        let is_limited = || {
+            let limit = self.options.deletion.max.unwrap_or(u64::MAX);
+            let limited = why != Why::InTheWay && deletions.count.load(Ordering::Relaxed) >= limit;
+            bump(&deletions.skipped, u64::from(limited));
+            limited
+        };
         if kind == Kind::Directory && self.empty(dir, path, guard) == Fate::Stays {
+            // Directories within others are counted although they stay anyway, as rsync has it.
+            let _ = why == Why::InExtraneous && is_limited();
             return Fate::Stays;
         }
-        let deletions = self.deletions().expect("something is deleted");
-        let limit = self.options.deletion.max.unwrap_or(u64::MAX);
-        if counted && deletions.count.load(Ordering::Relaxed) >= limit {
-            bump(&deletions.skipped, 1);
+        if is_limited() {
             return Fate::Stays;
         }
         match self.destination.remove(dir, path.split_last().1, kind) {
             Ok(Removed::Gone) => {
-                if counted {
+                if why != Why::InTheWay {
                     bump(&deletions.count, 1);
                     self.deleted(path, kind);
                 }
@@ -303,7 +319,7 @@ impl<D: Destination> Shared<D> {
     }
 
     fn stays(&self, why: &str, path: &SafePath) -> Fate {
-        self.warn(&format!("{why}: {path}"));
+        self.monitor.report(&Report::Stays(&format!("{why}: {path}")));
         Fate::Stays
     }
 
@@ -325,7 +341,7 @@ impl<D: Destination> Shared<D> {
             let path = path.join(&name);
             if self.is_stopped()
                 || guard.protects(&path, kind, true)
-                || self.delete(&below, &path, kind, &guard, true) == Fate::Stays
+                || self.delete(&below, &path, kind, &guard, Why::InExtraneous) == Fate::Stays
             {
                 fate = Fate::Stays;
             }
