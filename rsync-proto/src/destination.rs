@@ -90,6 +90,9 @@ pub enum Verdict<B> {
 pub enum Linking {
     /// It is another name now; how it differed before.
     Made(Changes),
+    /// It is another name now, as it is where files need not be transferred from; only those hear of it who want to
+    /// hear of what does not change.
+    Again,
     /// It was that already.
     There,
     /// It shall not be here, or shall stay as it is; with the reason.

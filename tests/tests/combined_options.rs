@@ -193,6 +193,65 @@ fn nothing_stays_where_there_is_no_room() {
 }
 
 #[test]
+fn hard_links_with_another_directory() {
+    let pull = |kind: &str, other: &str, more: &[&str]| {
+        let pair = Pair::new(|root| {
+            fs::create_dir(root.join("d")).expect("memory is large enough");
+            fs::write(root.join("one"), "several names").expect("memory is large enough");
+            fs::write(root.join("four"), "one name").expect("memory is large enough");
+            for name in ["d/two", "three"] {
+                fs::hard_link(root.join("one"), root.join(name)).expect("it is on the same file system");
+            }
+        });
+        let alternate = pair.scratch().join("other");
+        let options = ["-aH", "--numeric-ids"];
+        assert_eq!(Program::rsync().pull(&options, &pair.daemon().url("tree/"), &alternate).code(), 0);
+        let three = alternate.join("three");
+        match other {
+            "same" => {}
+            "not all" => fs::remove_file(&three).expect("it is there"),
+            "split" => {
+                let content = fs::read(&three).expect("it is there");
+                let time = fs::metadata(&three).and_then(|meta| meta.modified()).expect("it is there");
+                fs::remove_file(&three).expect("it is there");
+                fs::write(&three, content).expect("memory is large enough");
+                let file = fs::File::options().write(true).open(&three).expect("it is there");
+                file.set_modified(time).expect("times can be set");
+            }
+            _ => {
+                fs::remove_file(alternate.join("one")).expect("it is there");
+                fs::write(alternate.join("one"), "another").expect("memory is large enough");
+            }
+        }
+        let option = format!("--{kind}-dest=../other");
+        let options: Vec<&str> =
+            options.iter().copied().chain([&option[..]]).chain(more.iter().copied()).collect();
+        if other == "not all" && kind == "compare" {
+            // rsync waits for itself. Names are left out as long as all are elsewhere.
+            let program = Program::deployer();
+            let outcome = program.pull(&options, &pair.daemon().url("tree/"), &pair.destination(&program));
+            assert_eq!(outcome.code(), 0, "{outcome}");
+            let found = Snapshot::take(&pair.destination(&program)).entries.into_keys();
+            assert_eq!(found.collect::<Vec<_>>(), [&b""[..], b"d", b"d/two", b"three"], "{outcome}");
+        } else if other == "first differs" && kind != "link" {
+            // What rsync tells of the other names depends on whether the content of the first has come by then.
+            let _ = pair.pull(&options);
+            pair.pictures().assert_same(&format!("{other} {options:?}"));
+        } else {
+            pulls_alike(&pair, &format!("{other} {options:?}"), &options);
+        }
+    };
+    for kind in ["link", "copy", "compare"] {
+        pull(kind, "same", &["-n"]);
+        for other in ["same", "not all", "split", "first differs"] {
+            for more in [&[][..], &["-i"]] {
+                pull(kind, other, more);
+            }
+        }
+    }
+}
+
+#[test]
 fn a_checksum_each_for_what_is_compared_and_transferred() {
     for choice in ["md5,xxh64", "xxh128,md5", "sha1,md4"] {
         alike(Start::Older, false, &["-ac", "-B", "1.5k", &format!("--checksum-choice={choice}")]);

@@ -73,7 +73,8 @@ impl<D: Destination> Shared<D> {
                 self.skipped(entry, reason);
                 Ok((None, Some(false)))
             }
-            Verdict::Elsewhere => Ok((self.same(job, entry, Changes::default())?, Some(true))),
+            // Nothing is here that others of its group of hard links could be linked to.
+            Verdict::Elsewhere => Ok((self.same(job, entry, Changes::default())?, Some(false))),
             Verdict::Same(changes) => Ok((self.same(job, entry, changes)?, Some(true))),
             Verdict::Make(changes) => Ok((self.make(job, entry, changes)?, Some(true))),
         });
@@ -142,6 +143,11 @@ impl<D: Destination> Shared<D> {
         }
         if changes.any() {
             self.item(entry, Action::Made, changes, None);
+        } else if self.wants_unchanged {
+            match self.options.content.links_alternates() {
+                true => self.item(entry, Action::Linked, changes, Some(&SafePath::root())),
+                false => self.item(entry, Action::Made, changes, None),
+            }
         }
         Ok((None, Some(true)))
     }
@@ -191,6 +197,12 @@ impl<D: Destination> Shared<D> {
         match linked {
             Ok(Linking::Made(changes)) => {
                 self.item(entry, Action::Linked, changes, Some(leader));
+                Linked::Done
+            }
+            Ok(Linking::Again) => {
+                if self.wants_unchanged {
+                    self.item(entry, Action::Linked, Changes::default(), Some(leader));
+                }
                 Linked::Done
             }
             Ok(Linking::There) => {

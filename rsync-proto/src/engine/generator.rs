@@ -165,6 +165,8 @@ impl<D: Destination> Generator<'_, D> {
         let mut may_wait = false;
         if let Some(HardLink { group, .. }) = entry.hard_link() {
             match shared.links.join(group, || job.clone()) {
+                // Whether a later name is left out because it is elsewhere must not depend on when it comes.
+                Role::Leader if shared.options.content.compares_alternates() => {}
                 Role::Leader => may_wait = !self.is_last_link(entry, group),
                 Role::Waiting => {
                     parent.enter();

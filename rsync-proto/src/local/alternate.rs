@@ -11,12 +11,12 @@ use super::basis::{Alternate, LocalBasis};
 use super::copy::{copy_content, create};
 use super::dir::{LocalDir, is_file, kind};
 use super::fake;
-use super::handle::temporary_name;
+use super::handle::{as_os, temporary_name};
 use super::node::Node;
 use super::tree::LocalTree;
 use super::xattr::Scope;
-use crate::destination::Verdict;
-use crate::flist::{EntryRef, Kind};
+use crate::destination::{Linking, Verdict};
+use crate::flist::{EntryRef, Kind, SafePath};
 use crate::options::AlternateKind;
 use crate::report::Changes;
 use crate::wire::flags::item;
@@ -159,6 +159,42 @@ impl LocalTree {
         changes.set(true, item::REPORT_CHANGE);
         changes.set(!self.options.times, item::REPORT_TIME);
         Ok(Some(Verdict::Make(changes)))
+    }
+
+    /// What is told of a new link to `leader`, which is `target` or still missing: how it differs from what has its
+    /// name in an alternate directory.
+    pub(super) fn link_as_elsewhere(
+        &self,
+        leader: &SafePath,
+        dir: &LocalDir,
+        entry: EntryRef<'_>,
+        target: Option<&Stat>,
+    ) -> io::Result<Linking> {
+        let is_linked = |number: usize| -> Option<bool> {
+            let stat_at = |dir: BorrowedFd<'_>, name| statat(dir, name, AtFlags::SYMLINK_NOFOLLOW).ok();
+            let own = stat_at(dir.alternate(number)?, as_os(self.name(entry)))?;
+            let target = match target {
+                Some(target) => *target,
+                None => {
+                    let (path, name) = leader.split_last();
+                    let root = self.alternates.get()?.get(number)?.as_ref()?;
+                    stat_at(root.open(&path).ok()?.as_fd(), as_os(name))?
+                }
+            };
+            Some((own.st_dev, own.st_ino) == (target.st_dev, target.st_ino))
+        };
+        match self.alternate_kind() {
+            Some(AlternateKind::Link)
+                if (0..dir.alternates.len()).any(|number| is_linked(number) == Some(true)) =>
+            {
+                Ok(Linking::Again)
+            }
+            None | Some(AlternateKind::Link) => Ok(Linking::Made(Changes::NEW)),
+            Some(AlternateKind::Compare | AlternateKind::Copy) => {
+                let found = self.find_alternate(dir, entry)?.filter(|found| found.fit >= Fit::Content);
+                Ok(Linking::Made(found.map_or(Changes::NEW, |found| found.changes)))
+            }
+        }
     }
 
     /// What is told of a new directory: how it differs from that in an alternate directory, if there is one.

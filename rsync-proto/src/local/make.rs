@@ -225,20 +225,22 @@ impl LocalTree {
         }
         let leader_dir = self.root().open(&leader_dir)?;
         let target = statat(&leader_dir, as_os(leader_name), AtFlags::SYMLINK_NOFOLLOW)?;
-        let mut changes = Changes::NEW;
-        if let Some(stat) = &existing {
-            if (stat.st_dev, stat.st_ino) == (target.st_dev, target.st_ino) {
+        let linking = match &existing {
+            None => self.link_as_elsewhere(leader, dir, entry, Some(&target))?,
+            Some(stat) if (stat.st_dev, stat.st_ino) == (target.st_dev, target.st_ino) => {
                 return Ok(Linking::There);
             }
-            if kind(stat) == Some(entry.kind()) {
-                changes = self.differences(dir, name, entry, stat)?;
+            Some(stat) if kind(stat) == Some(entry.kind()) => {
+                let mut changes = self.differences(dir, name, entry, stat)?;
                 changes.set(is_file(stat) && stat.st_size as u64 != entry.size(), item::REPORT_SIZE);
+                Linking::Made(changes)
             }
-        }
+            Some(_) => Linking::Made(Changes::NEW),
+        };
         self.replace(dir, name, |temporary| {
             Ok(linkat(&leader_dir, as_os(leader_name), dir.fd(), temporary, AtFlags::empty())?)
         })?;
-        Ok(Linking::Made(changes))
+        Ok(linking)
     }
 
     /// What a link would change. The leader may not be there yet; then nothing can be the same file.
@@ -249,9 +251,10 @@ impl LocalTree {
         entry: EntryRef<'_>,
         existing: Option<&Stat>,
     ) -> io::Result<Linking> {
-        let Some(stat) = existing.filter(|stat| kind(stat) == Some(entry.kind())) else {
+        let Some(stat) = existing else { return self.link_as_elsewhere(leader, dir, entry, None) };
+        if kind(stat) != Some(entry.kind()) {
             return Ok(Linking::Made(Changes::NEW));
-        };
+        }
         let (leader_dir, leader_name) = leader.split_last();
         let target = self.root.get().and_then(|root| {
             statat(root.open(&leader_dir).ok()?, as_os(leader_name), AtFlags::SYMLINK_NOFOLLOW).ok()

@@ -53,7 +53,7 @@ pub struct LocalTree {
     pub(super) alias: OnceLock<Box<[u8]>>,
     pub(super) stopped: AtomicBool,
     places: OnceLock<Arc<Places>>,
-    alternates: OnceLock<Vec<Option<Root>>>,
+    pub(super) alternates: OnceLock<Vec<Option<Root>>>,
     odd: Mutex<Vec<String>>,
 }
 

@@ -98,6 +98,16 @@ impl Content {
         self.inplace || self.append.is_some()
     }
 
+    /// Whether files are left out that other directories have (`--compare-dest`).
+    pub fn compares_alternates(&self) -> bool {
+        self.alternates.as_ref().is_some_and(|alternates| alternates.kind == AlternateKind::Compare)
+    }
+
+    /// Whether files of other directories are linked to (`--link-dest`).
+    pub fn links_alternates(&self) -> bool {
+        self.alternates.as_ref().is_some_and(|alternates| alternates.kind == AlternateKind::Link)
+    }
+
     /// Whether what is replaced or deleted is kept.
     pub fn backs_up(&self) -> bool {
         self.backup || self.backup_dir.is_some()
