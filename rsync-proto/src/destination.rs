@@ -239,9 +239,8 @@ pub trait Destination: Send + Sync + 'static {
         Vec::new()
     }
 
-    /// Opens the directory at `path`, which is in `dir` and not in the list, to delete what is in it. Nothing if it
-    /// lies outside of what the destination is made of, like another file system.
-    fn open_foreign(&self, _dir: &Self::Dir, _path: &SafePath) -> io::Result<Option<Self::Dir>> {
+    /// Opens the directory at `path`, which is in `dir` and not in the list, to delete what is in it.
+    fn open_foreign(&self, _dir: &Self::Dir, _path: &SafePath) -> io::Result<Foreign<Self::Dir>> {
         Err(io::ErrorKind::Unsupported.into())
     }
 
@@ -281,6 +280,17 @@ pub enum Removed {
     NotEmpty,
     /// Something is mounted there.
     Mounted,
+}
+
+/// A directory that is not in the list.
+#[derive(Debug)]
+pub enum Foreign<D> {
+    /// It may be emptied and removed.
+    Dir(D),
+    /// Something is mounted there.
+    Mounted,
+    /// The transfer itself keeps something in it, such as backups.
+    InUse,
 }
 
 /// What came of making sure that an entry is a directory.

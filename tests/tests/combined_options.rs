@@ -192,6 +192,34 @@ fn nothing_stays_where_there_is_no_room() {
     assert_eq!(fs::read_dir(&destination).map_or(0, Iterator::count), 0, "{outcome}");
 }
 
+/// rsync deletes them, and moves backups into a directory of the same name within.
+#[test]
+fn directories_in_use_are_not_deleted() {
+    let program = Program::deployer();
+    for when in ["--delete", "--delete-before", "--delete-delay", "--delete-after"] {
+        let pair = pair(Start::Older);
+        let destination = pair.destination(&program);
+        let temporary = destination.join("temporary");
+        fs::create_dir_all(&temporary).expect("memory is large enough");
+        fs::write(destination.join("foreign"), "not on the server").expect("memory is large enough");
+        let old = fs::read(destination.join("big")).expect("it is there");
+        let kept = [destination.join("backups/old/big"), destination.join("backups/old/foreign")];
+        let options =
+            ["-a", when, "-b", "--backup-dir=backups/old", "-T", "temporary", "--link-dest=previous"];
+        for more in ["-t", "-I", "-n"] {
+            let options: Vec<&str> = options.iter().copied().chain([more]).collect();
+            fs::create_dir_all(destination.join("previous/more")).expect("memory is large enough");
+            let outcome = program.pull(&options, &pair.daemon().url("tree/"), &destination);
+            assert_eq!(outcome.code(), 0, "{outcome}");
+            assert!(temporary.is_dir() && destination.join("previous/more").is_dir(), "{outcome}");
+            assert!(kept.iter().all(|path| path.exists()), "{options:?}: {outcome}");
+            assert!(!destination.join("foreign").exists(), "{outcome}");
+        }
+        // Only what is replaced for a second time makes way for its successor.
+        assert!(fs::read(&kept[0]).ok() != Some(old.clone()), "-I replaced it again");
+    }
+}
+
 #[test]
 fn hard_links_with_another_directory() {
     let pull = |kind: &str, other: &str, more: &[&str]| {

@@ -7,7 +7,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use super::shared::{Shared, bump};
-use crate::destination::{Destination, Failure, Found, Removed};
+use crate::destination::{Destination, Failure, Foreign, Found, Removed};
 use crate::filter::{MergeFile, Scope};
 use crate::flist::{EntryRef, Kind, SafePath, Segment};
 use crate::options::DeleteWhen;
@@ -325,8 +325,9 @@ impl<D: Destination> Shared<D> {
 
     fn empty(&self, dir: &D::Dir, path: &SafePath, guard: &Guard) -> Fate {
         let below = match self.destination.open_foreign(dir, path) {
-            Ok(Some(below)) => below,
-            Ok(None) => return self.stays("cannot delete mount point", path),
+            Ok(Foreign::Dir(below)) => below,
+            Ok(Foreign::Mounted) => return self.stays("cannot delete mount point", path),
+            Ok(Foreign::InUse) => return Fate::Stays,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Fate::Gone,
             Err(error) => {
                 self.failed(Failure::new("open the directory", path.clone(), error));

@@ -5,7 +5,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
-use rustix::fs::{Mode, fstat};
+use rustix::fs::{Mode, fstat, stat};
 
 use super::backup::Backups;
 use super::handle::{self, Root};
@@ -78,6 +78,22 @@ impl LocalTree {
     /// A directory of the caller's, relative to the destination.
     fn beside(&self, dir: &Path) -> PathBuf {
         self.path.join(dir)
+    }
+
+    /// The directories that files pass through and come from, but for the destination itself.
+    pub(super) fn directories_in_use(&self, root: Option<&OwnedFd>) -> Vec<(u64, u64)> {
+        let content = &self.options.content;
+        let alternates = content.alternates.iter().flat_map(|alternates| alternates.dirs.iter().cloned());
+        let partial = content.partial_dir().filter(|dir| dir.is_absolute());
+        let named =
+            alternates.chain(content.backup_dir.clone()).chain(content.temp_dir.clone()).chain(partial);
+        let root = root.and_then(|root| fstat(root).ok());
+        named
+            // What is not there, in a dry run, cannot be deleted.
+            .filter_map(|dir| stat(self.beside(&dir)).ok())
+            .map(|stat| (stat.st_dev, stat.st_ino))
+            .filter(|place| root.is_none_or(|root| *place != (root.st_dev, root.st_ino)))
+            .collect()
     }
 
     /// Opens the directories that files pass through. Nothing is made in a dry run, and nothing is needed there.

@@ -2,7 +2,7 @@
 //! other and nothing is reached by a path, so that whoever moves them meanwhile leads nobody astray.
 
 use std::io;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use rustix::fs::{
     AtFlags, FileType, Mode, OFlags, RawDir, StatxAttributes, StatxFlags, fstat, openat, statat, statx,
@@ -13,15 +13,15 @@ use rustix::io::{Errno, read};
 use super::basis::open_file;
 use super::dir::LocalDir;
 use super::tree::LocalTree;
-use crate::destination::{Found, Removed};
+use crate::destination::{Foreign, Found, Removed};
 use crate::flist::{Kind, SafePath};
 use crate::report::Changes;
 
 impl LocalTree {
-    /// What is in a directory.
+    /// What may be deleted in a directory.
     pub(super) fn entries_of(&self, dir: &LocalDir) -> io::Result<Vec<Found>> {
         let mut found = Vec::new();
-        if dir.fd.is_none() || dir.fresh {
+        if dir.fd.is_none() || dir.fresh || self.is_in_use(dir.fd())? {
             return Ok(found);
         }
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
@@ -79,12 +79,12 @@ impl LocalTree {
         Ok(Some(content))
     }
 
-    /// Opens a directory of a directory to remove what is in it; nothing if something is mounted there.
+    /// Opens a directory of a directory to remove what is in it.
     pub(super) fn open_foreign_directory(
         &self,
         dir: &LocalDir,
         path: &SafePath,
-    ) -> io::Result<Option<LocalDir>> {
+    ) -> io::Result<Foreign<LocalDir>> {
         let (_, name) = path.split_last();
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let mut before = None;
@@ -98,9 +98,22 @@ impl LocalTree {
             Err(error) => return Err(error.into()),
         };
         if is_mount_point(&fd, dir)? {
-            return Ok(None);
+            return Ok(Foreign::Mounted);
         }
-        self.visit(fd, path, before).map(Some)
+        if self.is_in_use(fd.as_fd())? {
+            return Ok(Foreign::InUse);
+        }
+        self.visit(fd, path, before).map(Foreign::Dir)
+    }
+
+    /// Whether a directory is one that the caller named to keep something in.
+    fn is_in_use(&self, dir: BorrowedFd<'_>) -> io::Result<bool> {
+        let in_use = self.in_use.get().map_or(&[][..], |in_use| in_use);
+        if in_use.is_empty() {
+            return Ok(false);
+        }
+        let stat = fstat(dir)?;
+        Ok(in_use.contains(&(stat.st_dev, stat.st_ino)))
     }
 
     /// Removes one entry of a directory; a directory only if it is empty.

@@ -21,7 +21,7 @@ use super::sink::LocalSink;
 use crate::checksum::BlockSummer;
 use crate::delta::Offer;
 use crate::destination::{
-    Destination, DirChanges, Failure, Found, Incoming, Linking, Making, Removed, Verdict,
+    Destination, DirChanges, Failure, Foreign, Found, Incoming, Linking, Making, Removed, Verdict,
 };
 use crate::error::{Error, Result, printable};
 use crate::flist::{EntryRef, Kind, SafePath, Segment};
@@ -54,6 +54,9 @@ pub struct LocalTree {
     pub(super) stopped: AtomicBool,
     places: OnceLock<Arc<Places>>,
     pub(super) alternates: OnceLock<Vec<Option<Root>>>,
+    /// Directories that the caller named to keep something in, or to take it from, by device and inode. They may lie
+    /// in the destination, where nothing of them is deleted.
+    pub(super) in_use: OnceLock<Vec<(u64, u64)>>,
     odd: Mutex<Vec<String>>,
 }
 
@@ -72,6 +75,7 @@ impl LocalTree {
             stopped: AtomicBool::new(false),
             places: OnceLock::new(),
             alternates: OnceLock::new(),
+            in_use: OnceLock::new(),
             odd: Mutex::default(),
         }
     }
@@ -216,6 +220,7 @@ impl Destination for LocalTree {
         let _ = self.alternates.set(alternates);
         *self.odd.lock().expect("no thread panics with the lock") = odd;
         let _ = self.places.set(Arc::new(self.open_places(self.root.get())?));
+        let _ = self.in_use.set(self.directories_in_use(fd.as_ref()));
         let empty = fresh || fd.as_ref().is_some_and(is_empty);
         self.dir(fd, SafePath::root(), empty, changes).map_err(|error| self.local_error("open", error))
     }
@@ -377,7 +382,7 @@ impl Destination for LocalTree {
         path.into_os_string().into_encoded_bytes()
     }
 
-    fn open_foreign(&self, dir: &LocalDir, path: &SafePath) -> io::Result<Option<LocalDir>> {
+    fn open_foreign(&self, dir: &LocalDir, path: &SafePath) -> io::Result<Foreign<LocalDir>> {
         self.open_foreign_directory(dir, path)
     }
 
