@@ -93,6 +93,7 @@ fn parser() -> Parser {
         .subcommands(deploy::parsers())
         .subcommand(
             flags::of_pulls(Parser::new("pull"))
+                .next_help_heading(None::<&str>)
                 .about("Pull a tree into a directory, moving only what differs")
                 .override_usage("deployer pull [OPTIONS] URL... DEST")
                 .arg(
@@ -110,13 +111,13 @@ fn parser() -> Parser {
                 .after_help(format!(
                     "A slash at the end of URL asks for the content of a directory, without it the directory \
                      itself is put into DEST. Further URLs name the same module, and may begin with :: in place of \
-                     the host.\n\nWhat is kept and how it is compared can be switched off again: --no-perms, --no-p.\n\n\
-                     Examples:\n  deployer pull -aHAX --numeric-ids rsync://images.example/debian-12/ /mnt\n  \
-                     deployer pull -aHAX --numeric-ids -n -i images.example::debian-12/ /mnt\n\n{TABLE}"
+                     the host.\n\nSwitches can be taken back: --no-perms, --no-p. docs/options.md compares all of rsync's options with \
+                     these.\n\n{EXAMPLES}\n\n{TABLE}"
                 )),
         )
         .subcommand(
             flags::of_listings(Parser::new("list"))
+                .next_help_heading(None::<&str>)
                 .about("List the modules of a daemon, or the files at a URL")
                 .override_usage("deployer list [OPTIONS] URL")
                 .arg(url())
@@ -126,6 +127,22 @@ fn parser() -> Parser {
                 )),
         )
 }
+
+const EXAMPLES: &str = "\
+Examples:
+  A system image, as root:
+    deployer pull -aHAX --numeric-ids rsync://images.example/debian-12/ /mnt
+  What would change, and nothing done about it:
+    deployer pull -aHAX --numeric-ids -n -i images.example::debian-12/ /mnt
+  The same tree again, without what is gone on the server, but with a local directory left alone:
+    deployer pull -aHAX --delete --filter='P /var/local/' images.example::debian-12/ /mnt
+  Only some of it:
+    deployer pull -am -f '+ */' -f '+ *.conf' -f '- *' images.example::debian-12/etc/ conf
+    deployer pull -a --files-from=names.txt images.example::debian-12/ copy
+  Over a bad line, compressed, going on where it was:
+    deployer pull -az --retries=20 --partial-dir=.partial images.example::debian-12/ /mnt
+  Day after day, with unchanged files as hard links:
+    deployer pull -a --link-dest=../monday images.example::home/ tuesday";
 
 fn url() -> Arg {
     Arg::new("url")

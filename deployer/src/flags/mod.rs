@@ -46,7 +46,7 @@ pub(crate) fn parse_text(text: &str) -> Result<PullOptions, String> {
 /// The same for any pull that needs no standard input.
 fn parse_line(text: &str) -> Result<PullOptions, String> {
     let words = shlex::split(text).ok_or("a quote is not closed")?;
-    let parser = output::in_descriptions(with_transfer(with_connection(Parser::new("rsync_flags"))))
+    let parser = output::in_descriptions(with_connection(with_transfer(Parser::new("rsync_flags"))))
         .no_binary_name(true);
     let matches = parser.try_get_matches_from(words).map_err(|error| match error.kind() {
         ErrorKind::UnknownArgument => unknown(&error, "only options stand here")
@@ -76,19 +76,31 @@ fn parse_line(text: &str) -> Result<PullOptions, String> {
 
 /// Adds the options of a pull on the command line.
 pub(crate) fn of_pulls(parser: Parser) -> Parser {
-    output::on_the_command_line(with_transfer(with_connection(parser)))
+    let parser = with_connection(with_transfer(parser));
+    output::on_the_command_line(parser.next_help_heading("Output"))
 }
 
 /// Adds those that matter for a listing.
 pub(crate) fn of_listings(parser: Parser) -> Parser {
-    let parser = with_connection(parser).args(switches::arguments(Of::Listing));
-    output::for_listings(filters::arguments(parser))
+    let parser = output::for_listings(with_connection(parser).next_help_heading("Output"));
+    filters::arguments(parser.next_help_heading("Which entries")).args(
+        [switches::KEPT, filters::SWITCHES]
+            .into_iter()
+            .flat_map(|list| switches::arguments(Of::Listing, list)),
+    )
 }
 
 fn with_transfer(parser: Parser) -> Parser {
+    let switches = |list| switches::arguments(Of::Pull, list);
+    let parser = parser.next_help_heading("What is kept").args(switches(switches::KEPT));
+    let parser = parser.args(switches(attributes::SWITCHES)).args(attributes::arguments());
+    let parser = parser.next_help_heading("Which entries").args(switches(selection::SWITCHES));
+    let parser = filters::arguments(parser.args(selection::arguments()).args(switches(filters::SWITCHES)));
     let parser =
-        parser.args(switches::arguments(Of::Pull)).args(attributes::arguments()).args(selection::arguments());
-    transport::arguments(deletion::arguments(content::arguments(filters::arguments(parser))))
+        parser.next_help_heading("How files are compared, and come").args(switches(switches::COMPARED));
+    let parser = transport::arguments(content::arguments(parser.args(switches(content::SWITCHES))));
+    let parser = parser.next_help_heading("Deletion");
+    deletion::arguments(parser).args(switches(deletion::SWITCHES))
 }
 
 /// Adds what concerns the connection.
@@ -97,6 +109,7 @@ fn with_connection(parser: Parser) -> Parser {
         Arg::new(id).long(id).value_name(name).help(help)
     };
     parser
+        .next_help_heading("Connection")
         // -h is --human-readable in rsync's spelling.
         .disable_help_flag(true)
         // The last one counts, as in rsync.

@@ -142,7 +142,12 @@ pub(crate) fn for_listings(parser: Parser) -> Parser {
     let wanted =
         ["human-readable", "no-human-readable", "8-bit-output", "no-8-bit-output", "no-motd", "motd"];
     let all = in_descriptions(Parser::new("all"));
-    parser.args(all.get_arguments().filter(|arg| wanted.contains(&arg.get_id().as_str())).cloned())
+    parser.args(
+        all.get_arguments()
+            .filter(|arg| wanted.contains(&arg.get_id().as_str()))
+            .cloned()
+            .map(|arg| arg.help_heading("Output")),
+    )
 }
 
 /// How often a flag was typed since it was last switched off, and whether it was.

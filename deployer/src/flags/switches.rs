@@ -23,7 +23,8 @@ pub(super) const fn switch(
     Switch { long, short, help, apply }
 }
 
-const SWITCHES: &[Switch] = &[
+/// What is kept of entries.
+pub(super) const KEPT: &[Switch] = &[
     switch("archive", Some('a'), "Everything that makes up an ordinary tree: -rlptgoD", |options, on| {
         options.recursive = on;
         options.links = on;
@@ -71,6 +72,10 @@ const SWITCHES: &[Switch] = &[
             options.numeric_ids = on;
         },
     ),
+];
+
+/// How files are compared with those that are here, and whether anything is done about it.
+pub(super) const COMPARED: &[Switch] = &[
     switch("checksum", Some('c'), "Compare files by checksum, not by size and time", |options, on| {
         options.checksum = on;
     }),
@@ -106,10 +111,9 @@ impl Of {
     }
 }
 
-/// All switches, in the order in which help shows them.
 fn all(of: Of) -> impl Iterator<Item = &'static Switch> {
-    SWITCHES
-        .iter()
+    KEPT.iter()
+        .chain(COMPARED)
         .chain(attributes::SWITCHES)
         .chain(super::selection::SWITCHES)
         .chain(super::filters::SWITCHES)
@@ -122,9 +126,9 @@ fn off_id(switch: &Switch) -> String {
     format!("no-{}", switch.long)
 }
 
-/// The switches as arguments.
-pub(super) fn arguments(of: Of) -> impl Iterator<Item = Arg> {
-    all(of).flat_map(|switch| {
+/// Some switches as arguments.
+pub(super) fn arguments(of: Of, switches: &'static [Switch]) -> impl Iterator<Item = Arg> {
+    switches.iter().filter(move |switch| of.takes(switch)).flat_map(|switch| {
         let flag = |id: String| Arg::new(id).num_args(0).default_missing_value("").action(ArgAction::Append);
         let mut on = flag(switch.long.to_owned()).help(switch.help);
         if switch.long.len() > 1 {
