@@ -4,16 +4,19 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::acl::{self, Acl, AclItem, NamedId};
+use super::acl::{self, Acl};
+use super::admit::{Admitted, Candidate};
+use super::builder::{Builder, Part, keep_acl};
 use super::entry::{Entry, Extras, HardLink, Kind, NO_TARGET, State};
-use super::fields::{Fields, Previous};
+use super::fields::Previous;
 use super::fields29::{self, INODE_MEMORY, Inodes};
+use super::links::Link;
 use super::name::{self, SafePath};
 use super::options::ListOptions;
 use super::prune;
 use super::segment::Segment;
 use super::sort;
-use super::tree::{Announced, Parents};
+use super::tree::Announced;
 use super::xattr::{self, XattrItem, XattrSet};
 use crate::error::{Error, Malformed, Result, printable};
 use crate::limits;
@@ -22,10 +25,6 @@ use crate::wire::{Cursor, Parse};
 
 /// All flags that an entry of protocol 30 to 32 can have, given the options that we always send.
 const KNOWN_FLAGS: u32 = (1 << 14) - 1;
-/// What stands in front of the target of a link that shall lead nowhere.
-const MUNGED: &[u8] = b"/rsyncd-munged/";
-/// No extras.
-const NO_EXTRA: u32 = u32::MAX;
 
 /// The decoder of all segments of a transfer.
 pub struct ListDecoder {
@@ -44,27 +43,6 @@ pub struct ListDecoder {
     pub(super) entries: u64,
     pub(super) live_memory: u64,
     pub(super) building: Option<Builder>,
-}
-
-/// The segment that is being read.
-pub(super) struct Builder {
-    pub(super) part: Part,
-    parents: Parents,
-    pub(super) segment: Segment,
-    memory: u64,
-    has_root: bool,
-    io_error: u32,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Part {
-    Entries,
-    Users,
-    UserZero,
-    Groups,
-    GroupZero,
-    IoError,
-    Complete,
 }
 
 impl ListDecoder {
@@ -227,41 +205,19 @@ impl ListDecoder {
             }
         };
         let kind = Kind::from_mode(fields.mode).expect("checked when the mode was read");
-        if root && kind != Kind::Directory {
-            return Err(
-                Error::Violation("it sent \".\" as something else than a directory".to_owned()).into()
-            );
-        }
-        self.options.check_asked(builder, dir_path, name, root, kind == Kind::Directory)?;
-        let type_bits = (fields.mode & mode::TYPE) as u16;
-        if let Some(HardLink { group, first: false }) = fields.link
-            && self.link_groups.get(&group) != Some(&type_bits)
-        {
-            let rule = format!("it links \"{}\" to a file of another kind", printable(&self.scratch));
-            return Err(Error::Violation(rule).into());
-        }
         let is_directory = kind == Kind::Directory;
-        let asked = &self.options.asked;
-        let on_the_way = flag::NO_CONTENT | flag::TOP_DIRECTORY;
-        let implied = asked.is_relative()
-            && is_directory
-            && (self.options.protocol < 30 || flags & on_the_way == on_the_way)
-            && asked.leads_through(dir_path, name);
-        let offer = &self.options.filter.offer;
-        // Servers do not apply rules to what only leads to something.
-        if !root && !implied && !offer.is_empty() && offer.hides(&self.scratch, is_directory) {
-            let found = printable(&self.scratch);
-            return Err(
-                Error::Violation(format!("it sent \"{found}\", which the filter rules exclude")).into()
-            );
-        }
-        // What is deleted from follows from what was asked for; the server can only leave directories out.
-        let bare = is_directory && (flags & flag::NO_CONTENT != 0 || !asked.covers(dir_path, name));
-        if is_directory && !self.options.recursive && !self.options.dirs && !implied {
-            return Err(Error::Violation("it sent a directory, which was not asked for".to_owned()).into());
-        }
-        if kind == Kind::Directory && fields.link.is_some() {
-            return Err(Error::Violation("it sent hard links of directories".to_owned()).into());
+        let candidate = Candidate { path: &self.scratch, dir: dir_path, name, root, flags, is_directory };
+        let Admitted { bare, implied } = self.options.admit(builder, &candidate)?;
+        let type_bits = (fields.mode & mode::TYPE) as u16;
+        match fields.link {
+            Some(_) if is_directory => {
+                return Err(Error::Violation("it sent hard links of directories".to_owned()).into());
+            }
+            Some(HardLink { group, first: false }) if self.link_groups.get(&group) != Some(&type_bits) => {
+                let rule = format!("it links \"{}\" to a file of another kind", printable(&self.scratch));
+                return Err(Error::Violation(rule).into());
+            }
+            _ => {}
         }
         let acl = if self.options.acls && kind != Kind::Symlink {
             let access = acl::read(cursor, self.acls.len())?;
@@ -405,187 +361,4 @@ pub(super) fn limit(what: &'static str, limit: u64) -> Error {
 /// Memory of a directory that waits for its content, in bytes.
 fn directory_memory(path: &SafePath) -> u64 {
     path.as_bytes().len() as u64 + 48
-}
-
-fn keep_acl(item: AclItem, kept: &mut Vec<Arc<Acl>>, users: &mut Vec<NamedId>, memory: &mut u64) -> Arc<Acl> {
-    match item {
-        AclItem::Known(number) => Arc::clone(&kept[number]),
-        AclItem::New(acl, names) => {
-            users.extend(names);
-            *memory += 64 + 12 * acl.names.len() as u64;
-            kept.push(Arc::new(acl));
-            Arc::clone(&kept[kept.len() - 1])
-        }
-    }
-}
-
-/// What the flags say about hard links.
-enum Link {
-    None,
-    /// Belongs to a group: whose first entry this is, or which came in an earlier segment.
-    Member(Option<u32>),
-    /// Is in all but its name and attributes the same as the entry at this position of this segment.
-    Copy(usize),
-    /// What there is to say follows with the inode.
-    Inode,
-}
-
-impl Link {
-    fn membership(&self, flags: u32, own_index: u32) -> Option<HardLink> {
-        match self {
-            Link::Member(Some(group)) => Some(HardLink { group: *group, first: false }),
-            Link::Member(None) if flags & flag::HARD_LINK_FIRST != 0 => {
-                Some(HardLink { group: own_index, first: true })
-            }
-            _ => None,
-        }
-    }
-}
-
-impl Builder {
-    fn new(first_index: u32, directory: Option<u32>, path: SafePath, options: &ListOptions) -> Self {
-        Self {
-            part: Part::Entries,
-            parents: Parents::new(path),
-            segment: Segment {
-                first_index,
-                directory,
-                incremental: options.inc_recurse,
-                dirs: Vec::new(),
-                entries: Vec::new(),
-                arena: Vec::new(),
-                extras: Vec::new(),
-                sum_len: options.sum_len,
-                has_access_times: options.access_times,
-                names_zero: options.id0_names,
-                chmod: options.chmod.clone(),
-                users: Vec::new(),
-                groups: Vec::new(),
-            },
-            memory: 0,
-            has_root: false,
-            io_error: 0,
-        }
-    }
-
-    fn next_index(&self) -> u32 {
-        self.segment.first_index + self.segment.entries.len() as u32
-    }
-
-    fn hard_link_target(
-        &self,
-        flags: u32,
-        options: &ListOptions,
-        groups: &HashMap<u32, u16>,
-        cursor: &mut Cursor<'_>,
-    ) -> Parse<Link> {
-        if options.is_old() {
-            return Ok(Link::Inode);
-        }
-        if flags & flag::HARD_LINKED == 0 {
-            return Ok(Link::None);
-        }
-        if !options.hard_links {
-            return Err(Error::Violation("it sent hard links, which were not asked for".to_owned()).into());
-        }
-        if flags & flag::HARD_LINK_FIRST != 0 {
-            return Ok(Link::Member(None));
-        }
-        let group = cursor.varint()? as u32;
-        if !groups.contains_key(&group) {
-            return Err(Error::Violation(format!("it sent a hard link to the unknown group {group}")).into());
-        }
-        match group.checked_sub(self.segment.first_index) {
-            Some(position) => Ok(Link::Copy(position as usize)),
-            None => Ok(Link::Member(Some(group))),
-        }
-    }
-
-    /// The values of the group's first entry. Entries are not sorted before all are there, so its position
-    /// is that in which it came.
-    fn copied(&self, position: usize, previous: &Previous) -> (Fields, Vec<u8>, Vec<u8>) {
-        let first = &self.segment.entries[position];
-        let mode = u32::from(first.mode);
-        let kind = Kind::from_mode(mode).expect("checked when the mode was read");
-        let view = self.segment.entry(position);
-        let fields = Fields {
-            mtime: first.mtime,
-            nanoseconds: first.nanoseconds,
-            access_time: view.access_time().unwrap_or(previous.access_time),
-            mode,
-            uid: first.uid,
-            gid: first.gid,
-            device_major: if kind.is_device() { (first.payload >> 32) as u32 } else { previous.device_major },
-            // The target is copied as well; only a length may stand alone.
-            payload: if kind == Kind::Symlink { first.payload & 0xffff } else { first.payload },
-            link: Some(HardLink { group: self.segment.first_index + position as u32, first: false }),
-            link_device: previous.link_device,
-        };
-        (fields, view.link_target().to_vec(), view.checksum().to_vec())
-    }
-}
-
-impl Segment {
-    fn keep_extras(&mut self, extras: Extras) -> u32 {
-        if extras.link.is_none()
-            && extras.acl.is_none()
-            && extras.default_acl.is_none()
-            && extras.xattrs.is_none()
-        {
-            return NO_EXTRA;
-        }
-        // Neighbours mostly share all of them.
-        if !self.extras.last().is_some_and(|last| last.same(&extras)) {
-            self.extras.push(extras);
-        }
-        (self.extras.len() - 1) as u32
-    }
-}
-
-impl ListOptions {
-    fn after_entries(&self) -> Part {
-        if !self.inc_recurse && !self.numeric_ids && (self.owner || self.acls) {
-            return Part::Users;
-        }
-        self.after_users()
-    }
-
-    pub(super) fn after_users(&self) -> Part {
-        if !self.inc_recurse && !self.numeric_ids && (self.group || self.acls) {
-            return Part::Groups;
-        }
-        self.after_groups()
-    }
-
-    /// The target of a symlink as it is kept.
-    fn munged(&self, target: &[u8]) -> Vec<u8> {
-        if self.munge_links && !target.is_empty() { [MUNGED, target].concat() } else { target.to_vec() }
-    }
-
-    /// Whether an entry was asked for.
-    fn check_asked(
-        &self,
-        builder: &Builder,
-        dir: &[u8],
-        name: &[u8],
-        root: bool,
-        is_directory: bool,
-    ) -> Result<()> {
-        let again = builder.has_root && !self.asked.is_several();
-        if root && (again || builder.segment.directory.is_some()) {
-            return Err(Error::Violation("it sent a second root".to_owned()));
-        }
-        if !self.recursive && !self.asked.is_relative() && !dir.is_empty() {
-            return Err(Error::Violation(
-                "it descended into directories, which was not asked for".to_owned(),
-            ));
-        }
-        let asked = if root { self.asked.takes_root() } else { self.asked.takes(dir, name, is_directory) };
-        if asked {
-            return Ok(());
-        }
-        let path = if root { b".".to_vec() } else { [dir, b"/", name].concat() };
-        let path = printable(path.strip_prefix(b"/").unwrap_or(&path));
-        Err(Error::Violation(format!("it sent \"{path}\", which was not asked for")))
-    }
 }

@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 
-use super::decode::Part;
+use super::builder::Part;
 use super::entry::{HardLink, Kind};
 use super::fields::Fields;
 use super::options::ListOptions;

@@ -2,7 +2,8 @@
 //! everything that a list may hold.
 
 use super::acl::NamedId;
-use super::decode::{ListDecoder, Part, limit};
+use super::builder::Part;
+use super::decode::{ListDecoder, limit};
 use crate::error::Result;
 use crate::wire::{Cursor, Parse};
 

@@ -4,12 +4,15 @@
 //! are [`Segment`]s of checked entries.
 
 mod acl;
+mod admit;
 mod asked;
+mod builder;
 mod decode;
 mod entry;
 mod fields;
 mod fields29;
 mod ids;
+mod links;
 mod name;
 mod options;
 mod prune;

@@ -1,9 +1,13 @@
 //! What was asked for and agreed on, as far as it decides what stands in the file list.
 
 use super::asked::Asked;
+use super::builder::Part;
 use crate::chmod::ModeChanges;
 use crate::filter::ListFilter;
 use crate::limits::Limits;
+
+/// What stands in front of the target of a link that shall lead nowhere.
+const MUNGED: &[u8] = b"/rsyncd-munged/";
 
 /// How to read a file list.
 #[derive(Debug, Clone)]
@@ -54,4 +58,25 @@ pub struct ListOptions {
     pub asked: Asked,
     /// Bounds of the whole list.
     pub limits: Limits,
+}
+
+impl ListOptions {
+    pub(super) fn after_entries(&self) -> Part {
+        if !self.inc_recurse && !self.numeric_ids && (self.owner || self.acls) {
+            return Part::Users;
+        }
+        self.after_users()
+    }
+
+    pub(super) fn after_users(&self) -> Part {
+        if !self.inc_recurse && !self.numeric_ids && (self.group || self.acls) {
+            return Part::Groups;
+        }
+        self.after_groups()
+    }
+
+    /// The target of a symlink as it is kept.
+    pub(super) fn munged(&self, target: &[u8]) -> Vec<u8> {
+        if self.munge_links && !target.is_empty() { [MUNGED, target].concat() } else { target.to_vec() }
+    }
 }

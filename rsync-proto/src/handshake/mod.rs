@@ -17,43 +17,27 @@
 //!
 //! In protocol 29 a line end follows each argument, an empty line the last, and then only the seed.
 
+mod agreed;
 mod arguments;
 mod auth;
 mod greeting;
+mod negotiate;
 
-use bytes::{Buf, Bytes, BytesMut};
+use bytes::{Buf, BytesMut};
 
+pub use agreed::Agreed;
 pub use arguments::arguments;
 pub use auth::{Credentials, Digest};
 use greeting::Greeting;
+use negotiate::{choose_checksum, choose_compression, with_checksum};
 
-use crate::checksum::{BlockSummer, ChecksumKind};
+use crate::checksum::ChecksumKind;
 use crate::compression::CompressionKind;
 use crate::error::{Error, Malformed, Refused, Result, printable};
-use crate::filter::ListFilter;
-use crate::flist::{Asked, ListOptions};
 use crate::limits;
 use crate::location::Location;
-use crate::options::{FilesFrom, Method, NameList, Options, not_compiled_in};
-use crate::wire::flags::compat;
-use crate::wire::{Cursor, Stop, put};
-
-/// What both sides agreed on.
-#[derive(Debug, Clone)]
-pub struct Agreed {
-    /// The protocol version.
-    pub protocol: u8,
-    /// How to read the file list.
-    pub list: ListOptions,
-    /// How blocks are summed.
-    pub summer: BlockSummer,
-    /// The list of filter rules that the server waits for, with its end.
-    pub rules: Bytes,
-    /// How literals are packed.
-    pub compression: Option<CompressionKind>,
-    /// Names that the server reads before it makes its list.
-    pub names: Option<NameList>,
-}
+use crate::options::{Method, Options};
+use crate::wire::{Cursor, Stop};
 
 /// What came of the bytes so far.
 #[derive(Debug)]
@@ -321,156 +305,6 @@ impl Handshake {
         self.output.extend_from_slice(&[end]);
         Ok(())
     }
-
-    fn capabilities(&mut self, flags: u32) -> Result<()> {
-        // What the server may say of itself, and what it may switch on because we said that we can.
-        let mut allowed = compat::SYMLINK_TIMES
-            | compat::SYMLINK_ICONV
-            | compat::SAFE_FLIST
-            | compat::AVOID_XATTR_OPTIMISATION
-            | compat::CHECKSUM_SEED_FIX
-            | compat::INPLACE_PARTIAL
-            | compat::VARINT_FLAGS
-            | compat::ID0_NAMES;
-        if self.options.takes_segments() {
-            allowed |= compat::INC_RECURSE;
-        }
-        if flags & !allowed != 0 {
-            let rule = format!("it switched on capabilities {:#x} that nobody offered", flags & !allowed);
-            return Err(Error::Violation(rule));
-        }
-        let negotiates = flags & compat::VARINT_FLAGS != 0;
-        let compression = self.compression_method(negotiates)?;
-        let checksum = match self.options.checksum_choice {
-            None if negotiates => None,
-            choice => Some(choice.map_or(ChecksumKind::Md5, |choice| choice.transfer)),
-        };
-        if checksum.is_none() {
-            self.offer(ChecksumKind::ALL.iter().map(|kind| kind.name()));
-        }
-        if compression == Method::Negotiated {
-            self.offer(CompressionKind::available().map(CompressionKind::name));
-        }
-        self.state = match checksum {
-            Some(checksum) => with_checksum(flags, checksum, compression),
-            None => State::Checksums { flags, compression },
-        };
-        Ok(())
-    }
-
-    fn compression_method(&self, negotiates: bool) -> Result<Method> {
-        match self.options.transport.method() {
-            // What servers without negotiation have.
-            Method::Negotiated if !negotiates && CompressionKind::Zlib.is_available() => {
-                Ok(Method::Fixed(CompressionKind::Zlib))
-            }
-            Method::Negotiated if !negotiates => Err(not_compiled_in(CompressionKind::Zlib)),
-            method => Ok(method),
-        }
-    }
-
-    fn offer(&mut self, names: impl Iterator<Item = &'static str>) {
-        put::vstring(&mut self.output, names.collect::<Vec<_>>().join(" ").as_bytes());
-    }
-
-    fn agreed(
-        &self,
-        flags: u32,
-        checksum: ChecksumKind,
-        compression: Option<CompressionKind>,
-        seed: i32,
-    ) -> Agreed {
-        let has = |bit: u32| flags & bit != 0;
-        let options = &self.options;
-        Agreed {
-            protocol: self.protocol,
-            list: ListOptions {
-                protocol: self.protocol,
-                recursive: options.recursive,
-                dirs: options.dirs || options.selection.files_from.is_some(),
-                varint_flags: has(compat::VARINT_FLAGS),
-                inc_recurse: has(compat::INC_RECURSE),
-                safe_flist: has(compat::SAFE_FLIST) || self.protocol >= 31,
-                id0_names: has(compat::ID0_NAMES),
-                owner: options.owner,
-                group: options.group,
-                numeric_ids: options.numeric_ids,
-                links: options.links,
-                devices: options.devices,
-                specials: options.specials,
-                hard_links: options.hard_links,
-                acls: options.acls,
-                xattrs: options.xattrs,
-                access_times: options.attributes.access_times,
-                chmod: options.attributes.chmod.clone(),
-                sum_len: if options.checksum { options.file_checksum(checksum).sum_len() } else { 0 },
-                filter: ListFilter {
-                    offer: options.filters.offer_check(),
-                    prune: options
-                        .prune_empty_dirs
-                        .then(|| options.filters.receiver(b"", options.deletion.excluded)),
-                },
-                munge_links: options.selection.munge_links,
-                asked: asked(&self.location, options),
-                limits: options.limits.clone(),
-            },
-            rules: options.filters.on_wire(self.protocol, options.deletion.excluded),
-            summer: BlockSummer {
-                kind: checksum,
-                seed,
-                // In protocol 29 it matters only where the caller chose MD5; servers that let him are so recent
-                // that they put the seed first, without having said so.
-                seed_first: has(compat::CHECKSUM_SEED_FIX) || self.protocol < 30,
-                seeds_files: self.protocol < 30 && options.checksum_choice.is_none(),
-            },
-            compression: compression.and_then(|kind| options.transport.at_level(kind)),
-            names: match &options.selection.files_from {
-                Some(FilesFrom::Names(names)) => Some(names.clone()),
-                _ => None,
-            },
-        }
-    }
-}
-
-/// What the location, or the list of names in it, asks for.
-fn asked(location: &Location, options: &Options) -> Asked {
-    let selection = &options.selection;
-    let mut asked = Asked::new(options.recursive, selection.relative);
-    match &selection.files_from {
-        Some(FilesFrom::Server { .. }) => return Asked::anything(),
-        Some(FilesFrom::Names(names)) => names.iter().for_each(|name| asked.name(name)),
-        None => location.paths().for_each(|path| asked.pattern(path.as_bytes())),
-    }
-    asked
-}
-
-/// The checksum is known; so is the compression, or the server tells now what it has.
-fn with_checksum(flags: u32, checksum: ChecksumKind, compression: Method) -> State {
-    let compression = match compression {
-        Method::Negotiated => return State::Compressions { flags, checksum },
-        Method::Fixed(kind) => Some(kind),
-        Method::Off => None,
-    };
-    State::Seed { flags, checksum, compression }
-}
-
-/// Our first choice among what the server has. Servers choose from the same order.
-fn choose_checksum(offered: &[u8]) -> Result<ChecksumKind> {
-    let names: Vec<_> = offered.split(|byte| *byte == b' ').collect();
-    let known = |kind: &ChecksumKind| names.iter().any(|name| ChecksumKind::from_name(name) == Some(*kind));
-    ChecksumKind::ALL.into_iter().find(known).ok_or_else(|| {
-        Error::Unsupported(format!("no common checksum: the server has \"{}\"", printable(offered)))
-    })
-}
-
-/// Likewise for compressions.
-fn choose_compression(offered: &[u8]) -> Result<CompressionKind> {
-    let names: Vec<_> = offered.split(|byte| *byte == b' ').collect();
-    let known =
-        |kind: &CompressionKind| names.iter().any(|name| CompressionKind::from_name(name) == Some(*kind));
-    CompressionKind::available().find(known).ok_or_else(|| {
-        Error::Unsupported(format!("no common compression: the server has \"{}\"", printable(offered)))
-    })
 }
 
 /// Takes one item off the front of `input`, if it is there as a whole.
