@@ -2,7 +2,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use bytes::BytesMut;
@@ -18,7 +18,7 @@ use crate::handshake::{Agreed, Credentials, Handshake, Outcome};
 use crate::local::{LocalTree, LocalTreeOptions};
 use crate::location::Location;
 use crate::options::Options;
-use crate::report::{Monitor, Progress, Report, Silent, Summary};
+use crate::report::{Earlier, Monitor, Progress, Report, Silent, Summary};
 use crate::session::Session;
 
 /// Where files that are not complete are kept for the next try, beside their places.
@@ -160,21 +160,21 @@ impl Client {
             content.partial_dir = Some(RETRY_DIR.into());
         }
         let client = Self { options, ..self.clone() };
-        let deleted = Arc::default();
+        let earlier = Earlier::default();
         let once = async || {
             client.progress.begin();
-            client.pull_once(to, &deleted).await
+            client.pull_once(to, &earlier).await
         };
         let (summary, retries) = persist(self.retries, &*self.monitor, || true, once).await?;
         Ok(Summary { retries, ..summary })
     }
 
     #[cfg(feature = "fs")]
-    async fn pull_once(&self, to: &Path, deleted: &Arc<AtomicU64>) -> Result<Summary> {
+    async fn pull_once(&self, to: &Path, earlier: &Earlier) -> Result<Summary> {
         let options = self.options.clone();
         let tree =
             |agreed: &Agreed| Ok(LocalTree::new(to, LocalTreeOptions { options, summer: agreed.summer }));
-        self.try_into(tree, Arc::clone(deleted)).await
+        self.try_into(tree, earlier).await
     }
 
     /// Pulls the location into the destination that `make` returns, once it is known what was agreed on.
@@ -185,25 +185,25 @@ impl Client {
         &self,
         make: impl FnOnce(&Agreed) -> Result<D>,
     ) -> Result<Summary> {
-        self.try_into(make, Arc::default()).await
+        self.try_into(make, &Earlier::default()).await
     }
 
-    /// `deleted` is how many entries earlier tries deleted, which count against the limit, too.
     async fn try_into<D: Destination>(
         &self,
         make: impl FnOnce(&Agreed) -> Result<D>,
-        deleted: Arc<AtomicU64>,
+        earlier: &Earlier,
     ) -> Result<Summary> {
         let options = self.options.with_implied_rules();
         let (connection, agreed, input) = self.connect(&options, false).await?;
         let destination = make(&agreed)?;
         let (monitor, progress) = (Arc::clone(&self.monitor), Arc::clone(&self.progress));
-        let mut engine = Engine::start(destination, &options, &agreed, monitor, progress, deleted)?;
+        let mut engine =
+            Engine::start(destination, &options, &agreed, monitor, progress, earlier.deletions())?;
         if !agreed.list.inc_recurse {
             engine.one_segment();
         }
         let session = Session::new(&agreed);
-        driver::pull(connection, session, input, engine, self.idle(), &*self.monitor).await
+        driver::pull(connection, session, input, engine, self.idle(), &*self.monitor, earlier).await
     }
 
     async fn connect(

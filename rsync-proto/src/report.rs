@@ -6,6 +6,8 @@ mod summary;
 
 pub use item::{Action, Changes, Content, Item};
 pub use skip::Skip;
+#[cfg(feature = "tokio")]
+pub(crate) use summary::Earlier;
 pub use summary::{KindCounts, Progress, Summary};
 
 use crate::flist::{EntryRef, Kind, SafePath};

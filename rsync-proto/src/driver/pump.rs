@@ -12,7 +12,7 @@ use super::pool::{Buffer, Pool};
 use crate::destination::Destination;
 use crate::engine::{Backlog, Engine, Job, Said};
 use crate::error::{Clock, Error, Refused, Result};
-use crate::report::{Monitor, Report, Summary};
+use crate::report::{Earlier, Monitor, Report, Summary};
 use crate::session::{Command, Event, ServerStats, Session, Severity};
 
 /// How often clocks are looked at.
@@ -66,13 +66,15 @@ pub(crate) async fn pull<D: Destination>(
     mut engine: Engine<D>,
     idle: Option<Duration>,
     monitor: &dyn Monitor,
+    earlier: &Earlier,
 ) -> Result<Summary> {
     let mut pump = Pump::new(connection, session, engine.backlog(), idle, monitor);
     let done = converse(&mut pump, leftover, &mut engine).await;
     if done.as_ref().is_err_and(Error::is_lost_connection) {
         engine.stop_after_what_came();
+        earlier.add(&pump.summary(engine.summary()));
     }
-    done
+    done.map(|summary| earlier.and(summary))
 }
 
 async fn converse<D: Destination>(

@@ -3,6 +3,8 @@
 #[cfg(all(feature = "fs", feature = "tokio"))]
 use std::sync::atomic::Ordering;
 use std::sync::atomic::{AtomicBool, AtomicU64};
+#[cfg(feature = "tokio")]
+use std::sync::{Arc, Mutex};
 
 use crate::flist::Kind;
 use crate::session::ServerStats;
@@ -60,13 +62,25 @@ impl KindCounts {
         }
     }
 
+    /// These and others.
+    #[cfg(feature = "tokio")]
+    fn and(&self, others: &Self) -> Self {
+        Self {
+            files: self.files + others.files,
+            directories: self.directories + others.directories,
+            symlinks: self.symlinks + others.symlinks,
+            devices: self.devices + others.devices,
+            specials: self.specials + others.specials,
+        }
+    }
+
     /// All of them.
     pub fn total(&self) -> u64 {
         self.files + self.directories + self.symlinks + self.devices + self.specials
     }
 }
 
-/// What a transfer came to.
+/// What a transfer came to, with what earlier tries did whose connections were lost.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Summary {
@@ -106,6 +120,49 @@ pub struct Summary {
     pub server_errors: u32,
     /// The server said that something of the transfer failed.
     pub server_failed: bool,
+}
+
+/// What earlier tries did, whose connections were lost.
+#[cfg(feature = "tokio")]
+#[derive(Debug, Default)]
+pub(crate) struct Earlier {
+    deletions: Arc<AtomicU64>,
+    done: Mutex<Summary>,
+}
+
+#[cfg(feature = "tokio")]
+impl Earlier {
+    /// How many entries were deleted so far, which count against the limit.
+    pub(crate) fn deletions(&self) -> Arc<AtomicU64> {
+        Arc::clone(&self.deletions)
+    }
+
+    /// One more try.
+    pub(crate) fn add(&self, lost: &Summary) {
+        let mut done = self.done.lock().expect("no thread panics with the lock");
+        *done = Self::sum(lost, &done);
+    }
+
+    /// What all came to; `last` was the last one.
+    pub(crate) fn and(&self, last: Summary) -> Summary {
+        Self::sum(&last, &self.done.lock().expect("no thread panics with the lock"))
+    }
+
+    /// What failed before was tried again, and is counted only if it failed again; so is what is left as it is.
+    fn sum(last: &Summary, before: &Summary) -> Summary {
+        Summary {
+            created: last.created.and(&before.created),
+            deleted: last.deleted.and(&before.deleted),
+            transferred: last.transferred + before.transferred,
+            transferred_size: last.transferred_size + before.transferred_size,
+            literal: last.literal + before.literal,
+            matched: last.matched + before.matched,
+            list_bytes: last.list_bytes + before.list_bytes,
+            bytes_sent: last.bytes_sent + before.bytes_sent,
+            bytes_received: last.bytes_received + before.bytes_received,
+            ..*last
+        }
+    }
 }
 
 impl Summary {
