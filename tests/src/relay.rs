@@ -49,6 +49,20 @@ impl Relay {
     }
 }
 
+/// Of what a client of protocol 30 or later said: the arguments for the server, and what came after them.
+#[must_use]
+pub fn arguments(said: &[u8]) -> Option<(Vec<String>, &[u8])> {
+    // Greeting and module.
+    let mut rest = said;
+    for _ in 0..2 {
+        let end = rest.iter().position(|byte| *byte == b'\n')?;
+        rest = &rest[end + 1..];
+    }
+    let end = rest.windows(2).position(|pair| pair == [0, 0])?;
+    let arguments = rest[..end].split(|byte| *byte == 0).map(|it| it.escape_ascii().to_string());
+    Some((arguments.collect(), &rest[end + 2..]))
+}
+
 /// Until one of both hangs up, in whichever way.
 fn pass_on(mut from: TcpStream, mut to: TcpStream) -> Vec<u8> {
     let mut all = Vec::new();
