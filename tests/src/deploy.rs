@@ -16,6 +16,7 @@ use crate::daemon::Daemon;
 use crate::random::Random;
 use crate::run::{Invocation, Outcome, Program, Running};
 use crate::scratch::Scratch;
+use crate::server::Server;
 use crate::snapshot::Snapshot;
 
 /// The exit codes of a deployment.

@@ -4,6 +4,8 @@ use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::thread::{self, JoinHandle};
 
+use crate::server::Server;
+
 /// Relays one connection.
 #[derive(Debug)]
 pub struct Relay {
@@ -33,12 +35,6 @@ impl Relay {
         Self { address, said }
     }
 
-    /// `rsync://address:port/rest`
-    #[must_use]
-    pub fn url(&self, rest: &str) -> String {
-        format!("rsync://{}/{rest}", self.address)
-    }
-
     /// What the client said, after it has ended.
     ///
     /// # Panics
@@ -46,6 +42,12 @@ impl Relay {
     #[must_use]
     pub fn said(self) -> Vec<u8> {
         self.said.join().expect("the relay does not fail")
+    }
+}
+
+impl Server for Relay {
+    fn address(&self) -> SocketAddr {
+        self.address
     }
 }
 

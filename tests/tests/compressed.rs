@@ -10,6 +10,7 @@ use end_to_end::pair::{Both, Pair};
 use end_to_end::random::Random;
 use end_to_end::relay::{Relay, arguments};
 use end_to_end::run::{Outcome, Program};
+use end_to_end::server::Server;
 use end_to_end::stats::Stats;
 
 /// How many small files there are.

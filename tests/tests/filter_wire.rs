@@ -7,6 +7,7 @@ use end_to_end::daemon::Daemon;
 use end_to_end::relay::{Relay, arguments};
 use end_to_end::run::Program;
 use end_to_end::scratch::Scratch;
+use end_to_end::server::Server;
 
 /// The arguments, and the list of rules.
 fn told(

@@ -15,6 +15,7 @@ use end_to_end::diff::assert_same;
 use end_to_end::random::Random;
 use end_to_end::run::Program;
 use end_to_end::scratch::Scratch;
+use end_to_end::server::Server;
 use end_to_end::snapshot::{Entry, Kind, Snapshot};
 use rsync_proto::local::remove_leftovers;
 use rustix::process::Signal;

@@ -12,6 +12,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use end_to_end::daemon::{Daemon, Module, Plan};
 use end_to_end::scratch::Scratch;
+use end_to_end::server::Server;
 use rsync_proto::checksum::StrongSum;
 use rsync_proto::delta::Offer;
 use rsync_proto::destination::{

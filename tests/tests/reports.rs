@@ -9,6 +9,7 @@ use end_to_end::daemon::{Module, Plan};
 use end_to_end::diff::assert_same_lines;
 use end_to_end::pair::Pair;
 use end_to_end::run::{Outcome, Program};
+use end_to_end::server::Server;
 
 /// A little of everything but devices, which rsync counts among the links.
 fn fill(source: &Path) {
