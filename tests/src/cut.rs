@@ -8,6 +8,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
+use crate::server::Server;
+
 /// A line that lasts as long as the process.
 #[derive(Debug)]
 pub struct CutLine {
@@ -36,16 +38,16 @@ impl CutLine {
         Self { address, connections }
     }
 
-    /// `rsync://address:port/rest`
-    #[must_use]
-    pub fn url(&self, rest: &str) -> String {
-        format!("rsync://{}/{rest}", self.address)
-    }
-
     /// How many connections there were.
     #[must_use]
     pub fn connections(&self) -> usize {
         self.connections.load(Ordering::SeqCst)
+    }
+}
+
+impl Server for CutLine {
+    fn address(&self) -> SocketAddr {
+        self.address
     }
 }
 

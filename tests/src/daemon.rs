@@ -14,6 +14,7 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Signal, kill_process_group};
 
 use crate::scratch::Scratch;
+use crate::server::Server;
 
 /// How long a daemon may take until it listens. Passing it is a failure, not a wait.
 const START: Duration = Duration::from_secs(30);
@@ -177,28 +178,16 @@ impl Daemon {
         Plan::new().serve(Module::new("tree", path)).start()
     }
 
-    /// Where it listens.
-    #[must_use]
-    pub fn address(&self) -> SocketAddr {
-        self.address
-    }
-
-    /// `rsync://address:port/rest`
-    #[must_use]
-    pub fn url(&self, rest: &str) -> String {
-        format!("rsync://{}/{rest}", self.address)
-    }
-
-    /// The same with a user in front of the address.
-    #[must_use]
-    pub fn url_as(&self, user: &str, rest: &str) -> String {
-        format!("rsync://{user}@{}/{rest}", self.address)
-    }
-
     /// What it logged.
     #[must_use]
     pub fn log(&self) -> String {
         log(&self.scratch)
+    }
+}
+
+impl Server for Daemon {
+    fn address(&self) -> SocketAddr {
+        self.address
     }
 }
 

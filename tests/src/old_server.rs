@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
 
 use crate::daemon::Daemon;
+use crate::server::Server;
 
 /// What the daemon hears in place of the client's first line: a version, and no digests for passwords.
 const CLIENT_GREETING: &[u8] = b"@RSYNCD: 29.0\n";
@@ -68,17 +69,11 @@ impl OldServer {
         });
         Self { address, stopped, thread: Some(thread) }
     }
+}
 
-    /// `rsync://address:port/rest`
-    #[must_use]
-    pub fn url(&self, rest: &str) -> String {
-        format!("rsync://{}/{rest}", self.address)
-    }
-
-    /// The same with a user in front of the address.
-    #[must_use]
-    pub fn url_as(&self, user: &str, rest: &str) -> String {
-        format!("rsync://{user}@{}/{rest}", self.address)
+impl Server for OldServer {
+    fn address(&self) -> SocketAddr {
+        self.address
     }
 }
 

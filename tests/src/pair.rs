@@ -11,6 +11,7 @@ use crate::daemon::Daemon;
 use crate::diff::assert_same;
 use crate::run::{Outcome, Program};
 use crate::scratch::Scratch;
+use crate::server::Server;
 use crate::snapshot::Snapshot;
 
 /// What both programs came to. `rsync` is the oracle, `deployer` is under test.

@@ -3,6 +3,8 @@
 //!
 //! Not for secrets, and not for temporary names.
 
+use std::env;
+
 /// A stream of numbers that is a function of its seed.
 #[derive(Debug, Clone)]
 pub struct Random(u64);
@@ -12,6 +14,19 @@ impl Random {
     #[must_use]
     pub fn new(seed: u64) -> Self {
         Self(seed)
+    }
+
+    /// The stream of the seed that the environment names in `SEED`, or else another one on every run. It says which, and
+    /// a test that fails shows what was said.
+    ///
+    /// # Panics
+    /// If `SEED` is no number.
+    #[must_use]
+    pub fn of_this_run() -> Self {
+        let number = |text: String| text.parse().unwrap_or_else(|_| panic!("SEED is no number: {text}"));
+        let seed = env::var("SEED").map_or_else(|_| u64::from(std::process::id()), number);
+        eprintln!("SEED={seed} chooses the same again");
+        Self::new(seed)
     }
 
     /// The next number; every one of the 2⁶⁴ is as likely as any other.

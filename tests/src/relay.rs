@@ -4,6 +4,8 @@ use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::thread::{self, JoinHandle};
 
+use crate::server::Server;
+
 /// Relays one connection.
 #[derive(Debug)]
 pub struct Relay {
@@ -33,12 +35,6 @@ impl Relay {
         Self { address, said }
     }
 
-    /// `rsync://address:port/rest`
-    #[must_use]
-    pub fn url(&self, rest: &str) -> String {
-        format!("rsync://{}/{rest}", self.address)
-    }
-
     /// What the client said, after it has ended.
     ///
     /// # Panics
@@ -47,6 +43,26 @@ impl Relay {
     pub fn said(self) -> Vec<u8> {
         self.said.join().expect("the relay does not fail")
     }
+}
+
+impl Server for Relay {
+    fn address(&self) -> SocketAddr {
+        self.address
+    }
+}
+
+/// Of what a client of protocol 30 or later said: the arguments for the server, and what came after them.
+#[must_use]
+pub fn arguments(said: &[u8]) -> Option<(Vec<String>, &[u8])> {
+    // Greeting and module.
+    let mut rest = said;
+    for _ in 0..2 {
+        let end = rest.iter().position(|byte| *byte == b'\n')?;
+        rest = &rest[end + 1..];
+    }
+    let end = rest.windows(2).position(|pair| pair == [0, 0])?;
+    let arguments = rest[..end].split(|byte| *byte == 0).map(|it| it.escape_ascii().to_string());
+    Some((arguments.collect(), &rest[end + 2..]))
 }
 
 /// Until one of both hangs up, in whichever way.

@@ -5,6 +5,7 @@ mod attribute_cases;
 
 use attribute_cases::{Case, accessed, alike, refused, stamp};
 use end_to_end::run::Program;
+use end_to_end::server::Server;
 use end_to_end::snapshot::Snapshot;
 
 /// A test of this name for each set of options.

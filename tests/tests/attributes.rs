@@ -10,6 +10,7 @@ use end_to_end::daemon::{Daemon, Module, Plan};
 use end_to_end::diff::{Aspect, assert_same, diff_except, summary};
 use end_to_end::run::Program;
 use end_to_end::scratch::Scratch;
+use end_to_end::server::Server;
 use end_to_end::snapshot::Snapshot;
 use rustix::fs::{XattrFlags, lgetxattr, lsetxattr};
 

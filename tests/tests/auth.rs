@@ -5,6 +5,7 @@ use end_to_end::daemon::{Daemon, Module, Plan};
 use end_to_end::diff::assert_same;
 use end_to_end::run::{Outcome, Program};
 use end_to_end::scratch::Scratch;
+use end_to_end::server::Server;
 use end_to_end::snapshot::Snapshot;
 
 /// What rsync exits with when the server turns it away.

@@ -8,6 +8,7 @@ use std::path::Path;
 use end_to_end::diff::assert_same;
 use end_to_end::pair::Pair;
 use end_to_end::run::Program;
+use end_to_end::server::Server;
 use end_to_end::snapshot::Snapshot;
 use end_to_end::starts::{Start, alike, pair, pulls_alike};
 use rustix::fs::{CWD, FileType, Mode, mknodat};

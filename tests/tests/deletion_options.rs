@@ -9,6 +9,7 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use end_to_end::daemon::{Module, Plan};
 use end_to_end::run::{Outcome, Program};
+use end_to_end::server::Server;
 use end_to_end::snapshot::Snapshot;
 use end_to_end::starts::{ALL, Start, alike, pair, plant_foreign, pulls_alike};
 

@@ -13,6 +13,7 @@ use end_to_end::deploy::{Desk, System, description, disk, exit, image, plant, vo
 use end_to_end::refusal::Refusal;
 use end_to_end::run::{Outcome, Program};
 use end_to_end::scratch::Scratch;
+use end_to_end::server::Server;
 use serde_json::{Value, json};
 
 const PASSWORD: &str = "open sesame 42";

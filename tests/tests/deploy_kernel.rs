@@ -17,6 +17,7 @@ use end_to_end::loader;
 use end_to_end::refusal::Refusal;
 use end_to_end::run::Program;
 use end_to_end::scratch::Scratch;
+use end_to_end::server::Server;
 use rustix::io::Errno;
 use rustix::mount::{MountFlags, mount};
 use rustix::process::Signal;

@@ -13,6 +13,7 @@ use end_to_end::deploy::{
 use end_to_end::interrupt::{Cut, KEPT, Machine, When, has_boot_code, kinds, plant_boot_code, says_complete};
 use end_to_end::os_tree;
 use end_to_end::random::Random;
+use end_to_end::server::Server;
 use rustix::process::Signal;
 use serde_json::{Value, json};
 

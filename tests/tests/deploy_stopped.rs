@@ -9,6 +9,7 @@ use std::thread;
 use end_to_end::bare::BareDisk;
 use end_to_end::deploy::{exit, with};
 use end_to_end::interrupt::{KEPT, Machine, When, assert_nothing_foreign, kinds, says_complete};
+use end_to_end::server::Server;
 use rustix::process::Signal;
 
 const WITHOUT: &[&str] = &["--no-boot-loader"];

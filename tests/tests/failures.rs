@@ -13,6 +13,7 @@ use end_to_end::diff::{assert_same, diff_except};
 use end_to_end::random::Random;
 use end_to_end::run::{Outcome, Program};
 use end_to_end::scratch::Scratch;
+use end_to_end::server::Server;
 use end_to_end::snapshot::{Kind, Snapshot};
 use rustix::process::Signal;
 

@@ -13,6 +13,7 @@ use end_to_end::daemon::Daemon;
 use end_to_end::diff::assert_same_lines;
 use end_to_end::run::{Outcome, Program};
 use end_to_end::scratch::Scratch;
+use end_to_end::server::Server;
 use rustix::fs::{XattrFlags, lgetxattr, lsetxattr};
 
 const NOBODY: u32 = 65_534;

@@ -6,6 +6,7 @@ use std::path::Path;
 use end_to_end::daemon::Daemon;
 use end_to_end::run::Program;
 use end_to_end::scratch::Scratch;
+use end_to_end::server::Server;
 use rsync_proto::filter::{Filters, MergeFile, Scope};
 
 /// Files of the destination, and what is in those that hold rules.

@@ -4,9 +4,10 @@ use std::fs;
 use std::path::Path;
 
 use end_to_end::daemon::Daemon;
-use end_to_end::relay::Relay;
+use end_to_end::relay::{Relay, arguments};
 use end_to_end::run::Program;
 use end_to_end::scratch::Scratch;
+use end_to_end::server::Server;
 
 /// The arguments, and the list of rules.
 fn told(
@@ -29,15 +30,7 @@ fn told(
 
 fn parse(said: &[u8]) -> Option<(Vec<String>, Vec<String>)> {
     let text = |bytes: &[u8]| bytes.escape_ascii().to_string();
-    // Greeting and module.
-    let mut rest = said;
-    for _ in 0..2 {
-        let end = rest.iter().position(|byte| *byte == b'\n')?;
-        rest = &rest[end + 1..];
-    }
-    let end = rest.windows(2).position(|pair| pair == [0, 0])?;
-    let arguments = rest[..end].split(|byte| *byte == 0).map(text).collect();
-    rest = &rest[end + 2..];
+    let (arguments, mut rest) = arguments(said)?;
     // Names of checksums.
     rest = rest.get(1 + usize::from(*rest.first()?)..)?;
     let mut data = Vec::new();

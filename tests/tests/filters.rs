@@ -6,6 +6,7 @@ use std::path::Path;
 use end_to_end::diff::assert_same_lines;
 use end_to_end::pair::Pair;
 use end_to_end::run::Program;
+use end_to_end::server::Server;
 
 const FILES: &[(&str, &str)] = &[
     (".rsync-filter", "- *.tmp\n+ keep.log\n- *.log\n"),

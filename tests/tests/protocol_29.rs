@@ -14,6 +14,7 @@ use end_to_end::old_server::OldServer;
 use end_to_end::pair::Pair;
 use end_to_end::run::{Outcome, Program};
 use end_to_end::scratch::Scratch;
+use end_to_end::server::Server;
 use end_to_end::snapshot::Snapshot;
 
 const HELD_DOWN: &str = "--protocol=29";

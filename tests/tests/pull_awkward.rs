@@ -7,6 +7,7 @@ use end_to_end::disk::{Kind, LoopDisk};
 use end_to_end::mutate::{self, mutate};
 use end_to_end::pair::Pair;
 use end_to_end::run::Program;
+use end_to_end::server::Server;
 use end_to_end::snapshot::Snapshot;
 
 const EVERYTHING: &[&str] = &["-aHAX", "--numeric-ids", "--stats"];

@@ -9,6 +9,7 @@ use end_to_end::daemon::{Module, Plan};
 use end_to_end::pair::Pair;
 use end_to_end::random::Random;
 use end_to_end::run::{Outcome, Program};
+use end_to_end::server::Server;
 use rustix::process::Signal;
 use serde_json::{Value, json};
 

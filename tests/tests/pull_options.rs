@@ -9,6 +9,7 @@ use end_to_end::daemon::{Module, Plan};
 use end_to_end::mutate::{self, mutate};
 use end_to_end::pair::Pair;
 use end_to_end::run::Program;
+use end_to_end::server::Server;
 use end_to_end::snapshot::Snapshot;
 
 /// From nothing, and onto an older tree.

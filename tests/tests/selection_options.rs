@@ -8,6 +8,7 @@ use std::path::Path;
 use end_to_end::diff::assert_same_lines;
 use end_to_end::pair::Pair;
 use end_to_end::run::{Outcome, Program};
+use end_to_end::server::Server;
 use rustix::fs::{AtFlags, CWD, Timespec, Timestamps, utimensat};
 
 /// When the source was made, in seconds since 1970.

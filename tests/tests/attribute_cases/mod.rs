@@ -14,6 +14,7 @@ use end_to_end::daemon::{Daemon, Module, Plan};
 use end_to_end::diff::{assert_same, assert_same_lines};
 use end_to_end::pair::{Both, Pair};
 use end_to_end::run::{Outcome, Program};
+use end_to_end::server::Server;
 use end_to_end::snapshot::Snapshot;
 use rustix::fs::{
     AtFlags, CWD, FileType, Mode, Timespec, Timestamps, UTIME_OMIT, XattrFlags, lsetxattr, makedev, mknodat,

@@ -1,28 +1,21 @@
-//! The library as a program uses it: destinations of one's own, content that comes damaged, and pulls that are
-//! dropped in the middle.
+//! Content that comes damaged: a destination that spoils what arrives, and else is a local tree.
 
-use std::collections::HashMap;
-use std::fs;
-use std::io;
-use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::path::Path;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::{fs, io};
 
 use bytes::Bytes;
-use end_to_end::daemon::{Daemon, Module, Plan};
+use end_to_end::daemon::Daemon;
 use end_to_end::scratch::Scratch;
 use rsync_proto::checksum::StrongSum;
 use rsync_proto::delta::Offer;
-use rsync_proto::destination::{
-    Destination, DirChanges, Failure, Incoming, Linking, Making, Received, Sink, Verdict,
-};
+use rsync_proto::destination::{Destination, Failure, Incoming, Linking, Making, Received, Sink, Verdict};
 use rsync_proto::flist::{EntryRef, SafePath, Segment};
 use rsync_proto::local::{LocalBasis, LocalDir, LocalSink, LocalTree, LocalTreeOptions};
 use rsync_proto::report::{Changes, Summary};
-use rsync_proto::{Client, Location, Options, Result};
-use rustix::fs::XattrFlags;
-use rustix::mount::{MountFlags, UnmountFlags, mount, unmount};
+use rsync_proto::{Options, Result};
+
+use super::{client, names, options, run};
 
 /// A local tree whose content is damaged on the way in.
 struct Damaging {
@@ -131,21 +124,6 @@ impl Destination for Damaging {
     }
 }
 
-fn client(daemon: &Daemon, options: Options) -> Client {
-    Client::new(Location::parse(&daemon.url("tree/")).expect("the daemon's URL is one"), options)
-}
-
-fn run<T>(work: impl Future<Output = T>) -> T {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    runtime.expect("a runtime can be made").block_on(work)
-}
-
-fn options() -> Options {
-    let mut options = Options::archive();
-    options.hard_links = true;
-    options
-}
-
 /// Pulls with the first `times` arrivals of the file `damaged` spoilt.
 fn pull_damaged(daemon: &Daemon, options: &Options, to: &Path, times: u32) -> Summary {
     let left = Arc::new(Mutex::new(times));
@@ -164,15 +142,6 @@ fn source() -> Scratch {
     fs::write(source.join("whole"), &content).expect("a file can be made");
     fs::hard_link(source.join("damaged"), source.join("other-name")).expect("a link can be made");
     source
-}
-
-fn names(directory: &Path) -> Vec<String> {
-    let entries = fs::read_dir(directory).expect("a directory can be read");
-    let mut names: Vec<String> = entries
-        .map(|entry| entry.expect("it can be read").file_name().to_string_lossy().into_owned())
-        .collect();
-    names.sort();
-    names
 }
 
 #[test]
@@ -236,179 +205,5 @@ fn another_name_takes_the_place_of_a_failed_one() {
         fs::read(to.join("other-name")).expect("it is there"),
         fs::read(source.join("damaged")).expect("it was written"),
         "the other name was expected to be asked for itself"
-    );
-}
-
-#[test]
-fn a_dropped_pull_leaves_no_temporary_file() {
-    let source = Scratch::new();
-    fs::write(source.join("large"), vec![7; 64 << 20]).expect("a file can be made");
-    let daemon = Plan::new().serve(Module::new("tree", source.path())).slow(8192).start();
-    let scratch = Scratch::new();
-    let to = scratch.directory("new");
-    let under_way = AtomicBool::new(false);
-    run(async {
-        let client = client(&daemon, options());
-        let pull = client.pull(&to);
-        let seen = async {
-            while !names(&to).iter().any(|name| name.starts_with(".large.")) {
-                tokio::time::sleep(Duration::from_millis(5)).await;
-            }
-            under_way.store(true, Ordering::Relaxed);
-        };
-        tokio::select! {
-            done = pull => panic!("the pull was expected to take longer: {done:?}"),
-            () = seen => {}
-        }
-    });
-    assert!(under_way.load(Ordering::Relaxed), "the file was expected to be under way");
-    assert_eq!(names(&to), Vec::<String>::new(), "nothing was expected to be left");
-}
-
-/// Files in memory: what an embedder without a file system would write.
-#[derive(Default)]
-struct Memory {
-    files: Arc<Mutex<HashMap<SafePath, Vec<u8>>>>,
-}
-
-struct MemoryFile {
-    path: SafePath,
-    content: Vec<u8>,
-    checksum: rsync_proto::checksum::ChecksumKind,
-    files: Arc<Mutex<HashMap<SafePath, Vec<u8>>>>,
-}
-
-impl Sink for MemoryFile {
-    fn literal(&mut self, bytes: Bytes) -> io::Result<()> {
-        self.content.extend_from_slice(&bytes);
-        Ok(())
-    }
-
-    fn matched(&mut self, _: u64, _: u64) -> io::Result<()> {
-        Err(io::Error::other("no basis was offered"))
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-
-    fn finish(self, sum: &StrongSum, _: EntryRef<'_>) -> Result<Received, Failure> {
-        if rsync_proto::checksum::FileSummer::of(self.checksum, &self.content) != *sum {
-            return Ok(Received::Mismatch);
-        }
-        self.files.lock().expect("no thread panics with the lock").insert(self.path, self.content);
-        Ok(Received::Complete)
-    }
-}
-
-impl Destination for Memory {
-    type Dir = ();
-    type Sink = MemoryFile;
-    type Basis = ();
-
-    fn begin(&self, _: &Segment) -> Result<()> {
-        Ok(())
-    }
-
-    fn learn(&self, _: &Segment) {}
-
-    fn make_dir(&self, (): &(), _: EntryRef<'_>) -> Result<Making, Failure> {
-        Ok(Making::Done(DirChanges::default()))
-    }
-
-    fn open_dir(&self, _: EntryRef<'_>, _: Changes) -> Result<(), Failure> {
-        Ok(())
-    }
-
-    fn leave(&self, (): &(), _: EntryRef<'_>) -> Result<(), Failure> {
-        Ok(())
-    }
-
-    fn look(&self, (): &(), _: EntryRef<'_>) -> Result<Verdict<()>, Failure> {
-        Ok(Verdict::Content { changes: Changes::NEW, basis: None })
-    }
-
-    fn touch(&self, (): &(), _: EntryRef<'_>, _: Changes) -> Result<(), Failure> {
-        Ok(())
-    }
-
-    fn make(&self, (): &(), _: EntryRef<'_>) -> Result<(), Failure> {
-        Ok(())
-    }
-
-    fn link(&self, _: &SafePath, (): &(), _: EntryRef<'_>) -> Result<Linking, Failure> {
-        Ok(Linking::There)
-    }
-
-    fn receive(&self, _: &Arc<()>, entry: EntryRef<'_>, _: Incoming<'_, ()>) -> Result<MemoryFile, Failure> {
-        Ok(MemoryFile {
-            path: entry.path(),
-            content: Vec::new(),
-            checksum: rsync_proto::checksum::ChecksumKind::Md5,
-            files: Arc::clone(&self.files),
-        })
-    }
-}
-
-/// A file system in memory that has no extended attributes, for as long as this value lasts.
-struct Bare(PathBuf);
-
-impl Bare {
-    fn mount(at: &Path) -> Self {
-        mount("e2e", at, "ramfs", MountFlags::empty(), None).unwrap();
-        Self(at.to_owned())
-    }
-}
-
-impl Drop for Bare {
-    fn drop(&mut self) {
-        let _ = unmount(&self.0, UnmountFlags::DETACH);
-    }
-}
-
-#[test]
-fn attributes_that_a_file_system_lacks_are_passed_over_on_request() {
-    let source = Scratch::new();
-    for name in ["labelled", "plain"] {
-        let file = source.file(name, "content", 0o644);
-        if name == "labelled" {
-            rustix::fs::lsetxattr(&file, "user.label", b"value", XattrFlags::empty()).unwrap();
-        }
-    }
-    let daemon = Daemon::serving(source.path());
-    let to = Scratch::new();
-    let place = to.directory("bare");
-    let _bare = Bare::mount(&place);
-    for (lenient, failed) in [(false, 1), (true, 0)] {
-        let mut options = options();
-        (options.xattrs, options.acls, options.perms) = (true, true, true);
-        options.lenient_attributes = lenient;
-        let summary = run(client(&daemon, options).pull(&place)).unwrap();
-        assert_eq!(summary.failed, failed, "lenient: {lenient}");
-        assert_eq!(names(&place), ["labelled", "plain"]);
-    }
-}
-
-#[test]
-fn a_tree_can_go_into_memory() {
-    let source = Scratch::new();
-    let inner = source.directory("a");
-    fs::write(inner.join("b"), "content").expect("a file can be made");
-    fs::write(source.join("empty"), "").expect("a file can be made");
-    let daemon = Daemon::serving(source.path());
-    let mut options = Options::default();
-    options.recursive = true;
-    options.checksum_choice = Some(rsync_proto::checksum::ChecksumKind::Md5.into());
-    let memory = Memory::default();
-    let files = Arc::clone(&memory.files);
-    let summary =
-        run(client(&daemon, options).pull_into(|_| Ok(memory))).expect("the pull was expected to succeed");
-    assert_eq!(summary.transferred, 2, "both files were expected to come");
-    let files = files.lock().expect("no thread panics with the lock");
-    let path = SafePath::new(b"a/b").expect("a safe path");
-    assert_eq!(
-        files.get(&path).map(Vec::as_slice),
-        Some(&b"content"[..]),
-        "the content was expected in memory"
     );
 }

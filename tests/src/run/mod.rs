@@ -1,0 +1,139 @@
+//! Runs the program under test and the oracle, with a limit of time after which the test fails.
+//!
+//! Not for looking at trees: what a program did is seen in a snapshot.
+
+mod invocation;
+mod outcome;
+
+use std::env;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+pub use invocation::{Invocation, Running};
+pub use outcome::Outcome;
+
+/// A program that can pull.
+#[derive(Debug, Clone)]
+pub struct Program {
+    name: &'static str,
+    path: PathBuf,
+    /// Whether the first argument is a verb: `deployer pull …`.
+    verbs: bool,
+    /// What stands in front of it on the command line.
+    prefix: Vec<String>,
+}
+
+impl Program {
+    /// The program under test: the one that the environment names in `DEPLOYER`, or else the one that was
+    /// built beside this test.
+    ///
+    /// # Panics
+    /// If there is none.
+    #[must_use]
+    pub fn deployer() -> Self {
+        let path = env::var_os("DEPLOYER").map(PathBuf::from).or_else(built).unwrap_or_else(|| {
+            panic!("no deployer beside the test, build it first: cargo build -p deployer, or set DEPLOYER")
+        });
+        assert!(path.is_file(), "DEPLOYER names {}, which was expected to be a program", path.display());
+        Self { name: "deployer", path, verbs: true, prefix: Vec::new() }
+    }
+
+    /// The oracle.
+    #[must_use]
+    pub fn rsync() -> Self {
+        Self { name: "rsync", path: "rsync".into(), verbs: false, prefix: Vec::new() }
+    }
+
+    /// The same program run by nobody, from a copy in `directory`: where it was built may be closed to others.
+    ///
+    /// # Panics
+    /// If it cannot be copied.
+    #[must_use]
+    pub fn for_nobody(mut self, directory: &Path) -> Self {
+        if self.path.is_absolute() {
+            let copy = directory.join(self.name);
+            std::fs::copy(&self.path, &copy).expect("a program can be copied");
+            self.path = copy;
+        }
+        let prefix = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"];
+        self.prefix = prefix.map(str::to_owned).to_vec();
+        self
+    }
+
+    /// The same program in a mount namespace of its own, in which a shell has run `script` before.
+    #[must_use]
+    pub fn in_own_mounts(mut self, script: &str) -> Self {
+        let script = format!("set -e\n{script}\nexec \"$@\"");
+        self.prefix = ["unshare", "--mount", "sh", "-c", &script, "sh"].map(str::to_owned).to_vec();
+        self
+    }
+
+    /// Both, the oracle first.
+    ///
+    /// # Panics
+    /// If there is no program under test.
+    #[must_use]
+    pub fn both() -> [Self; 2] {
+        [Self::rsync(), Self::deployer()]
+    }
+
+    /// What a message calls it, and what a test may call its directory.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        self.name
+    }
+
+    /// Pulls `url` into `destination` and waits.
+    ///
+    /// # Panics
+    /// If it takes too long.
+    #[must_use]
+    pub fn pull(&self, options: &[&str], url: &str, destination: &Path) -> Outcome {
+        self.pulling(options, url, destination).run()
+    }
+
+    /// A pull that has not started.
+    #[must_use]
+    pub fn pulling(&self, options: &[&str], url: &str, destination: &Path) -> Invocation {
+        self.invoke("pull", options).arg(url).arg(destination)
+    }
+
+    /// Lists modules, or what is at a path, and waits.
+    ///
+    /// # Panics
+    /// If it takes too long.
+    #[must_use]
+    pub fn list(&self, options: &[&str], url: &str) -> Outcome {
+        self.invoke("list", options).arg(url).run()
+    }
+
+    /// Any invocation; the verb is for the program that has verbs.
+    #[must_use]
+    pub fn invoke(&self, verb: &str, options: &[&str]) -> Invocation {
+        // A session of its own: no terminal to ask for a password, and one group to kill.
+        let mut command = Command::new("setsid");
+        command.args(&self.prefix).arg(&self.path);
+        for (name, _) in env::vars_os() {
+            if name.as_encoded_bytes().starts_with(b"RSYNC_") {
+                command.env_remove(name);
+            }
+        }
+        // Both read settings from the home directory of whoever runs the tests.
+        command.env("LC_ALL", "C.UTF-8").env("HOME", "/nonexistent").env_remove("POPT_ALIASES");
+        if self.verbs {
+            command.arg(verb);
+        }
+        command.args(options);
+        Invocation::new(self.name, command)
+    }
+}
+
+/// The `deployer` of this test's profile, or of another.
+fn built() -> Option<PathBuf> {
+    // …/target/debug/deps/test-0123456789abcdef
+    let test = env::current_exe().ok()?;
+    let profile = test.parent()?.parent()?;
+    let target = profile.parent()?;
+    let candidates = [profile.to_owned(), target.join("debug"), target.join("release")];
+    candidates.iter().map(|directory| directory.join("deployer")).find(|path| path.is_file())
+}
