@@ -2,6 +2,7 @@
 //! nothing in the way of a progress bar.
 
 mod lines;
+mod methods;
 
 use std::io::{self, BufWriter, IsTerminal, Write};
 use std::path::Path;
@@ -22,6 +23,7 @@ use crate::levels::{Info, Levels};
 use crate::logfile::LogFile;
 use crate::numbers::Form;
 use crate::stats;
+use methods::Methods;
 
 /// One sentence on standard error.
 pub(crate) fn complain(message: &str) {
@@ -46,6 +48,7 @@ pub(crate) struct Console {
     unchanged: bool,
     whole_file: bool,
     checksum: bool,
+    methods: Methods,
     dry_run: bool,
     protocol: AtomicU8,
     /// The list comes in segments.
@@ -79,6 +82,7 @@ impl Console {
             unchanged: itemizes && output.unchanged || output.levels.info(Info::Name) > 1,
             whole_file: options.whole_file,
             checksum: options.checksum,
+            methods: Methods::asked(options),
             dry_run: options.dry_run,
             protocol: AtomicU8::new(0),
             incremental: AtomicBool::new(false),

@@ -97,13 +97,13 @@ impl Console {
     fn begins(&self, agreed: &Agreed) {
         self.protocol.store(agreed.protocol, Ordering::Relaxed);
         let of_list = Some(agreed.list.sum_len).filter(|len| self.checksum && *len > 0);
-        let numbers = agreed.summer.kind.name().starts_with("xxh");
-        self.around.sums_are(of_list.unwrap_or(agreed.summer.kind.sum_len()), numbers);
+        let kind = if of_list.is_some() { agreed.file_checksum } else { agreed.summer.kind };
+        self.around.sums_are(of_list.unwrap_or(kind.sum_len()), kind.name().starts_with("xxh"));
         if self.levels.debug(Debug::Proto) > 0 {
             self.tell(format!("(Client) Protocol versions: negotiated={}", agreed.protocol).as_bytes());
         }
         if self.levels.debug(Debug::Nstr) > 0 {
-            self.tell(format!("Client negotiated checksum: {}", agreed.summer.kind.name()).as_bytes());
+            self.methods.of(agreed).iter().for_each(|line| self.tell(line.as_bytes()));
         }
         self.log(b"receiving file list");
         if agreed.list.inc_recurse && self.levels.info(Info::Flist) > 0 {

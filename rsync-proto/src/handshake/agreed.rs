@@ -20,6 +20,10 @@ pub struct Agreed {
     pub list: ListOptions,
     /// How blocks are summed.
     pub summer: BlockSummer,
+    /// The checksum of whole files that are compared before anything is transferred (`-c`).
+    pub file_checksum: ChecksumKind,
+    /// Whether the server tells which checksums and compressions it has (since rsync 3.2).
+    pub negotiates: bool,
     /// The list of filter rules that the server waits for, with its end.
     pub rules: Bytes,
     /// How literals are packed.
@@ -70,6 +74,8 @@ impl Handshake {
                 asked: asked(&self.location, options),
                 limits: options.limits.clone(),
             },
+            file_checksum: options.file_checksum(checksum),
+            negotiates: has(compat::VARINT_FLAGS),
             rules: options.filters.on_wire(self.protocol, options.deletion.excluded),
             summer: BlockSummer {
                 kind: checksum,

@@ -35,7 +35,7 @@ pub fn arguments(options: &Options, location: &Location, list_only: bool, protoc
         long(format!("--bwlimit={}", transport.bwlimit));
     }
     if let Some(choice) = options.checksum_choice {
-        long(format!("--checksum-choice={}", choice.argument()));
+        long(format!("--checksum-choice={choice}"));
     }
     if let Some(choice) = compression(transport) {
         long(choice);

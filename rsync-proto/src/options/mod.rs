@@ -9,6 +9,8 @@ mod reports;
 mod selection;
 mod transport;
 
+use std::fmt;
+
 use crate::checksum::ChecksumKind;
 use crate::error::{Error, Result};
 use crate::filter::Filters;
@@ -37,12 +39,13 @@ pub struct ChecksumChoice {
     pub files: ChecksumKind,
 }
 
-impl ChecksumChoice {
-    /// As it is asked for: one name, or two with a comma between them.
-    pub(crate) fn argument(self) -> String {
+/// As it is asked for: one name, or two with a comma between them.
+impl fmt::Display for ChecksumChoice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.transfer.name())?;
         match self.transfer == self.files {
-            true => self.transfer.name().to_owned(),
-            false => format!("{},{}", self.transfer.name(), self.files.name()),
+            true => Ok(()),
+            false => write!(f, ",{}", self.files.name()),
         }
     }
 }

@@ -43,6 +43,8 @@ fn with_sums() {
     alike(&["-acn", "--out-format=%40C|%n"]);
     alike(&["-a", "--checksum-choice=md5", "--out-format=%n %C|"]);
     alike(&["-a", "--checksum-choice=xxh64", "--out-format=%n %C|"]);
+    alike(&["-ac", "--checksum-choice=xxh64,md4", "--out-format=%n %C|"]);
+    alike(&["-ac", "--checksum-choice=md5,xxh64", "--out-format=%n %C|"]);
 }
 
 #[test]

@@ -96,6 +96,12 @@ fn topics_all_and_none() {
 #[test]
 fn inside() {
     alike(&["-a", "--debug=connect"]);
+    for methods in
+        ["-z", "-zz", "-z --zl=99", "-z --zl=0", "--zl=-7", "--zc=lz4 --zl=5", "--zc=zlib", "--cc=md5,xxh64"]
+    {
+        let options: Vec<&str> = ["-a", "--debug=nstr"].into_iter().chain(methods.split(' ')).collect();
+        alike(&options);
+    }
     alike(&["-aWvv"]);
 }
 

@@ -17,7 +17,17 @@ pub fn agreed(list: ListOptions) -> Agreed {
     let kind = if old { ChecksumKind::Md4 } else { ChecksumKind::Xxh3 };
     let summer = BlockSummer { kind, seed: 7, seed_first: !old, seeds_files: old };
     let rules = Bytes::from_static(&[0; 4]);
-    Agreed { protocol: list.protocol, list, summer, rules, compression: None, names: None }
+    let (file_checksum, negotiates) = (summer.kind, false);
+    Agreed {
+        protocol: list.protocol,
+        list,
+        summer,
+        file_checksum,
+        negotiates,
+        rules,
+        compression: None,
+        names: None,
+    }
 }
 
 /// Part of a file's content.
