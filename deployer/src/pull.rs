@@ -53,7 +53,8 @@ fn carry_out(
     came_to: &mut Option<Summary>,
 ) -> Result<Exit, Failure> {
     let Pull { source, destination, output } = pull;
-    let recursive = source.pull.options.recursive;
+    let asked = &source.pull.options;
+    let may_lack_option = !asked.recursive && !asked.dirs && asked.selection.files_from.is_none();
     // Beside a list of names, progress is shown only on request.
     let alone = !output.quiet && output.format.is_none();
     let display = Display::choose(output.progress.unwrap_or(alone));
@@ -84,7 +85,7 @@ fn carry_out(
     let exit = Exit::of(&summary);
     match told::incomplete(exit) {
         Some(message) => told.console.complain(message),
-        None if summary.listed.total() == 0 && !recursive => {
+        None if summary.listed.total() == 0 && may_lack_option => {
             told.console.complain("nothing was pulled; to pull a directory, use -a or -r");
         }
         None => {}

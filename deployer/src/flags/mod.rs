@@ -49,6 +49,9 @@ fn parse_line(text: &str) -> Result<PullOptions, String> {
     let parser = output::in_descriptions(with_connection(with_transfer(Parser::new("rsync_flags"))))
         .no_binary_name(true);
     let matches = parser.try_get_matches_from(words).map_err(|error| match error.kind() {
+        ErrorKind::UnknownArgument if output::is_for_the_command_line(&option_of(&error)) => {
+            format!("{} is for the command line: a deployment says itself what it does", option_of(&error))
+        }
         ErrorKind::UnknownArgument => unknown(&error, "only options stand here")
             .message
             .replace("--help lists", "`deployer pull --help` lists"),
@@ -229,15 +232,23 @@ pub(crate) fn sentence(error: &clap::Error) -> String {
     lines.collect::<Vec<_>>().join(" ").trim_start_matches("error: ").to_owned()
 }
 
-/// An option that is not there: named, with the one that may have been meant.
-/// What does not begin with a dash gets another hint.
-pub(crate) fn unknown(error: &clap::Error, for_words: &str) -> Failure {
-    let text = |kind| match error.get(kind) {
+/// The option that is wrong, as it was typed but for its value.
+fn option_of(error: &clap::Error) -> String {
+    context(error, ContextKind::InvalidArg).unwrap_or_default()
+}
+
+fn context(error: &clap::Error, kind: ContextKind) -> Option<String> {
+    match error.get(kind) {
         Some(ContextValue::String(text)) => Some(text.clone()),
         Some(ContextValue::Strings(texts)) => texts.first().cloned(),
         _ => None,
-    };
-    let option = text(ContextKind::InvalidArg).unwrap_or_default();
+    }
+}
+
+/// An option that is not there: named, with the one that may have been meant.
+/// What does not begin with a dash gets another hint.
+pub(crate) fn unknown(error: &clap::Error, for_words: &str) -> Failure {
+    let option = option_of(error);
     if !option.starts_with('-') {
         return Failure::usage(format!("there is no place for {option:?} here; {for_words}"));
     }
@@ -245,7 +256,7 @@ pub(crate) fn unknown(error: &clap::Error, for_words: &str) -> Failure {
         let option = option.split('=').next().unwrap_or_default();
         return Failure::usage(format!("{option} is not here: {sentence}"));
     }
-    let hint = match text(ContextKind::SuggestedArg) {
+    let hint = match context(error, ContextKind::SuggestedArg) {
         Some(similar) => format!("did you mean {similar}?"),
         None => "--help lists those there are".to_owned(),
     };
@@ -312,6 +323,8 @@ mod tests {
     fn options_that_make_no_sense_are_named() {
         for (text, part) in [
             ("-a --tims", "--tims"),
+            ("-a --out-format=%n", "--out-format is for the command line"),
+            ("-a --events=fd:3", "--events is for the command line"),
             ("-an", "-n would leave"),
             ("-AX", "without -a or -r"),
             ("-a 'open", "quote"),

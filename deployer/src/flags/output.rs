@@ -137,6 +137,13 @@ pub(crate) fn on_the_command_line(parser: Parser) -> Parser {
         .arg(value("events", "FILE|fd:N", "Write what happens as JSON lines, for programs"))
 }
 
+/// Whether only the command line has this option.
+pub(crate) fn is_for_the_command_line(option: &str) -> bool {
+    let all = on_the_command_line(Parser::new("all"));
+    let long = option.strip_prefix("--");
+    long.is_some() && all.get_arguments().any(|arg| arg.get_long() == long)
+}
+
 /// Adds what a listing takes.
 pub(crate) fn for_listings(parser: Parser) -> Parser {
     let wanted =
