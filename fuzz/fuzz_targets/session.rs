@@ -48,6 +48,8 @@ fn agreed(bits: u16) -> Agreed {
         },
         rules: Bytes::from_static(&[0; 4]),
         summer: BlockSummer { kind: ChecksumKind::Xxh128, seed: 1, seed_first: true, seeds_files: !new },
+        file_checksum: ChecksumKind::Xxh128,
+        negotiates: new && bit(0),
         compression: None,
         names: None,
     }
