@@ -39,10 +39,12 @@ impl Events {
 
     /// Writes an event.
     pub(crate) fn write(&self, name: &str, fields: Value) {
+        // The lines stand in the order of their times.
+        let mut file = self.file.lock().expect("no thread panics with the lock");
         let event = json!({"event": name, "elapsed_seconds": self.started.elapsed().as_secs_f64()});
         let line = format!("{}\n", with(event, fields));
         // A reader that went away does not end the work.
-        let _ = self.file.lock().expect("no thread panics with the lock").write_all(line.as_bytes());
+        let _ = file.write_all(line.as_bytes());
     }
 
     /// Tells how far a pull is, again and again, until it is dropped.

@@ -27,7 +27,7 @@ fn temporary_directory() {
         let options = ["-a", "-T", "missing"];
         program.pull(&options, &pair.daemon().url("tree/"), &pair.destination(&program))
     });
-    assert!(rsync.code() != 0 && deployer.code() == 11, "{rsync}\n{deployer}");
+    assert_eq!((rsync.code(), deployer.code()), (1, 1), "{rsync}\n{deployer}");
 }
 
 /// Another file system, out of which nothing can be renamed.
