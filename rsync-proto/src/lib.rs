@@ -40,6 +40,9 @@ pub mod local;
 pub mod location;
 pub mod options;
 pub mod report;
+#[cfg(any(test, feature = "scripted"))]
+#[doc(hidden)]
+pub mod scripted;
 pub mod session;
 pub mod wire;
 

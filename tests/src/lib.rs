@@ -14,7 +14,8 @@
 //! 8. [`starts`]: a small tree and the states in which a pull may find its destination
 //! 9. [`bare`], [`deploy`], [`refusal`] and [`interrupt`]: whole disks, deployments onto them, those that are refused,
 //!    and those that are cut off
-//! 10. [`hostile`] and [`loader`]: what no deployment may reach, and stand-ins for a boot loader's programs
+//! 10. [`scripted`]: a server that tells lies
+//! 11. [`hostile`] and [`loader`]: what no deployment may reach, and stand-ins for a boot loader's programs
 //!
 //! [`at`], [`acl`] and [`random`] serve these. The tests need root and Linux; without root they fail.
 
@@ -39,6 +40,7 @@ pub mod refusal;
 pub mod relay;
 pub mod run;
 pub mod scratch;
+pub mod scripted;
 pub mod server;
 pub mod snapshot;
 pub mod starts;

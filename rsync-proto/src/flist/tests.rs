@@ -3,17 +3,15 @@
 
 mod asked;
 mod bounds;
-mod encode;
 mod filter;
 mod lies;
 mod old;
 mod order;
 mod round_trip;
 
-use encode::{ListEncoder, segments};
-
 use super::{ListDecoder, ListOptions, Segment};
 use crate::error::Error;
+use crate::scripted::{Item, ListEncoder, segments};
 use crate::wire::{Cursor, Stop};
 
 /// Reads one segment, which must take all of the bytes.
@@ -63,7 +61,7 @@ fn read_haltingly(decoder: &mut ListDecoder, bytes: &[u8]) -> (Segment, u32) {
 }
 
 /// Encodes items as one whole list, or as the first segment, and decodes it.
-fn decode(options: &ListOptions, items: &[encode::Item]) -> Result<Segment, Error> {
+fn decode(options: &ListOptions, items: &[Item]) -> Result<Segment, Error> {
     let bytes = ListEncoder::new(options).entries(items).end(0);
     decode_bytes(options, &bytes)
 }
@@ -75,10 +73,10 @@ fn decode_bytes(options: &ListOptions, bytes: &[u8]) -> Result<Segment, Error> {
 }
 
 /// Encodes a tree in segments and decodes them, as long as they pass.
-fn decode_segments(options: &ListOptions, items: &[encode::Item]) -> Result<Vec<Segment>, Error> {
+fn decode_segments(options: &ListOptions, items: &[Item]) -> Result<Vec<Segment>, Error> {
     let mut decoder = ListDecoder::new(options.clone());
     let mut encoder = ListEncoder::new(options);
-    let mut read = |(number, items): (Option<u32>, Vec<encode::Item>)| {
+    let mut read = |(number, items): (Option<u32>, Vec<Item>)| {
         match number {
             None => decoder.begin(),
             Some(number) => decoder.begin_directory(number)?,

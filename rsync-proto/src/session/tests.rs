@@ -1,13 +1,6 @@
 //! Sessions driven with bytes alone: a scripted server on one side, a player in the place of generator and
 //! workers on the other.
 
-#[allow(
-    dead_code,
-    clippy::duplicate_mod,
-    reason = "the tests of the file list, which are not in reach, use the rest"
-)]
-#[path = "../flist/tests/encode.rs"]
-mod encode;
 mod honest;
 mod let_go;
 mod lies;
@@ -15,15 +8,13 @@ mod old;
 #[cfg(all(feature = "lz4", feature = "zlib", feature = "zstd"))]
 mod packed;
 mod player;
-mod server;
 mod sweep;
 
-use encode::{Item, plain_options};
 use player::{Played, Player, Want, layout};
-use server::{Part, Script, agreed};
 
 use crate::flist::ListOptions;
 use crate::handshake::Agreed;
+use crate::scripted::{Item, Part, Script, agreed, plain_options};
 use crate::wire::flags::io_error;
 
 /// A whole session: what was agreed on, what the player asks for, and what the server says.

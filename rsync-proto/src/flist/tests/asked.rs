@@ -1,9 +1,9 @@
 //! What may come for what was asked for: each lie beside the honest list that it resembles.
 
-use super::encode::{Item, asked, plain_options};
 use super::{decode, decode_segments, shapes};
 use crate::error::Error;
 use crate::flist::{Asked, ListOptions, Segment};
+use crate::scripted::{Item, asked, plain_options};
 
 fn refused(result: Result<Segment, Error>, what: &str) {
     assert!(matches!(result, Err(Error::Violation(_))), "{what} must be refused: {:?}", result.err());

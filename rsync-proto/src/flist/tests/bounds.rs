@@ -1,11 +1,11 @@
 //! Limits on the list as a whole, tightened by the caller: what fits passes, one more does not; and what
 //! takes memory is counted.
 
-use super::encode::{Item, ListEncoder, TestAcl, options, plain_options};
 use super::{decode, decode_bytes, decode_segments, read_segment, shapes};
 use crate::error::Error;
 use crate::flist::{ListDecoder, ListOptions};
 use crate::limits::Limits;
+use crate::scripted::{Item, ListEncoder, TestAcl, options, plain_options};
 
 fn assert_limit<T>(result: Result<T, Error>, named: &str) {
     match result {

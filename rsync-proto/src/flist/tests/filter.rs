@@ -1,10 +1,10 @@
 //! Filter rules and the list: what the server may not offer, and directories that would be empty.
 
-use super::encode::{Item, plain_options};
 use super::{decode, decode_segments, shapes};
 use crate::error::Error;
 use crate::filter::{Filters, ListFilter};
 use crate::flist::ListOptions;
+use crate::scripted::{Item, plain_options};
 
 fn filters(rules: &[&str]) -> Filters {
     let mut filters = Filters::default();

@@ -1,10 +1,10 @@
 //! Rules about names, places, values, hard links and attributes: each is broken once, beside an honest twin
 //! that differs from the lie in that one thing only.
 
-use super::encode::{Item, ListEncoder, TestAcl, TestAclName, options, plain_options};
 use super::{decode, decode_bytes, decode_segments, newer_shapes, read_segment, shapes};
 use crate::error::Error;
 use crate::flist::{HardLink, ListDecoder, ListOptions};
+use crate::scripted::{Item, ListEncoder, TestAcl, TestAclName, options, plain_options};
 use crate::wire::flags::{entry as flag, mode};
 use crate::wire::put;
 

@@ -1,10 +1,10 @@
 //! What only protocol 29 says, and the lies that only it can tell.
 
-use super::encode::{Item, ListEncoder, options, plain_options};
 use super::{decode, decode_bytes, read_segment};
 use crate::error::Error;
 use crate::flist::{HardLink, Kind, ListDecoder, ListOptions, Segment};
 use crate::limits::Limits;
+use crate::scripted::{Item, ListEncoder, options, plain_options};
 use crate::wire::flags::{entry as flag, io_error, mode};
 
 fn full() -> ListOptions {

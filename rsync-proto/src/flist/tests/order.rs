@@ -1,8 +1,8 @@
 //! Order, numbers of directories, and parents: against a naive sort, with names that are made to confuse.
 
-use super::encode::{Item, plain_options, segments, sorted};
 use super::{decode, decode_segments, shapes};
 use crate::flist::{Kind, Segment};
+use crate::scripted::{Item, plain_options, segments, sorted};
 
 /// A small generator of numbers with a fixed seed, the same in every run.
 struct Numbers(u64);

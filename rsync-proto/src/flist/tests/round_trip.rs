@@ -1,8 +1,8 @@
 //! Every kind of entry with every attribute, in every shape of list: what goes in comes out.
 
-use super::encode::{Item, ListEncoder, TestAcl, TestAclName, options, segments, sorted};
 use super::{decode_bytes, read_haltingly, shapes};
 use crate::flist::{Acl, EntryRef, HardLink, Kind, ListDecoder, ListOptions, Segment, XattrSet};
+use crate::scripted::{Item, ListEncoder, TestAcl, TestAclName, options, segments, sorted};
 use crate::wire::flags::{io_error, mode};
 
 /// A tree that has everything. Sums are there if the options want them.

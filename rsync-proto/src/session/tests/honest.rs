@@ -1,10 +1,10 @@
 //! Whole honest sessions: how their bytes are cut makes no difference, and an early end is always noticed.
 
-use super::encode::{Item, plain_options};
 use super::player::Line;
 use super::{LONG_VALUE, Part, Played, Player, Script, Story, Want, agreed, full_story, layout, shapes};
 use crate::delta::Offer;
 use crate::error::Error;
+use crate::scripted::{Item, plain_options};
 use crate::session::{Command, Event, Request, Session, Wanted};
 use crate::wire::flags::{io_error, item};
 use crate::wire::frame::Tag;

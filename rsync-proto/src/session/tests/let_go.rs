@@ -1,8 +1,8 @@
 //! Segments are let go one by one, each when nothing more of it can be asked for; the goodbye comes last.
 
-use super::encode::{Item, plain_options};
 use super::{Script, agreed};
 use crate::delta::Offer;
+use crate::scripted::{Item, plain_options};
 use crate::session::{Command, Request, Session, Wanted};
 use crate::wire::frame::Tag;
 

@@ -1,9 +1,9 @@
 //! Rules of a session: each is broken once, beside an honest twin that goes on from the same place.
 
-use super::encode::{Item, plain_options};
 use super::{LONG_VALUE, Part, Played, Script, Story, Want, agreed, layout, opening, options_with_xattrs};
 use crate::delta::BlockLayout;
 use crate::error::{Error, Refused};
+use crate::scripted::{Item, plain_options};
 use crate::wire::Index;
 use crate::wire::flags::item;
 use crate::wire::frame::Tag;

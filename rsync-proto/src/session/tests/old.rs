@@ -1,10 +1,10 @@
 //! Sessions of protocol 29: files that are passed over in silence, markers, signs of life, and the lies that only
 //! they allow.
 
-use super::encode::{Item, plain_options};
 use super::{Part, Played, Player, Script, Story, Want, agreed, full_story, layout, opening};
 use crate::delta::BlockLayout;
 use crate::error::Error;
+use crate::scripted::{Item, plain_options};
 use crate::wire::Index;
 use crate::wire::flags::item;
 use crate::wire::frame::Tag;

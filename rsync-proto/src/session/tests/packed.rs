@@ -5,12 +5,11 @@ use std::io::Write;
 use zstd::stream::write::Encoder;
 
 use super::Story;
-use super::encode::{Item, plain_options};
 use super::player::{Line, Played, Want, layout};
-use super::server::{Script, agreed};
 use crate::checksum::FileSummer;
 use crate::compression::CompressionKind;
 use crate::error::Error;
+use crate::scripted::{Item, Script, agreed, plain_options};
 
 /// Packs runs as a server does.
 struct Packer {

@@ -1,34 +1,15 @@
-//! A scripted server: what it says is collected piece by piece and then put into frames of any size, with
-//! messages between them. It keeps its own indexes and checks nothing, so that tests can lie with it.
+//! What a server says: collected piece by piece, and then put into frames of any size, with messages between them. It
+//! keeps its own indexes.
 
-use bytes::{BufMut, Bytes};
+use bytes::BufMut;
 
-use super::encode::{Item, ListEncoder, sorted};
-use crate::checksum::{BlockSummer, ChecksumKind, FileSum};
+use super::item::{Item, sorted};
+use super::list::ListEncoder;
+use crate::checksum::FileSum;
 use crate::delta::BlockLayout;
-use crate::flist::ListOptions;
 use crate::handshake::Agreed;
 use crate::wire::frame::{self, Tag};
 use crate::wire::{Index, IndexCodec, put};
-
-/// What both sides agreed on, for a list of this shape.
-pub fn agreed(list: ListOptions) -> Agreed {
-    let old = list.protocol < 30;
-    let kind = if old { ChecksumKind::Md4 } else { ChecksumKind::Xxh3 };
-    let summer = BlockSummer { kind, seed: 7, seed_first: !old, seeds_files: old };
-    let rules = Bytes::from_static(&[0; 4]);
-    let (file_checksum, negotiates) = (summer.kind, false);
-    Agreed {
-        protocol: list.protocol,
-        list,
-        summer,
-        file_checksum,
-        negotiates,
-        rules,
-        compression: None,
-        names: None,
-    }
-}
 
 /// Part of a file's content.
 #[derive(Debug, Clone, Copy)]
@@ -40,6 +21,8 @@ pub enum Part<'a> {
 enum Piece {
     Data(Vec<u8>),
     Message(Tag, Vec<u8>),
+    /// Bytes that stand outside of all frames.
+    Raw(Vec<u8>),
 }
 
 /// What the server says.
@@ -73,6 +56,17 @@ impl Script {
             _ => self.pieces.push(Piece::Data(bytes.to_vec())),
         }
         self
+    }
+
+    /// Bytes outside of all frames, such as headers that no honest server writes.
+    pub fn raw(&mut self, bytes: &[u8]) -> &mut Self {
+        self.pieces.push(Piece::Raw(bytes.to_vec()));
+        self
+    }
+
+    /// What writes the list, to tell it lies.
+    pub fn encoder(&mut self) -> &mut ListEncoder {
+        &mut self.list
     }
 
     pub fn message(&mut self, tag: Tag, payload: impl AsRef<[u8]>) -> &mut Self {
@@ -121,9 +115,18 @@ impl Script {
         found.unwrap_or_else(|| panic!("\"{path}\" was not listed")).1
     }
 
+    /// What was listed under this index.
+    pub fn path(&self, index: u32) -> Option<Vec<u8>> {
+        self.places.iter().find(|(_, place)| *place == index).map(|(path, _)| path.clone())
+    }
+
     /// The beginning of an answer.
     pub fn answer(&mut self, path: &str, flags: u16) -> &mut Self {
-        let index = self.place(path);
+        self.begin_answer(self.place(path), flags)
+    }
+
+    /// The same, by its index.
+    pub fn begin_answer(&mut self, index: u32, flags: u16) -> &mut Self {
         self.index(Index::File(index)).data(&flags.to_le_bytes())
     }
 
@@ -180,6 +183,13 @@ impl Script {
         self.framed(frame::MAX_DATA, &[])
     }
 
+    /// What was not taken yet, in frames of this size.
+    pub fn take_framed(&mut self, size: usize) -> Vec<u8> {
+        let bytes = self.framed(size, &[]);
+        self.pieces.clear();
+        bytes
+    }
+
     /// Everything in frames of this size, with these messages in turn between them.
     pub fn framed(&self, size: usize, between: &[(Tag, &[u8])]) -> Vec<u8> {
         let mut out = Vec::new();
@@ -187,6 +197,7 @@ impl Script {
         for piece in &self.pieces {
             match piece {
                 Piece::Message(tag, payload) => put_frame(&mut out, *tag, payload),
+                Piece::Raw(bytes) => out.extend(bytes),
                 Piece::Data(data) => {
                     for part in data.chunks(size) {
                         put_frame(&mut out, Tag::Data, part);

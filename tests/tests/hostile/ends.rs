@@ -1,0 +1,131 @@
+//! Sessions that end before they are over, or go on afterwards.
+
+use end_to_end::scripted::{Point, Shape, Tale};
+use rsync_proto::wire::Index;
+use rsync_proto::wire::frame::Tag;
+
+use crate::rows::{PROTOCOL, Row, STREAM, Teller};
+
+const SHAPES: &[Shape] = &[Shape::WHOLE, Shape::RECENT, Shape::ALL[1]];
+
+#[test]
+fn before_everything_has_come() {
+    Teller::new(&[]).tell(
+        SHAPES,
+        &[
+            Row {
+                what: "a file that never comes",
+                lie: |t| {
+                    t.answers("d/f/g", |s, _| {
+                        s.done(1);
+                    });
+                },
+                twin: |_| {},
+                code: PROTOCOL,
+                says: "ended a phase that was not over",
+            },
+            Row {
+                what: "a file that is passed over",
+                lie: |t| t.answers("b", |_, _| {}),
+                twin: |_| {},
+                code: PROTOCOL,
+                says: "which is not its turn",
+            },
+            Row {
+                what: "all ends at once",
+                lie: |t| {
+                    t.then(Point::BeforeAnswers, |s| {
+                        s.done(3);
+                    });
+                },
+                twin: |_| {},
+                code: PROTOCOL,
+                says: "ended a phase that was not over",
+            },
+            Row {
+                what: "one end too many",
+                lie: |t| {
+                    t.then(Point::BeforeLastEnd, |s| {
+                        s.done(1);
+                    });
+                },
+                twin: |_| {},
+                code: PROTOCOL,
+                says: "the server broke the protocol",
+            },
+            Row {
+                what: "something else than a goodbye",
+                lie: |t| {
+                    t.then(Point::AfterAll, |s| {
+                        s.index(Index::File(1));
+                    });
+                },
+                twin: |_| {},
+                code: PROTOCOL,
+                says: "went on after the end of the transfer",
+            },
+            Row {
+                what: "data behind the end",
+                lie: |t| {
+                    t.then(Point::AfterAll, |s| {
+                        s.data(b"and so on");
+                    });
+                },
+                twin: |_| {},
+                code: PROTOCOL,
+                says: "went on after the end of the transfer",
+            },
+        ],
+    );
+}
+
+/// Wherever the line ends, nothing is taken for complete.
+#[test]
+fn wherever_the_line_is_cut() {
+    for shape in [Shape::RECENT, Shape::WHOLE, Shape::ALL[0], Shape::ALL[1]] {
+        for cut in (1..5000).step_by(199) {
+            let mut tale = Tale::honest(shape);
+            tale.cut = Some(cut);
+            Teller::new(&[]).fails_somehow(
+                &format!("cut after {cut} bytes ({shape:?})"),
+                tale,
+                &[5, 10, STREAM],
+            );
+        }
+    }
+}
+
+#[test]
+fn messages() {
+    let row = |what, code, says, lie| Row { what, lie, twin: |_| {}, code, says };
+    Teller::new(&[]).tell(
+        SHAPES,
+        &[
+            row("a frame of an unknown kind", STREAM, "unknown tag", |t| {
+                t.then(Point::AfterList, |s| {
+                    s.raw(&[4, 0, 0, 7 + 77]).raw(b"what");
+                });
+            }),
+            row("a frame of no kind", STREAM, "unknown tag", |t| {
+                t.then(Point::AfterList, |s| {
+                    s.raw(&[4, 0, 0, 0]).raw(b"what");
+                });
+            }),
+            row("a message of 16 MiB", STREAM, "bytes for a frame of kind", |t| {
+                t.then(Point::AfterList, |s| {
+                    s.raw(&[0xff, 0xff, 0xff, 7 + 2]).raw(&[b'x'; 100_000]);
+                });
+            }),
+            row("an error of three bytes", STREAM, "bytes for a frame of kind", |t| {
+                t.then(Point::AfterList, |s| {
+                    s.message(Tag::IoError, [1, 0, 0]);
+                });
+            }),
+            row("a refusal of five bytes", STREAM, "bytes for a frame of kind", |t| {
+                t.then(Point::AfterList, |s| {
+                    s.message(Tag::NoSend, [1, 0, 0, 0, 0]);
+                });
+            }),
+        ],
+    );
+}

@@ -1,0 +1,24 @@
+//! A server that breaks the rules: each lie has its error and its exit code, nothing beyond the destination changes,
+//! what was there stays, and an honest twin passes the same code.
+
+mod answers;
+mod contents;
+mod ends;
+mod lists;
+mod names;
+mod openings;
+mod rows;
+mod values;
+
+use end_to_end::scripted::{Shape, Tale};
+use rows::Teller;
+
+/// Lists in one piece, and lists in segments.
+const BOTH: &[Shape] = &[Shape::WHOLE, Shape::RECENT];
+
+#[test]
+fn honest_in_every_shape() {
+    for shape in Shape::ALL {
+        Teller::new(&[]).passes("honest", Tale::honest(shape));
+    }
+}

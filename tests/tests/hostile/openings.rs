@@ -1,0 +1,122 @@
+//! What a server says before there is a list.
+
+use end_to_end::scripted::{Shape, Tale};
+use rsync_proto::wire::flags::compat;
+
+use crate::rows::{LIMIT, PROTOCOL, REFUSED, Row, STREAM, Teller, UNSUPPORTED};
+
+fn row(what: &'static str, code: i32, says: &'static str, lie: fn(&mut Tale)) -> Row {
+    Row { what, lie, twin: |_| {}, code, says }
+}
+
+/// A greeting in place of the honest one.
+fn greet(tale: &mut Tale, greeting: &[u8]) {
+    tale.greeting = greeting.to_vec();
+}
+
+#[test]
+fn greetings() {
+    Teller::new(&[]).tell(
+        &[Shape::RECENT],
+        &[
+            row("something else than a greeting", STREAM, "the greeting", |t| {
+                greet(t, b"SSH-2.0-OpenSSH_9.2\r\n");
+            }),
+            row("a web server", STREAM, "the greeting", |t| greet(t, b"HTTP/1.1 400 Bad Request\r\n\r\n")),
+            row("no version", STREAM, "the greeting", |t| greet(t, b"@RSYNCD: \n")),
+            row("a version that is no number", STREAM, "the greeting", |t| greet(t, b"@RSYNCD: x.0 md5\n")),
+            row("a negative version", STREAM, "the greeting", |t| greet(t, b"@RSYNCD: -1.0 md5\n")),
+            row("a version beyond numbers", STREAM, "the greeting", |t| {
+                greet(t, b"@RSYNCD: 99999999999999999999.0 md5\n");
+            }),
+            row("a version from long ago", UNSUPPORTED, "protocol", |t| greet(t, b"@RSYNCD: 20\n")),
+            row("no digests", STREAM, "no list of digests", |t| greet(t, b"@RSYNCD: 32.0\n")),
+            row("no subversion", STREAM, "no subversion", |t| greet(t, b"@RSYNCD: 32\n")),
+            row("a line of 1,025 bytes", LIMIT, "a line's length", |t| t.greeting = vec![b'x'; 1025]),
+            row("a line without an end", LIMIT, "a line's length", |t| t.greeting = vec![b'x'; 1 << 20]),
+            row("nothing but line ends of another kind", LIMIT, "a line's length", |t| {
+                t.greeting = vec![b'\r'; 4096];
+            }),
+        ],
+    );
+}
+
+/// An answer to the module's name in place of the honest one.
+fn reply(tale: &mut Tale, reply: &[u8]) {
+    tale.reply = reply.to_vec();
+}
+
+#[test]
+fn answers_to_the_name_of_the_module() {
+    Teller::new(&[]).tell(
+        &[Shape::RECENT, Shape::ALL[0]],
+        &[
+            row("an end in place of a transfer", PROTOCOL, "ended the session", |t| {
+                reply(t, b"@RSYNCD: EXIT\n");
+            }),
+            row("a refusal", REFUSED, "not today", |t| reply(t, b"@ERROR: not today\n")),
+            row("a password that nobody has", REFUSED, "--password-file", |t| {
+                reply(t, b"@RSYNCD: AUTHREQD abc\n");
+            }),
+            Row {
+                what: "501 lines",
+                lie: |t| t.reply = [&b"news\n".repeat(501)[..], b"@RSYNCD: OK\n"].concat(),
+                twin: |t| t.reply = [&b"news\n".repeat(400)[..], b"@RSYNCD: OK\n"].concat(),
+                code: LIMIT,
+                says: "the message of the day",
+            },
+            Row {
+                what: "more than 64 KiB of lines",
+                lie: |t| {
+                    t.reply =
+                        [&[&[b'n'; 1000][..], b"\n"].concat().repeat(70)[..], b"@RSYNCD: OK\n"].concat();
+                },
+                twin: |t| {
+                    t.reply =
+                        [&[&[b'n'; 1000][..], b"\n"].concat().repeat(60)[..], b"@RSYNCD: OK\n"].concat();
+                },
+                code: LIMIT,
+                says: "the message of the day",
+            },
+            Row {
+                what: "lines for ever",
+                lie: |t| t.reply = b"news\n".repeat(1 << 20),
+                twin: |t| t.reply = b"news\n@RSYNCD: OK\n".to_vec(),
+                code: LIMIT,
+                says: "the message of the day",
+            },
+        ],
+    );
+}
+
+#[test]
+fn capabilities() {
+    Teller::new(&[]).tell(
+        &[Shape::RECENT, Shape::WHOLE],
+        &[
+            row("what there is no word for", PROTOCOL, "that nobody offered", |t| t.flags |= 1 << 12),
+            row("every capability", PROTOCOL, "that nobody offered", |t| t.flags = 0x7fff_ffff),
+            Row {
+                what: "no checksum in common",
+                lie: |t| t.checksums = b"crc32 none".to_vec(),
+                twin: |t| t.checksums = b"crc32 none xxh3".to_vec(),
+                code: UNSUPPORTED,
+                says: "no common checksum",
+            },
+            row("no checksums at all", UNSUPPORTED, "no common checksum", |t| t.checksums.clear()),
+            Row {
+                what: "a list of checksums of 257 bytes",
+                lie: |t| t.checksums = [&b"x".repeat(252)[..], b" xxh3"].concat(),
+                twin: |t| t.checksums = [&b"x".repeat(251)[..], b" xxh3"].concat(),
+                code: STREAM,
+                says: "the list of checksums",
+            },
+        ],
+    );
+    Teller::new(&["--no-inc-recursive"]).tell(
+        &[Shape::WHOLE],
+        &[row("segments that nobody asked for", PROTOCOL, "that nobody offered", |t| {
+            t.flags |= compat::INC_RECURSE;
+        })],
+    );
+}
