@@ -54,7 +54,7 @@ const DEBUG: [(Debug, &str, &str); 5] = [
     (Debug::Cmd, "CMD", "Show the arguments that the server gets"),
     (Debug::Connect, "CONNECT", "Show where a connection is opened to"),
     (Debug::Flist, "FLIST", "Show whether differences or whole files are asked for"),
-    (Debug::Nstr, "NSTR", "Show the checksum that was agreed on"),
+    (Debug::Nstr, "NSTR", "Show checksum and compression as they were agreed on"),
     (Debug::Proto, "PROTO", "Show the protocol version that was agreed on"),
 ];
 

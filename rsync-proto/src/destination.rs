@@ -63,8 +63,9 @@ impl fmt::Display for Failure {
 pub enum Verdict<B> {
     /// The content is right; these attributes are not.
     Same(Changes),
-    /// It is elsewhere, and shall not be here.
-    Elsewhere,
+    /// Nothing is done about it, and nothing is known of its content: it shall not be here because it is elsewhere, or
+    /// what is here is only to be added to.
+    Left,
     /// The content is elsewhere at the destination, from where [`Destination::bring`] takes it.
     Here {
         /// What differs from there.
@@ -93,6 +94,8 @@ pub enum Linking {
     /// It is another name now, as it is where files need not be transferred from; only those hear of it who want to
     /// hear of what does not change.
     Again,
+    /// It is another name now; how it differs from what has its place where files need not be transferred from.
+    Like(Changes),
     /// It was that already.
     There,
     /// It shall not be here, or shall stay as it is; with the reason.

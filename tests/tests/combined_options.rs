@@ -4,10 +4,13 @@
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::Path;
+use std::time::{Duration, UNIX_EPOCH};
 
+use end_to_end::daemon::Daemon;
 use end_to_end::diff::assert_same;
 use end_to_end::pair::Pair;
-use end_to_end::run::Program;
+use end_to_end::run::{Outcome, Program};
+use end_to_end::scratch::Scratch;
 use end_to_end::server::Server;
 use end_to_end::snapshot::Snapshot;
 use end_to_end::starts::{Start, alike, pair, pulls_alike};
@@ -201,6 +204,8 @@ fn directories_in_use_are_not_deleted() {
         let pair = pair(Start::Older);
         let destination = pair.destination(&program);
         let temporary = destination.join("temporary");
+        // The server has such a directory as well.
+        fs::create_dir_all(pair.source().join("previous/sub")).expect("memory is large enough");
         fs::create_dir_all(&temporary).expect("memory is large enough");
         fs::write(destination.join("foreign"), "not on the server").expect("memory is large enough");
         let old = fs::read(destination.join("big")).expect("it is there");
@@ -210,9 +215,11 @@ fn directories_in_use_are_not_deleted() {
         for more in ["-t", "-I", "-n"] {
             let options: Vec<&str> = options.iter().copied().chain([more]).collect();
             fs::create_dir_all(destination.join("previous/more")).expect("memory is large enough");
+            fs::create_dir_all(destination.join("previous/sub/own")).expect("memory is large enough");
             let outcome = program.pull(&options, &pair.daemon().url("tree/"), &destination);
             assert_eq!(outcome.code(), 0, "{outcome}");
             assert!(temporary.is_dir() && destination.join("previous/more").is_dir(), "{outcome}");
+            assert!(destination.join("previous/sub/own").is_dir(), "{outcome}");
             assert!(kept.iter().all(|path| path.exists()), "{options:?}: {outcome}");
             assert!(!destination.join("foreign").exists(), "{outcome}");
         }
@@ -350,5 +357,142 @@ fn what_is_left_of_a_file_goes_when_it_is_complete() {
             pulls_alike(&pair, &format!("{start:?} {more}"), &options);
         }
         assert_content(&pair, &format!("{start:?} {more}"), &[Program::deployer()]);
+    }
+}
+
+/// A small tree with hard links, and one in both destinations.
+fn with_links(fill: impl Fn(&Path)) -> Pair {
+    let pair = Pair::new(|root| {
+        fs::create_dir(root.join("a")).expect("memory is large enough");
+        dated(&root.join("a/f"), "1", 1_000_000_000);
+        fs::hard_link(root.join("a/f"), root.join("a/g")).expect("it is on the same file system");
+        symlink("a/f", root.join("l")).expect("links can be made");
+        fs::hard_link(root.join("l"), root.join("l2")).expect("it is on the same file system");
+    });
+    for program in Program::both() {
+        let root = pair.destination(&program);
+        fs::create_dir_all(root.join("a")).expect("memory is large enough");
+        fill(&root);
+    }
+    pair
+}
+
+fn dated(path: &Path, content: &str, seconds: u64) {
+    fs::write(path, content).expect("memory is large enough");
+    let file = fs::File::options().write(true).open(path).expect("it is there");
+    file.set_modified(UNIX_EPOCH + Duration::from_secs(seconds)).expect("times can be set");
+}
+
+#[test]
+fn what_is_only_added_to_is_no_leader() {
+    for option in ["--append", "--append-verify"] {
+        let pair = with_links(|root| {
+            dated(&root.join("a/f"), "X", 900_000_000);
+            dated(&root.join("a/g"), "1", 1_000_000_000);
+        });
+        pulls_alike(&pair, option, &["-aH", option]);
+    }
+}
+
+#[test]
+fn other_names_are_told_of_by_what_was_there() {
+    for options in [
+        &["-aH", "--delay-updates"][..],
+        &["-aH"],
+        &["-rlH"],
+        &["-rlH", "-n"],
+        &["-rlHc"],
+        &["-rlH", "--size-only"],
+        &["-rlH", "--delay-updates"],
+    ] {
+        for size in ["X", "longer"] {
+            let pair = with_links(|root| {
+                dated(&root.join("a/f"), size, 900_000_000);
+                dated(&root.join("a/g"), size, 900_000_000);
+                symlink("elsewhere", root.join("l2")).expect("links can be made");
+            });
+            let both = pulls_alike(&pair, &format!("{options:?}"), options);
+            let created = |outcome: &Outcome| outcome.stats().get("Number of created files");
+            assert_eq!(created(&both.rsync), created(&both.deployer), "{options:?}");
+        }
+    }
+}
+
+#[test]
+fn few_descriptors_and_many_alternates() {
+    let scratch = Scratch::new();
+    let source = scratch.directory("source");
+    for number in 0..700 {
+        let directory = source.join(format!("w{number}"));
+        fs::create_dir(&directory).expect("memory is large enough");
+        fs::write(directory.join("file"), "content").expect("memory is large enough");
+    }
+    // Deeper than there are descriptors for others.
+    fs::create_dir_all(source.join(vec!["deep"; 60].join("/"))).expect("memory is large enough");
+    let alternates = ["a1", "a2", "a3", "a4"].map(|name| {
+        for number in 0..700 {
+            fs::create_dir_all(scratch.join(name).join(format!("w{number}")))
+                .expect("memory is large enough");
+        }
+        format!("--link-dest=../{name}")
+    });
+    let daemon = Daemon::serving(&source);
+    for (files, more) in [(1024, &alternates[..]), (256, &[])] {
+        for form in ["--inc-recursive", "--no-inc-recursive"] {
+            let destination = scratch.join("destination");
+            let options: Vec<&str> =
+                ["-a", form].into_iter().chain(more.iter().map(String::as_str)).collect();
+            let program = Program::deployer().with_open_files(files);
+            let outcome = program.pull(&options, &daemon.url("tree/"), &destination);
+            assert_eq!(outcome.code(), 0, "{files}: {outcome}");
+            assert!(destination.join("w699/file").exists(), "{files}: {outcome}");
+            fs::remove_dir_all(&destination).expect("it is there");
+        }
+    }
+}
+
+#[test]
+fn deletion_with_a_list_of_names() {
+    for options in [&["-a", "--delete"][..], &["-a", "-r", "--delete"], &["-a", "--delete-after"]] {
+        let pair = Pair::new(|root| {
+            fs::create_dir_all(root.join("d/e")).expect("memory is large enough");
+            dated(&root.join("d/f"), "1", 1_000_000_000);
+        });
+        for program in Program::both() {
+            let root = pair.destination(&program);
+            fs::create_dir_all(root.join("d/e")).expect("memory is large enough");
+            for name in ["g", "d/g", "d/e/g"] {
+                fs::write(root.join(name), "foreign").expect("memory is large enough");
+            }
+        }
+        let names = pair.scratch().join("names");
+        for text in ["d/\n", "d\n", "d/f\n", "d/e/\nd/\n"] {
+            fs::write(&names, text).expect("memory is large enough");
+            let from = format!("--files-from={}", names.display());
+            let options: Vec<&str> = options.iter().copied().chain([&from[..]]).collect();
+            pulls_alike(&pair, &format!("{text:?} {options:?}"), &options);
+        }
+    }
+}
+
+#[test]
+fn directories_are_made_only_for_what_goes_there() {
+    for option in ["--backup-dir=../kept", "--backup-dir=kept"] {
+        for start in [Start::Same, Start::Older] {
+            let pair = pair(start);
+            pulls_alike(&pair, &format!("{start:?} {option}"), &["-a", "-b", option]);
+            let made = pair.scratch().join("kept").exists();
+            assert_eq!(made, start == Start::Older && option.contains(".."), "{start:?} {option}");
+            let _ = fs::remove_dir_all(pair.scratch().join("kept"));
+        }
+    }
+    let pair = pair(Start::Older);
+    let partial = pair.scratch().join("partial");
+    pulls_alike(&pair, "partial", &["-a", &format!("--partial-dir={}", partial.display())]);
+    assert!(!partial.exists());
+    for program in Program::both() {
+        let options = ["-a", "-b", "--backup-dir=."];
+        let outcome = program.pull(&options, &pair.daemon().url("tree/"), &pair.destination(&program));
+        assert_eq!(outcome.code(), 1, "{outcome}");
     }
 }

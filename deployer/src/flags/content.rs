@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use clap::builder::{OsStringValueParser, TypedValueParser};
 use clap::{Arg, ArgAction, ArgMatches, Command as Parser, value_parser};
 use rsync_proto::Options;
 use rsync_proto::limits::MAX_BLOCK;
@@ -74,7 +75,11 @@ pub(super) fn arguments(parser: Parser) -> Parser {
                 .help("The same as --partial --progress")
                 .action(ArgAction::SetTrue),
         )
-        .arg(path("partial-dir", "DIR", "Keep interrupted files in DIR: beside their place if relative"))
+        .arg(
+            path("partial-dir", "DIR", "Keep interrupted files in DIR: beside their place if relative")
+                // Nothing takes it back.
+                .value_parser(OsStringValueParser::new().map(PathBuf::from)),
+        )
         .arg(path("temp-dir", "DIR", "Write files in DIR before they are complete").short('T'))
         .arg(path("backup-dir", "DIR", "Keep what is replaced or deleted in DIR; means --backup"))
         .arg(
@@ -104,7 +109,7 @@ pub(super) fn apply(matches: &ArgMatches, options: &mut Options) -> Result<(), F
     });
     content.partial_dir = content.partial_dir.take().filter(|dir| !matches!(dir.to_str(), Some("" | ".")));
     content.temp_dir = path("temp-dir");
-    content.backup_dir = path("backup-dir").filter(|dir| !matches!(dir.to_str(), Some("" | ".")));
+    content.backup_dir = path("backup-dir");
     content.backup |= path("backup-dir").is_some();
     content.suffix = matches.get_one::<String>("suffix").map(|suffix| suffix.clone().into_bytes());
     if let Some(text) = matches.get_one::<String>("block-size") {

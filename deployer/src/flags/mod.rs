@@ -184,7 +184,9 @@ fn read_for(of: Of, matches: &ArgMatches) -> Result<PullOptions, Failure> {
             exit: Exit::Protocol,
         });
     }
-    if let Some(name) = matches.get_one::<String>("checksum-choice").filter(|name| *name != "auto") {
+    if let Some(name) =
+        matches.get_one::<String>("checksum-choice").filter(|name| !name.eq_ignore_ascii_case("auto"))
+    {
         options.checksum_choice = Some(checksums(name)?);
     }
     switches::apply(matches, of, &mut options);
@@ -215,6 +217,7 @@ fn checksums(names: &str) -> Result<ChecksumChoice, Failure> {
 }
 
 fn checksum(name: &str) -> Result<ChecksumKind, Failure> {
+    let name = &name.to_ascii_lowercase()[..];
     ChecksumKind::from_name(name.as_bytes()).ok_or_else(|| {
         let known = ChecksumKind::ALL.map(ChecksumKind::name).join(", ");
         let message = match name {

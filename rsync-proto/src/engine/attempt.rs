@@ -74,7 +74,7 @@ impl<D: Destination> Shared<D> {
                 Ok((None, Some(false)))
             }
             // Nothing is here that others of its group of hard links could be linked to.
-            Verdict::Elsewhere => Ok((self.same(job, entry, Changes::default())?, Some(false))),
+            Verdict::Left => Ok((self.same(job, entry, Changes::default())?, Some(false))),
             Verdict::Same(changes) => Ok((self.same(job, entry, changes)?, Some(true))),
             Verdict::Make(changes) => Ok((self.make(job, entry, changes)?, Some(true))),
         });
@@ -182,7 +182,14 @@ impl<D: Destination> Shared<D> {
     }
 
     /// Makes `entry` another name of the file at `leader`.
-    pub(super) fn link(&self, leader: &SafePath, dir: &Directory<D>, entry: EntryRef<'_>) -> Linked {
+    /// `waited`: the file came only now, so that rsync compares with nothing.
+    pub(super) fn link(
+        &self,
+        leader: &SafePath,
+        dir: &Directory<D>,
+        entry: EntryRef<'_>,
+        waited: bool,
+    ) -> Linked {
         let mut linked = self.destination.link(leader, dir.dir(), entry);
         if let Err(failure) = &linked
             && failure.is_non_empty_directory()
@@ -196,6 +203,11 @@ impl<D: Destination> Shared<D> {
         }
         match linked {
             Ok(Linking::Made(changes)) => {
+                self.item(entry, Action::Linked, changes, Some(leader));
+                Linked::Done
+            }
+            Ok(Linking::Like(changes)) => {
+                let changes = if waited { Changes::NEW } else { changes };
                 self.item(entry, Action::Linked, changes, Some(leader));
                 Linked::Done
             }
@@ -229,11 +241,16 @@ impl<D: Destination> Shared<D> {
     }
 
     /// An entry is finished. If others of its group of hard links waited for it, they are linked to it, or
-    /// one of them takes its place. Returns what the session has to know.
-    pub(super) fn settle_group(&self, entry: EntryRef<'_>, complete: bool) -> Vec<Command<Job<D>>> {
+    /// one of them takes its place. `came`: its content came from the server. Returns what the session has to know.
+    pub(super) fn settle_group(
+        &self,
+        entry: EntryRef<'_>,
+        complete: bool,
+        came: bool,
+    ) -> Vec<Command<Job<D>>> {
         match entry.hard_link() {
             None => Vec::new(),
-            Some(link) if complete => self.link_waiting(link.group, &entry.path()),
+            Some(link) if complete => self.link_waiting(link.group, &entry.path(), came),
             Some(link) => self.next_leader(link.group),
         }
     }
@@ -252,7 +269,7 @@ impl<D: Destination> Shared<D> {
             commands.push(Command::Release(index));
             dir.leave(self);
             if complete == Some(true) {
-                commands.extend(self.link_waiting(group, &handle.get().path()));
+                commands.extend(self.link_waiting(group, &handle.get().path(), false));
                 break;
             }
             if asked {
@@ -262,12 +279,12 @@ impl<D: Destination> Shared<D> {
         commands
     }
 
-    fn link_waiting(&self, group: u32, leader: &SafePath) -> Vec<Command<Job<D>>> {
+    fn link_waiting(&self, group: u32, leader: &SafePath, came: bool) -> Vec<Command<Job<D>>> {
         let mut commands = Vec::new();
         for job in self.links.ready(group, leader.clone()) {
             let (handle, dir, index) = (job.entry.clone(), job.dir.clone(), job.index);
             let follower = handle.get();
-            let complete = match self.link(leader, &dir, follower) {
+            let complete = match self.link(leader, &dir, follower, came) {
                 Linked::Done => Some(true),
                 Linked::Failed => Some(false),
                 Linked::Elsewhere => {

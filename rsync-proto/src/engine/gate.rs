@@ -23,14 +23,27 @@ impl Gate {
 
     /// Whether `cost` would have to wait.
     pub(super) fn is_full(&self, cost: u64) -> bool {
-        let state = self.used.lock().expect("no thread panics with the lock");
-        !state.closed && state.used > 0 && state.used + cost > self.limit
+        self.is_full_beside(0, cost)
+    }
+
+    /// The same for whoever has taken `own` and is not going to give it back before.
+    pub(super) fn is_full_beside(&self, own: u64, cost: u64) -> bool {
+        self.must_wait(&self.used.lock().expect("no thread panics with the lock"), own, cost)
+    }
+
+    fn must_wait(&self, state: &State, own: u64, cost: u64) -> bool {
+        !state.closed && state.used > own && state.used + cost > self.limit
     }
 
     /// Takes `cost`, after waiting until there is room for it. Alone, even more than the limit may pass.
     pub(super) fn enter(&self, cost: u64) {
+        self.enter_beside(0, cost);
+    }
+
+    /// The same for whoever has taken `own` and is not going to give it back before.
+    pub(super) fn enter_beside(&self, own: u64, cost: u64) {
         let mut state = self.used.lock().expect("no thread panics with the lock");
-        while !state.closed && state.used > 0 && state.used + cost > self.limit {
+        while self.must_wait(&state, own, cost) {
             state = self.freed.wait(state).expect("no thread panics with the lock");
         }
         state.used += cost;
@@ -68,6 +81,7 @@ mod tests {
         gate.leave(50);
         gate.enter(6);
         assert!(!gate.is_full(4) && gate.is_full(5));
+        assert!(gate.is_full_beside(5, 5) && !gate.is_full_beside(6, 5), "nobody waits for himself");
         gate.close();
         gate.enter(100);
     }

@@ -143,7 +143,7 @@ impl<D: Destination> Generator<'_, D> {
             && self.is_last_link(entry, group)
             && self.shared.links.lacks_leader(group)
         {
-            let commands = self.shared.settle_group(entry, false);
+            let commands = self.shared.settle_group(entry, false, false);
             self.commands.extend(commands);
         }
     }
@@ -173,7 +173,7 @@ impl<D: Destination> Generator<'_, D> {
                     self.commands.push(Command::Hold(entry.index()));
                     return;
                 }
-                Role::Follower(leader) => match shared.link(&leader, parent, entry) {
+                Role::Follower(leader) => match shared.link(&leader, parent, entry, false) {
                     Linked::Elsewhere => job.alone = true,
                     linked => {
                         shared.done(entry, if linked == Linked::Done { entry.size() } else { 0 });
@@ -195,7 +195,7 @@ impl<D: Destination> Generator<'_, D> {
         if let Some(complete) = complete {
             shared.done(entry, if complete { entry.size() } else { 0 });
             if !alone {
-                let commands = shared.settle_group(entry, complete);
+                let commands = shared.settle_group(entry, complete, false);
                 self.commands.extend(commands);
             }
         }

@@ -90,18 +90,20 @@ impl<D: Destination> Generator<'_, D> {
         changes: Changes,
         above: &Guard,
     ) -> Result<Arc<Directory<D>>, Missing> {
-        while self.shared.directories.is_full(1) {
+        // What the walk itself keeps open is not going to be closed meanwhile, however deep it is.
+        let own = self.path.len() as u64;
+        while self.shared.directories.is_full_beside(own, 1) {
             // Hard links that wait for an entry further on keep their directories open; now that there are
             // too many of those, they cannot wait any longer.
             let Some(group) = self.shared.links.leaderless() else { break };
             let commands = self.shared.next_leader(group);
             self.commands.extend(commands);
         }
-        if self.shared.directories.is_full(1) || self.commands.len() >= BATCH {
+        if self.shared.directories.is_full_beside(own, 1) || self.commands.len() >= BATCH {
             // Others can only finish what they have heard of.
             self.flush();
         }
-        self.shared.directories.enter(1);
+        self.shared.directories.enter_beside(own, 1);
         match self.shared.destination.open_dir(handle.get(), changes) {
             Ok(dir) => {
                 let guard = match above {

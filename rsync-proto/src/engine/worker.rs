@@ -325,7 +325,7 @@ impl<D: Destination> Worker<'_, D> {
         let handle = job.entry.clone();
         self.shared.done(handle.get(), 0);
         if !job.alone {
-            let commands = self.shared.settle_group(handle.get(), complete);
+            let commands = self.shared.settle_group(handle.get(), complete, true);
             self.commands.extend(commands);
         }
         self.release(job);

@@ -123,7 +123,7 @@ impl LocalTree {
             }
             return Ok(Some(match how {
                 AlternateKind::Link => Verdict::Here { changes: Changes::default(), basis: basis(true) },
-                _ => Verdict::Elsewhere,
+                _ => Verdict::Left,
             }));
         }
         if existing.is_some() {
@@ -150,7 +150,7 @@ impl LocalTree {
         if fit == Fit::All {
             let basis = LocalBasis::Alternate(Alternate { number, exact: how == AlternateKind::Link });
             return Ok(Some(match how {
-                AlternateKind::Compare => Verdict::Elsewhere,
+                AlternateKind::Compare => Verdict::Left,
                 AlternateKind::Link | AlternateKind::Copy => {
                     Verdict::Here { changes: Changes::default(), basis }
                 }
@@ -192,7 +192,9 @@ impl LocalTree {
             None | Some(AlternateKind::Link) => Ok(Linking::Made(Changes::NEW)),
             Some(AlternateKind::Compare | AlternateKind::Copy) => {
                 let found = self.find_alternate(dir, entry)?.filter(|found| found.fit >= Fit::Content);
-                Ok(Linking::Made(found.map_or(Changes::NEW, |found| found.changes)))
+                let Some(Found { mut changes, .. }) = found else { return Ok(Linking::Made(Changes::NEW)) };
+                changes.set(!self.options.times, item::REPORT_TIME);
+                Ok(Linking::Like(changes))
             }
         }
     }

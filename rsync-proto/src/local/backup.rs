@@ -9,6 +9,7 @@ use rustix::io::Errno;
 use super::copy::{copy_attributes, copy_file, copy_other};
 use super::dir::{LocalDir, is_file, kind};
 use super::node::Node;
+use super::on_demand::OnDemand;
 use crate::flist::{Kind, SafePath};
 
 /// How directories are opened.
@@ -20,7 +21,7 @@ const DIRECTORY: OFlags =
 pub(super) struct Backups {
     pub(super) suffix: Box<[u8]>,
     /// The root of backups and that of what they are made of; nothing if they stand beside it.
-    pub(super) root: Option<(OwnedFd, OwnedFd)>,
+    pub(super) root: Option<(OnDemand, OwnedFd)>,
 }
 
 impl Backups {
@@ -52,12 +53,13 @@ impl Backups {
         if to.len() > crate::limits::MAX_NAME {
             return Err(io::Error::other("the name of its backup would be too long"));
         }
-        let made;
+        let (root_dir, made);
         let to_dir = match &self.root {
             None => dir.fd(),
             Some((root, source)) => {
-                made = directories(root.as_fd(), source.as_fd(), &dir.path)?;
-                made.as_ref().map_or(root.as_fd(), AsFd::as_fd)
+                root_dir = root.made()?;
+                made = directories(root_dir.as_fd(), source.as_fd(), &dir.path)?;
+                made.as_ref().map_or(root_dir.as_fd(), AsFd::as_fd)
             }
         };
         let copied = || copy(dir.fd(), name, to_dir, &to, stat, how == How::Rename);

@@ -5,10 +5,11 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
-use rustix::fs::{Mode, fstat, stat};
+use rustix::fs::{Mode, fstat};
 
 use super::backup::Backups;
 use super::handle::{self, Root};
+use super::on_demand::OnDemand;
 use super::partial::PartialDir;
 use super::place::Places;
 use super::tree::LocalTree;
@@ -80,19 +81,19 @@ impl LocalTree {
         self.path.join(dir)
     }
 
-    /// The directories that files pass through and come from, but for the destination itself.
-    pub(super) fn directories_in_use(&self, root: Option<&OwnedFd>) -> Vec<(u64, u64)> {
+    /// Places in the destination that files pass through and come from: nothing in them is deleted.
+    pub(super) fn places_in_use(&self) -> Vec<Vec<u8>> {
         let content = &self.options.content;
         let alternates = content.alternates.iter().flat_map(|alternates| alternates.dirs.iter().cloned());
         let partial = content.partial_dir().filter(|dir| dir.is_absolute());
         let named =
             alternates.chain(content.backup_dir.clone()).chain(content.temp_dir.clone()).chain(partial);
-        let root = root.and_then(|root| fstat(root).ok());
+        let Some(root) = real(&self.path) else { return Vec::new() };
         named
-            // What is not there, in a dry run, cannot be deleted.
-            .filter_map(|dir| stat(self.beside(&dir)).ok())
-            .map(|stat| (stat.st_dev, stat.st_ino))
-            .filter(|place| root.is_none_or(|root| *place != (root.st_dev, root.st_ino)))
+            .filter_map(|dir| real(&self.beside(&dir)))
+            .filter_map(|dir| Some(dir.strip_prefix(&root).ok()?.as_os_str().as_encoded_bytes().to_vec()))
+            // The destination itself is used in any case.
+            .filter(|place| !place.is_empty())
             .collect()
     }
 
@@ -105,17 +106,9 @@ impl LocalTree {
             handle::open_root(&path)
                 .map_err(|error| Error::Misuse(format!("--temp-dir={}: {error}", path.display())))
         };
-        let made = |action: &'static str, dir: &Path| {
-            let path = self.beside(dir);
-            std::fs::create_dir_all(&path)
-                .and_then(|()| handle::open_root(&path))
-                .map_err(|source| Error::Local { action, path, source })
-        };
         let partial = match content.partial_dir() {
             Some(_) if dry => PartialDir::None,
-            Some(dir) if dir.is_absolute() => {
-                PartialDir::Common(Arc::new(made("make the --partial-dir", &dir)?))
-            }
+            Some(dir) if dir.is_absolute() => PartialDir::Common(OnDemand::new(self.beside(&dir))),
             Some(dir) => PartialDir::Beside(dir.into_os_string().into_encoded_bytes().into()),
             None => PartialDir::None,
         };
@@ -124,9 +117,12 @@ impl LocalTree {
             (Some(dir), Some(root)) => {
                 let source = root.as_fd().try_clone_to_owned();
                 let source = source.map_err(|error| self.local_error("open", error))?;
-                let kept = made("make the --backup-dir", dir)?;
-                let same =
-                    same_directory(&kept, &source).map_err(|error| self.local_error("look at", error))?;
+                let path = self.beside(dir);
+                let kept = OnDemand::new(path.clone());
+                let same = kept
+                    .existing()
+                    .and_then(|there| there.map_or(Ok(false), |there| same_directory(&there, &source)))
+                    .map_err(|source| Error::Local { action: "open the --backup-dir", path, source })?;
                 if same && content.suffix().is_empty() {
                     return Err(Error::Misuse(format!(
                         "--backup-dir={} is the destination itself, where a backup would have the name of its file: \
@@ -195,4 +191,15 @@ fn without_dots(path: &Path) -> PathBuf {
 fn same_directory(one: &OwnedFd, other: &OwnedFd) -> io::Result<bool> {
     let (one, other) = (fstat(one)?, fstat(other)?);
     Ok((one.st_dev, one.st_ino) == (other.st_dev, other.st_ino))
+}
+
+/// The path without symlinks, of which the last components may be missing.
+fn real(path: &Path) -> Option<PathBuf> {
+    if let Ok(real) = path.canonicalize() {
+        return Some(real);
+    }
+    match path.components().next_back()? {
+        Component::Normal(name) => Some(real(path.parent()?)?.join(name)),
+        _ => None,
+    }
 }

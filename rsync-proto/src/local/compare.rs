@@ -113,7 +113,7 @@ impl LocalTree {
             return Ok(Verdict::Same(self.without_implied_mode(changes, entry, stat)));
         }
         if self.options.content.append.is_some() && stat.st_size as u64 >= entry.size() {
-            return Ok(Verdict::Same(Changes::default()));
+            return Ok(Verdict::Left);
         }
         changes.set(!self.options.times, item::REPORT_TIME);
         changes.set(self.options.checksum, item::REPORT_CHANGE);

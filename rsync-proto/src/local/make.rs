@@ -217,26 +217,26 @@ impl LocalTree {
         if let Some(stat) = existing.as_ref().filter(|stat| !is_file(stat)) {
             self.make_way(dir, name, stat)?;
         }
+        let told = |target: Option<&Stat>| match &existing {
+            None => self.link_as_elsewhere(leader, dir, entry, target),
+            Some(stat) => Ok(Linking::Made(self.link_changes(dir, entry, stat)?)),
+        };
         if self.options.content.delay_updates
             && let Some(leader_dir) = self.reopen_directory(&leader_dir)?
-            && self.places().link_delayed((&leader_dir, leader_name), (dir, name), entry.path())?
+            && self.places().waits(&leader_dir, leader_name)
         {
-            return Ok(Linking::Made(Changes::NEW));
+            let linking = told(None)?;
+            if self.places().link_delayed((&leader_dir, leader_name), (dir, name), entry.path())? {
+                return Ok(linking);
+            }
         }
         let leader_dir = self.root().open(&leader_dir)?;
         let target = statat(&leader_dir, as_os(leader_name), AtFlags::SYMLINK_NOFOLLOW)?;
-        let linking = match &existing {
-            None => self.link_as_elsewhere(leader, dir, entry, Some(&target))?,
-            Some(stat) if (stat.st_dev, stat.st_ino) == (target.st_dev, target.st_ino) => {
-                return Ok(Linking::There);
-            }
-            Some(stat) if kind(stat) == Some(entry.kind()) => {
-                let mut changes = self.differences(dir, name, entry, stat)?;
-                changes.set(is_file(stat) && stat.st_size as u64 != entry.size(), item::REPORT_SIZE);
-                Linking::Made(changes)
-            }
-            Some(_) => Linking::Made(Changes::NEW),
-        };
+        let is_target = |stat: &Stat| (stat.st_dev, stat.st_ino) == (target.st_dev, target.st_ino);
+        if existing.as_ref().is_some_and(is_target) {
+            return Ok(Linking::There);
+        }
+        let linking = told(Some(&target))?;
         self.replace(dir, name, |temporary| {
             Ok(linkat(&leader_dir, as_os(leader_name), dir.fd(), temporary, AtFlags::empty())?)
         })?;
@@ -252,9 +252,6 @@ impl LocalTree {
         existing: Option<&Stat>,
     ) -> io::Result<Linking> {
         let Some(stat) = existing else { return self.link_as_elsewhere(leader, dir, entry, None) };
-        if kind(stat) != Some(entry.kind()) {
-            return Ok(Linking::Made(Changes::NEW));
-        }
         let (leader_dir, leader_name) = leader.split_last();
         let target = self.root.get().and_then(|root| {
             statat(root.open(&leader_dir).ok()?, as_os(leader_name), AtFlags::SYMLINK_NOFOLLOW).ok()
@@ -262,8 +259,17 @@ impl LocalTree {
         if target.is_some_and(|target| (target.st_dev, target.st_ino) == (stat.st_dev, stat.st_ino)) {
             return Ok(Linking::There);
         }
+        Ok(Linking::Made(self.link_changes(dir, entry, stat)?))
+    }
+
+    /// How what stands in the place of a link differs from it.
+    fn link_changes(&self, dir: &LocalDir, entry: EntryRef<'_>, stat: &Stat) -> io::Result<Changes> {
+        if kind(stat) != Some(entry.kind()) {
+            return Ok(Changes::NEW);
+        }
         let mut changes = self.differences(dir, self.name(entry), entry, stat)?;
         changes.set(is_file(stat) && stat.st_size as u64 != entry.size(), item::REPORT_SIZE);
-        Ok(Linking::Made(changes))
+        changes.set(!self.options.times, item::REPORT_TIME);
+        Ok(changes)
     }
 }

@@ -20,6 +20,7 @@ mod ids;
 mod leftovers;
 mod make;
 mod node;
+mod on_demand;
 mod partial;
 mod place;
 mod remove;

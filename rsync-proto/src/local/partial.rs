@@ -10,6 +10,7 @@ use rustix::fs::{
 use rustix::io::Errno;
 
 use super::dir::{LocalDir, is_file};
+use super::on_demand::OnDemand;
 use super::place::Places;
 
 /// Where files are kept that are not complete, or not yet at their place.
@@ -20,7 +21,7 @@ pub(super) enum PartialDir {
     /// In a directory of this name beside their place.
     Beside(Box<[u8]>),
     /// In one directory for all.
-    Common(Arc<OwnedFd>),
+    Common(OnDemand),
 }
 
 /// What is known of the directory for partial files in one directory: looked for once.
@@ -81,7 +82,7 @@ impl Places {
     pub(super) fn partial_dir(&self, dir: &LocalDir) -> Option<Arc<OwnedFd>> {
         match &self.partial {
             PartialDir::None => None,
-            PartialDir::Common(fd) => Some(Arc::clone(fd)),
+            PartialDir::Common(common) => common.existing().ok().flatten(),
             PartialDir::Beside(name) => dir.partial.find(dir, name),
         }
     }
@@ -96,10 +97,14 @@ impl Places {
     pub(super) fn stage(&self, dir: &LocalDir, name: &[u8], temporary: &[u8]) -> io::Result<()> {
         match &self.partial {
             PartialDir::Beside(partial) => {
-                let to = self.waiting_room(dir, partial)?;
-                self.rename(dir, temporary, to.as_fd(), name)
+                let staged = || self.rename(dir, temporary, self.waiting_room(dir, partial)?.as_fd(), name);
+                match staged() {
+                    // Another file was the last to leave it meanwhile, and took it along.
+                    Err(error) if error.kind() == io::ErrorKind::NotFound => staged(),
+                    staged => staged,
+                }
             }
-            PartialDir::Common(to) => self.rename(dir, temporary, to.as_fd(), name),
+            PartialDir::Common(common) => self.rename(dir, temporary, common.made()?.as_fd(), name),
             PartialDir::None => Err(io::Error::other("there is no place to wait in")),
         }
     }

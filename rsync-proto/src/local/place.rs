@@ -165,6 +165,14 @@ impl Places {
         }
     }
 
+    /// Whether a file waits for the end. What an earlier run left there waits for nothing.
+    pub(super) fn waits(&self, dir: &LocalDir, name: &[u8]) -> bool {
+        let waits = |delayed: &Mutex<HashMap<_, _>>| {
+            delayed.lock().expect("no thread panics with the lock").contains_key(&dir.path.join(name))
+        };
+        self.delayed.as_ref().is_some_and(waits)
+    }
+
     /// Makes another name of a file that waits; it waits, too. False if none waits under `leader_name`.
     pub(super) fn link_delayed(
         &self,
@@ -172,14 +180,6 @@ impl Places {
         (dir, name): (&LocalDir, &[u8]),
         path: SafePath,
     ) -> io::Result<bool> {
-        // What an earlier run left there waits for nothing.
-        let key = leader_dir.path.join(leader_name);
-        let waits = |delayed: &Mutex<HashMap<_, _>>| {
-            delayed.lock().expect("no thread panics with the lock").contains_key(&key)
-        };
-        if !self.delayed.as_ref().is_some_and(waits) {
-            return Ok(false);
-        }
         let (Some(from), PartialDir::Beside(partial)) = (self.partial_dir(leader_dir), &self.partial) else {
             return Ok(false);
         };
@@ -215,7 +215,12 @@ impl Places {
             let (dir, before) = match opened {
                 Ok(opened) => opened,
                 Err(error) => {
-                    failures.push(failed(&group[0], error));
+                    // An error has one owner; the others have its number, or its words.
+                    let again = |error: &io::Error| match error.raw_os_error() {
+                        Some(number) => io::Error::from_raw_os_error(number),
+                        None => io::Error::new(error.kind(), error.to_string()),
+                    };
+                    failures.extend(group.iter().map(|waits| failed(waits, again(&error))));
                     continue;
                 }
             };

@@ -2,7 +2,7 @@
 //! other and nothing is reached by a path, so that whoever moves them meanwhile leads nobody astray.
 
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, OwnedFd};
 
 use rustix::fs::{
     AtFlags, FileType, Mode, OFlags, RawDir, StatxAttributes, StatxFlags, fstat, openat, statat, statx,
@@ -21,7 +21,7 @@ impl LocalTree {
     /// What may be deleted in a directory.
     pub(super) fn entries_of(&self, dir: &LocalDir) -> io::Result<Vec<Found>> {
         let mut found = Vec::new();
-        if dir.fd.is_none() || dir.fresh || self.is_in_use(dir.fd())? {
+        if dir.fd.is_none() || dir.fresh || self.is_in_use(&dir.path) {
             return Ok(found);
         }
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
@@ -85,35 +85,26 @@ impl LocalTree {
         dir: &LocalDir,
         path: &SafePath,
     ) -> io::Result<Foreign<LocalDir>> {
+        if self.is_in_use(path) {
+            return Ok(Foreign::InUse);
+        }
         let (_, name) = path.split_last();
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let mut before = None;
-        let fd = match openat(dir.fd(), name, flags, Mode::empty()) {
-            Ok(fd) => fd,
-            Err(Errno::ACCESS) if !self.policy.identity.root && !self.options.dry_run => {
-                let node = super::node::Node::hold(dir.fd(), name)?;
-                before = self.make_usable(&node)?;
-                openat(dir.fd(), name, flags, Mode::empty())?
-            }
-            Err(error) => return Err(error.into()),
-        };
+        let fd = openat(dir.fd(), name, flags, Mode::empty())?;
         if is_mount_point(&fd, dir)? {
             return Ok(Foreign::Mounted);
         }
-        if self.is_in_use(fd.as_fd())? {
-            return Ok(Foreign::InUse);
-        }
-        self.visit(fd, path, before).map(Foreign::Dir)
+        self.visit(fd, path, None).map(Foreign::Dir)
     }
 
-    /// Whether a directory is one that the caller named to keep something in.
-    fn is_in_use(&self, dir: BorrowedFd<'_>) -> io::Result<bool> {
-        let in_use = self.in_use.get().map_or(&[][..], |in_use| in_use);
-        if in_use.is_empty() {
-            return Ok(false);
-        }
-        let stat = fstat(dir)?;
-        Ok(in_use.contains(&(stat.st_dev, stat.st_ino)))
+    /// Whether a directory is one that the caller named to keep something in, or lies in such a one.
+    fn is_in_use(&self, path: &SafePath) -> bool {
+        let path = path.as_bytes();
+        self.in_use.get().is_some_and(|places| {
+            places.iter().any(|place| {
+                path.strip_prefix(&place[..]).is_some_and(|rest| rest.is_empty() || rest[0] == b'/')
+            })
+        })
     }
 
     /// Removes one entry of a directory; a directory only if it is empty.

@@ -25,7 +25,6 @@ use crate::destination::{
 };
 use crate::error::{Error, Result, printable};
 use crate::flist::{EntryRef, Kind, SafePath, Segment};
-use crate::limits;
 use crate::options::Options;
 use crate::report::Changes;
 use crate::wire::flags::mode;
@@ -54,9 +53,8 @@ pub struct LocalTree {
     pub(super) stopped: AtomicBool,
     places: OnceLock<Arc<Places>>,
     pub(super) alternates: OnceLock<Vec<Option<Root>>>,
-    /// Directories that the caller named to keep something in, or to take it from, by device and inode. They may lie
-    /// in the destination, where nothing of them is deleted.
-    pub(super) in_use: OnceLock<Vec<(u64, u64)>>,
+    /// Where the caller keeps something or takes it from, as far as it lies in the destination, beneath its root.
+    pub(super) in_use: OnceLock<Vec<Vec<u8>>>,
     odd: Mutex<Vec<String>>,
 }
 
@@ -167,13 +165,12 @@ impl Destination for LocalTree {
     type Basis = LocalBasis;
 
     fn open_directories(&self) -> u64 {
-        // Half of what may be open is left for files and for the rest of the program. Fewer than the deepest
-        // path has cannot do: the walk keeps all of them open.
+        // Half of what may be open is left for files and for the rest of the program.
         let limit = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
         let content = &self.options.content;
         let others = content.alternates.as_ref().map_or(0, |alternates| alternates.dirs.len()) as u64;
         let each = 1 + others + u64::from(content.partial_dir().is_some());
-        (limit / 2 / each).clamp(limits::MAX_DEPTH as u64 + 16, 600)
+        (limit / 2 / each).clamp(16, 600)
     }
 
     fn stop(&self) {
@@ -220,7 +217,7 @@ impl Destination for LocalTree {
         let _ = self.alternates.set(alternates);
         *self.odd.lock().expect("no thread panics with the lock") = odd;
         let _ = self.places.set(Arc::new(self.open_places(self.root.get())?));
-        let _ = self.in_use.set(self.directories_in_use(fd.as_ref()));
+        let _ = self.in_use.set(self.places_in_use());
         let empty = fresh || fd.as_ref().is_some_and(is_empty);
         self.dir(fd, SafePath::root(), empty, changes).map_err(|error| self.local_error("open", error))
     }

@@ -260,7 +260,8 @@ impl Options {
                 "--append and --whole-file contradict each other: choose one".to_owned(),
             ));
         }
-        if self.deletion.when.is_some() && !self.recursive && !self.dirs {
+        let takes_dirs = self.recursive || self.dirs || self.selection.files_from.is_some();
+        if self.deletion.when.is_some() && !takes_dirs {
             return Err(Error::Misuse("--delete needs directories to delete in: add -r or -d".to_owned()));
         }
         if self.deletion.when.is_some() && matches!(self.selection.files_from, Some(FilesFrom::Server { .. }))

@@ -68,6 +68,13 @@ impl Program {
         self
     }
 
+    /// The same program, which may have only so many files open.
+    #[must_use]
+    pub fn with_open_files(mut self, most: u32) -> Self {
+        self.prefix = vec!["prlimit".to_owned(), format!("--nofile={most}")];
+        self
+    }
+
     /// Both, the oracle first.
     ///
     /// # Panics
