@@ -9,20 +9,25 @@ use rsync_proto::handshake::Credentials;
 use rustix::fs::{CWD, Mode, OFlags, fstat, openat};
 
 use crate::exit::Failure;
+use crate::model::PullOptions;
 
 /// Longest password, in bytes.
 const MAX_PASSWORD: u64 = 512;
 
 /// The credentials for a location, if there is a password.
-pub(crate) fn credentials(location: &Location, file: Option<&Path>) -> Result<Option<Credentials>, Failure> {
-    let password = match file {
+pub(crate) fn credentials(location: &Location, pull: &PullOptions) -> Result<Option<Credentials>, Failure> {
+    let password = match &pull.password_file {
         Some(path) if path.as_os_str() == "-" => Some(first_line(io::stdin().lock(), "standard input")?),
         Some(path) => Some(read(path)?),
         None => env::var_os("RSYNC_PASSWORD").map(|password| password.into_encoded_bytes()),
     };
     let user = location.user.clone().or_else(|| env::var("USER").ok()).or_else(|| env::var("LOGNAME").ok());
     let user = user.filter(|user| !user.is_empty()).unwrap_or_else(|| "nobody".to_owned());
-    Ok(password.map(|password| Credentials { user, password }))
+    Ok(password.map(|password| {
+        let mut credentials = Credentials::new(user, password);
+        credentials.least_digest = pull.least_digest;
+        credentials
+    }))
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, Failure> {

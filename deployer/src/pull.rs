@@ -21,7 +21,7 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(5);
 /// A client for what was typed.
 pub(crate) fn client(source: Source, monitor: Arc<dyn Monitor>) -> Result<Client, Failure> {
     let Source { location, pull } = source;
-    let credentials = password::credentials(&location, pull.password_file.as_deref())?;
+    let credentials = password::credentials(&location, &pull)?;
     let client = Client::new(location, pull.options).credentials(credentials);
     Ok(client.timeouts(pull.timeouts).retries(pull.retries).monitor(monitor))
 }

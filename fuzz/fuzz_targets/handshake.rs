@@ -8,7 +8,7 @@ use rsync_proto::{Location, Options};
 
 fn outcome(bytes: &[u8], step: usize) -> String {
     let location = Location::parse("rsync://user@host/module/path/").expect("a good URL");
-    let credentials = Credentials { user: "user".to_owned(), password: b"secret".to_vec() };
+    let credentials = Credentials::new("user", *b"secret");
     let mut handshake = Handshake::new(location, Options::archive(), Some(credentials), false);
     let mut input = BytesMut::new();
     for chunk in bytes.chunks(step) {

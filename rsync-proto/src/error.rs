@@ -45,6 +45,8 @@ pub enum Clock {
     Handshake,
     /// Nothing useful came for this long.
     Idle,
+    /// Next to nothing came in this time.
+    Pace,
 }
 
 /// Everything that can end a transfer early.
@@ -169,6 +171,7 @@ fn timeout(clock: Clock, after: Duration) -> String {
     match clock {
         Clock::Connect => format!("no connection within {seconds} s; --contimeout sets the limit"),
         Clock::Handshake => format!("the server did not finish the handshake within {seconds} s"),
+        Clock::Pace => format!("the server sent next to nothing for {seconds} s; --timeout sets the limit"),
         Clock::Idle => format!("the server sent nothing useful for {seconds} s; --timeout sets the limit"),
     }
 }

@@ -12,6 +12,10 @@ pub const MAX_ALGORITHMS: usize = 256;
 /// Longest message of the server in a frame, in bytes: two paths and some words.
 pub const MAX_MESSAGE: usize = 10 * 1024;
 
+/// Most bytes of all messages of a transfer: some hundred thousand files that the server cannot read have room, and no
+/// log of ours grows for ever.
+pub const MAX_MESSAGES: u64 = 64 * 1024 * 1024;
+
 /// Longest component of a path, in bytes: Linux's `NAME_MAX`.
 pub const MAX_NAME: usize = 255;
 /// Longest path, in bytes: Linux's `PATH_MAX` without its closing NUL.
@@ -44,6 +48,10 @@ pub const MAX_BLOCK: u32 = 128 * 1024;
 pub const MAX_LZ4_BLOCK: usize = 32 * 1024 + 144;
 /// Largest window of a zstd stream, in bytes: what its highest level uses.
 pub const MAX_ZSTD_WINDOW: u64 = 1 << 27;
+
+/// Least bytes a second that a server sends over twice the time for which it may be silent. The slowest honest servers,
+/// which look for what has changed on a slow disk, send many times that.
+pub const MIN_RATE: u64 = 16;
 
 /// Bounds that a caller may tighten, or raise for a server that it trusts.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -74,7 +74,7 @@ fn client(job: &Job<'_>, image: &Image) -> Result<Client, DeployError> {
     let flags = &job.description.pull;
     let mut location = Location::parse(&image.url).map_err(|source| failed(image, source))?;
     location.port = location.port.or(flags.port);
-    let credentials = password::credentials(&location, flags.password_file.as_deref())
+    let credentials = password::credentials(&location, flags)
         .map_err(|problem| DeployError::Password { url: image.url.clone(), message: problem.message })?;
     // A tree may lie on FAT in part.
     let mut options = flags.options.clone();

@@ -16,9 +16,11 @@ mod transport;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use clap::builder::PossibleValuesParser;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Arg, ArgAction, ArgMatches, Command as Parser, value_parser};
 use rsync_proto::checksum::ChecksumKind;
+use rsync_proto::handshake::Digest;
 use rsync_proto::options::{ChecksumChoice, MAX_PROTOCOL, MIN_PROTOCOL};
 use rsync_proto::{Options, Timeouts};
 
@@ -127,6 +129,11 @@ fn with_connection(parser: Parser) -> Parser {
                 .value_parser(value_parser!(PathBuf)),
         )
         .arg(
+            text("require-digest", "NAME", "Give the password by this digest at least: sha512, sha256, sha1, md5, md4")
+                .value_parser(PossibleValuesParser::new(Digest::ALL.map(Digest::name)))
+                .hide_possible_values(true),
+        )
+        .arg(
             text("timeout", "SECONDS", "Give up after so long without data; 0 for never [default: 60]")
                 .value_parser(value_parser!(u32))
                 .overrides_with("no-timeout"),
@@ -202,8 +209,10 @@ fn read_for(of: Of, matches: &ArgMatches) -> Result<PullOptions, Failure> {
         timeouts.connect = Duration::from_secs((*seconds).into());
     }
     let password_file = matches.get_one::<PathBuf>("password-file").cloned();
+    let least_digest = matches.get_one::<String>("require-digest").and_then(|name| Digest::from_name(name));
     let retries = matches.get_one("retries").copied().unwrap_or(0);
-    Ok(PullOptions { options, timeouts, retries, password_file, port: matches.get_one("port").copied() })
+    let port = matches.get_one("port").copied();
+    Ok(PullOptions { options, timeouts, retries, password_file, least_digest, port })
 }
 
 /// One name for both, or one for what is transferred and one for whole files (`-c`).

@@ -7,6 +7,7 @@ mod size;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+use rsync_proto::handshake::Digest;
 use rsync_proto::{Options, Timeouts};
 use uuid::Uuid;
 
@@ -342,6 +343,8 @@ pub struct PullOptions {
     pub retries: u32,
     /// Where the password is.
     pub password_file: Option<PathBuf>,
+    /// With a weaker digest the password is not given.
+    pub least_digest: Option<Digest>,
     /// Port, where the URL names none.
     pub port: Option<u16>,
 }

@@ -2,6 +2,7 @@
 //! state machines, and never stops reading because it has something to write.
 
 mod connection;
+mod pace;
 mod pool;
 mod pump;
 mod retry;

@@ -8,10 +8,11 @@ use bytes::{Buf, Bytes, BytesMut};
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
 use super::connection::{Connection, hung_up};
+use super::pace::Pace;
 use super::pool::{Buffer, Pool};
 use crate::destination::Destination;
 use crate::engine::{Backlog, Engine, Job, Said};
-use crate::error::{Clock, Error, Refused, Result};
+use crate::error::{Error, Refused, Result};
 use crate::report::{Earlier, Monitor, Report, Summary};
 use crate::session::{Command, Event, ServerStats, Session, Severity};
 
@@ -34,13 +35,11 @@ struct Pump<'a, T> {
     /// Parsing paused in the middle of a chunk.
     paused: bool,
     output: Bytes,
-    idle: Option<Duration>,
+    pace: Pace,
     /// The server gives up after so long without a sign of life from here.
     server_patience: Option<Duration>,
-    last_progress: Instant,
     last_tick: Instant,
     last_sent: Instant,
-    progress_at: u64,
     last_error: Option<String>,
     server_failed: bool,
     server: Option<ServerStats>,
@@ -211,12 +210,10 @@ impl<'a, T> Pump<'a, T> {
             backlog,
             paused: false,
             output: Bytes::new(),
-            idle,
+            pace: Pace::new(idle, now),
             server_patience: idle,
-            last_progress: now,
             last_tick: now,
             last_sent: now,
-            progress_at: 0,
             last_error: None,
             server_failed: false,
             server: None,
@@ -267,7 +264,7 @@ impl<'a, T> Pump<'a, T> {
         let patience = Duration::from_secs(seconds.into());
         if seconds > 0 && self.server_patience.is_none_or(|own| patience < own) {
             self.server_patience = Some(patience);
-            self.idle = self.idle.map(|own| own.min(patience));
+            self.pace.shorten(patience);
         }
     }
 
@@ -283,7 +280,7 @@ impl<'a, T> Pump<'a, T> {
 
     fn take_commands(&mut self, commands: Vec<Command<T>>) {
         commands.into_iter().for_each(|command| self.session.command(command));
-        self.last_progress = Instant::now();
+        self.pace.progress(Instant::now());
     }
 
     /// Waits until the connection can read or write, and does it.
@@ -364,21 +361,9 @@ impl<'a, T> Pump<'a, T> {
 
     fn tick(&mut self) -> Result<()> {
         let now = Instant::now();
-        let bytes = self.session.stream_bytes();
         // While the disks have all the buffers, it is not the server that is slow.
-        if bytes != self.progress_at
-            || !self.session.is_waiting()
-            || self.pool.is_exhausted()
-            || self.backlog.is_full()
-        {
-            self.progress_at = bytes;
-            self.last_progress = now;
-        }
-        if let Some(limit) = self.idle
-            && now - self.last_progress >= limit
-        {
-            return Err(Error::Timeout { clock: Clock::Idle, after: limit });
-        }
+        let waiting = self.session.is_waiting() && !self.pool.is_exhausted() && !self.backlog.is_full();
+        self.pace.look(now, self.session.stream_bytes(), waiting)?;
         if self.server_patience.is_some_and(|patience| now - self.last_sent >= patience / 3)
             && self.output.is_empty()
         {

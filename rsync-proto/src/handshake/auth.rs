@@ -11,11 +11,22 @@ use sha2::{Sha256, Sha512};
 
 /// User and password. The password is not shown in debug output.
 #[derive(Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Credentials {
     /// The user's name.
     pub user: String,
     /// The password, without a line end.
     pub password: Vec<u8>,
+    /// With a weaker digest than this the password is not given. A digest of it lets whoever listens try passwords; MD4
+    /// and MD5 let him try many more of them.
+    pub least_digest: Option<Digest>,
+}
+
+impl Credentials {
+    /// With whatever digest the server knows.
+    pub fn new(user: impl Into<String>, password: impl Into<Vec<u8>>) -> Self {
+        Self { user: user.into(), password: password.into(), least_digest: None }
+    }
 }
 
 impl fmt::Debug for Credentials {
@@ -43,9 +54,10 @@ pub enum Digest {
 
 impl Digest {
     /// All that have a name, the strongest first.
-    pub(super) const ALL: [Digest; 5] = [Self::Sha512, Self::Sha256, Self::Sha1, Self::Md5, Self::Md4];
+    pub const ALL: [Digest; 5] = [Self::Sha512, Self::Sha256, Self::Sha1, Self::Md5, Self::Md4];
 
-    pub(super) fn name(self) -> &'static str {
+    /// As servers call it.
+    pub fn name(self) -> &'static str {
         match self {
             Self::Sha512 => "sha512",
             Self::Sha256 => "sha256",
@@ -53,6 +65,18 @@ impl Digest {
             Self::Md5 => "md5",
             Self::Md4 | Self::OldMd4 => "md4",
         }
+    }
+
+    /// The digest of this name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|digest| digest.name() == name)
+    }
+
+    /// Whether it is no weaker than another.
+    pub(super) fn is_at_least(self, least: Self) -> bool {
+        let rank =
+            |digest: Self| Self::ALL.iter().position(|known| *known == digest).unwrap_or(Self::ALL.len());
+        rank(self) <= rank(least)
     }
 
     /// The strongest digest that the server offers too; that of the protocol where it offers nothing.
@@ -110,7 +134,7 @@ mod tests {
 
     #[test]
     fn passwords_are_not_shown() {
-        let secret = Credentials { user: "u".to_owned(), password: b"hush".to_vec() };
+        let secret = Credentials::new("u", *b"hush");
         assert!(!format!("{secret:?}").contains("hush"));
     }
 }

@@ -283,6 +283,13 @@ impl Handshake {
         let digest = Digest::choose(self.digests.as_deref(), self.protocol).ok_or_else(|| {
             Error::Unsupported("the server offers no digest for passwords that this client has".to_owned())
         })?;
+        if let Some(least) = credentials.least_digest.filter(|least| !digest.is_at_least(*least)) {
+            return Err(Error::Unsupported(format!(
+                "the server wants the password as {}, and at least {} is required",
+                digest.name(),
+                least.name()
+            )));
+        }
         let answer = digest.respond(&credentials.password, challenge);
         self.output.extend_from_slice(format!("{} {answer}\n", credentials.user).as_bytes());
         self.authenticated = true;

@@ -44,7 +44,7 @@ impl Client {
     }
 
     fn with_password(url: &'static str) -> Self {
-        let credentials = Credentials { user: "user".to_owned(), password: b"a".to_vec() };
+        let credentials = Credentials::new("user", *b"a");
         Self { credentials: Some(credentials), ..Self::new(url) }
     }
 

@@ -61,6 +61,18 @@ impl ListEncoder {
         self.groups.push((link, index));
     }
 
+    /// Pretends that so many sets of extended attributes were sent, and that those of the first entry are the last.
+    pub fn assume_attributes(&mut self, count: usize) {
+        self.xattrs = vec![vec![(Vec::new(), Vec::new())]; count];
+        self.xattrs.push(Vec::new());
+    }
+
+    /// The same for access control lists.
+    pub fn assume_lists(&mut self, count: usize) {
+        self.acls = vec![TestAcl { user: Some(1), ..TestAcl::default() }; count];
+        self.acls.push(TestAcl::default());
+    }
+
     /// The bytes so far, to lie with.
     pub fn raw(&mut self) -> &mut Vec<u8> {
         &mut self.out

@@ -50,6 +50,8 @@ use passed_over::PassedOver;
 pub struct Session<T> {
     protocol: u8,
     inc_recurse: bool,
+    /// Bytes of messages so far.
+    message_bytes: u64,
     sum_len: usize,
     growth: u64,
     decoder: ListDecoder,
@@ -164,6 +166,7 @@ impl<T> Session<T> {
         Self {
             protocol: agreed.protocol,
             inc_recurse: agreed.list.inc_recurse,
+            message_bytes: 0,
             sum_len: agreed.summer.kind.sum_len(),
             growth: agreed.list.limits.growth,
             decoder,

@@ -11,6 +11,7 @@ use crate::checksum::StrongSum;
 use crate::delta::{BlockLayout, Token};
 use crate::error::{Error, Refused, Result, printable};
 use crate::flist::check_value_len;
+use crate::limits;
 use crate::wire::flags::io_error;
 use crate::wire::frame::Tag;
 use crate::wire::{Cursor, Index, Parse};
@@ -330,6 +331,10 @@ impl<T> Session<T> {
             }))
         };
         self.check_message(tag)?;
+        self.message_bytes += payload.len() as u64;
+        if self.message_bytes > limits::MAX_MESSAGES {
+            return Err(Error::Limit { what: "the size of all messages", limit: limits::MAX_MESSAGES });
+        }
         match tag {
             Tag::Info => text(Severity::Info),
             Tag::Warning => text(Severity::Warning),

@@ -77,12 +77,29 @@ impl Server for ScriptedServer {
 struct Output<'a> {
     stream: &'a TcpStream,
     left: usize,
+    drip: Option<Duration>,
 }
 
 impl Output<'_> {
+    /// Writes this for ever, if it is anything.
+    fn flood(&mut self, bytes: &[u8]) -> io::Result<()> {
+        let many = bytes.repeat(1 + 65536 / bytes.len().max(1));
+        while !many.is_empty() {
+            self.write_all(&many)?;
+        }
+        Ok(())
+    }
+
     fn write_all(&mut self, bytes: &[u8]) -> io::Result<()> {
         let mut stream = self.stream;
-        stream.write_all(&bytes[..bytes.len().min(self.left)])?;
+        let bytes = &bytes[..bytes.len().min(self.left)];
+        match self.drip {
+            None => stream.write_all(bytes)?,
+            Some(pause) => bytes.iter().try_for_each(|byte| {
+                thread::sleep(pause);
+                stream.write_all(&[*byte])
+            })?,
+        }
         self.left = self.left.saturating_sub(bytes.len());
         if self.left == 0 {
             // An orderly end: what was said arrives.
@@ -96,7 +113,7 @@ impl Output<'_> {
 /// One connection, from the greeting to its end.
 fn tell(stream: &TcpStream, tale: &Tale) -> io::Result<()> {
     let mut input = Input::new(stream.try_clone()?, tale.shape.protocol);
-    let out = &mut Output { stream, left: tale.cut.unwrap_or(usize::MAX) };
+    let out = &mut Output { stream, left: tale.cut.unwrap_or(usize::MAX), drip: None };
     out.write_all(&tale.greeting)?;
     let _greeting = input.line()?;
     let _module = input.line()?;
@@ -105,10 +122,16 @@ fn tell(stream: &TcpStream, tale: &Tale) -> io::Result<()> {
     out.write_all(&capabilities(tale))?;
     let agreed = tale.agreed();
     let mut script = Script::new(&agreed);
+    out.drip = tale.drip;
     tale.say(Point::BeforeList, &mut script);
+    if tale.floods_list {
+        out.write_all(&tale.frame(&mut script))?;
+        out.flood(&tale.flood)?;
+    }
     let segments = tale.put_list(&mut script);
     tale.say(Point::AfterList, &mut script);
     out.write_all(&tale.frame(&mut script))?;
+    out.flood(&tale.flood)?;
     if tale.shape.negotiates {
         input.vstring()?;
     }

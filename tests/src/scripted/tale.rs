@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::time::Duration;
 
 use rsync_proto::checksum::ChecksumKind;
 use rsync_proto::flist::ListOptions;
@@ -93,6 +94,12 @@ pub struct Tale {
     pub frame: usize,
     /// After so many bytes the server hangs up.
     pub cut: Option<usize>,
+    /// Behind the list, this comes again and again, for ever.
+    pub flood: Vec<u8>,
+    /// It comes in the list, not behind it.
+    pub floods_list: bool,
+    /// From the list on, a byte at a time, with a pause behind each.
+    pub drip: Option<Duration>,
     said: Vec<(Point, Say)>,
     answers: BTreeMap<Vec<u8>, Answer>,
 }
@@ -132,6 +139,9 @@ impl Tale {
             contents: BTreeMap::new(),
             frame: 4096,
             cut: None,
+            flood: Vec::new(),
+            floods_list: false,
+            drip: None,
             said: Vec::new(),
             answers: BTreeMap::new(),
         };

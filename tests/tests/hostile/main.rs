@@ -2,13 +2,17 @@
 //! what was there stays, and an honest twin passes the same code.
 
 mod answers;
+mod attributes;
 mod contents;
 mod ends;
+mod floods;
 mod lists;
 mod names;
 mod openings;
 mod rows;
+mod silence;
 mod values;
+mod words;
 
 use end_to_end::scripted::{Shape, Tale};
 use rows::Teller;

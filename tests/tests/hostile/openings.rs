@@ -1,5 +1,6 @@
 //! What a server says before there is a list.
 
+use end_to_end::scratch::Scratch;
 use end_to_end::scripted::{Shape, Tale};
 use rsync_proto::wire::flags::compat;
 
@@ -118,5 +119,45 @@ fn capabilities() {
         &[row("segments that nobody asked for", PROTOCOL, "that nobody offered", |t| {
             t.flags |= compat::INC_RECURSE;
         })],
+    );
+}
+
+#[test]
+fn passwords() {
+    let scratch = Scratch::new();
+    let file = scratch.file("password", "open sesame\n", 0o600);
+    let option: &'static str = format!("--password-file={}", file.display()).leak();
+    fn ask(tale: &mut Tale, digests: &str) {
+        tale.greeting = format!("@RSYNCD: 32.0 {digests}\n").into_bytes();
+        tale.reply = b"@RSYNCD: AUTHREQD challenge\n@RSYNCD: OK\n".to_vec();
+    }
+    Teller::new(&[option, "--require-digest=sha256"]).tell(
+        &[Shape::RECENT],
+        &[
+            Row {
+                what: "a digest that is weaker than required",
+                lie: |t| ask(t, "sha1 md5 md4"),
+                twin: |t| ask(t, "md5 sha256"),
+                code: UNSUPPORTED,
+                says: "at least sha256 is required",
+            },
+            Row {
+                what: "no digest that is known",
+                lie: |t| ask(t, "rot13"),
+                twin: |t| ask(t, "rot13 sha512"),
+                code: UNSUPPORTED,
+                says: "no digest for passwords",
+            },
+            Row {
+                what: "a password twice",
+                lie: |t| {
+                    ask(t, "sha512");
+                    t.reply = b"@RSYNCD: AUTHREQD one\n@RSYNCD: AUTHREQD two\n@RSYNCD: OK\n".to_vec();
+                },
+                twin: |t| ask(t, "sha512"),
+                code: PROTOCOL,
+                says: "the password twice",
+            },
+        ],
     );
 }

@@ -25,6 +25,8 @@ pub const REFUSED: i32 = 5;
 pub const STREAM: i32 = 12;
 /// More than a limit allows.
 pub const LIMIT: i32 = 22;
+/// The server was too slow.
+pub const TIMEOUT: i32 = 30;
 /// Some entries could not be transferred.
 pub const PARTIAL: i32 = 23;
 

@@ -1,0 +1,82 @@
+//! Servers that say nothing, next to nothing, or nothing that leads on.
+
+use std::time::Duration;
+
+use end_to_end::scripted::{Shape, Tale};
+use rsync_proto::scripted::Script;
+use rsync_proto::wire::frame::Tag;
+
+use crate::rows::{LIMIT, Row, TIMEOUT, Teller};
+
+fn row(what: &'static str, says: &'static str, lie: fn(&mut Tale)) -> Row {
+    Row { what, lie, twin: |_| {}, code: TIMEOUT, says }
+}
+
+#[test]
+fn nothing_at_all() {
+    Teller::new(&["--timeout=1"]).tell(
+        &[Shape::RECENT],
+        &[
+            row("no greeting", "the handshake within", |t| t.greeting.clear()),
+            row("no end of the greeting", "the handshake within", |t| t.greeting.truncate(10)),
+            row("no answer to the name of the module", "the handshake within", |t| t.reply.clear()),
+            row("no answer to the last request", "nothing useful", |t| t.answers("d/f/g", |_, _| {})),
+            row("half of a file", "nothing useful", |t| {
+                t.answers("d/f/g", |s, request| {
+                    s.begin_answer(request.index, request.flags).layout(request.layout);
+                });
+            }),
+        ],
+    );
+}
+
+/// A frame in which nothing is, or something that leads no further, for ever.
+fn flood(tale: &mut Tale, say: impl Fn(&mut Script)) {
+    let mut script = Script::new(&rsync_proto::scripted::agreed(tale.list.clone()));
+    say(&mut script);
+    tale.flood = script.bytes();
+}
+
+#[test]
+fn nothing_that_leads_on() {
+    Teller::new(&["--timeout=1"]).tell(
+        &[Shape::RECENT, Shape::ALL[1]],
+        &[
+            row("frames without data", "nothing useful", |t| t.flood = vec![0, 0, 0, 7]),
+            row("signs of life", "nothing useful", |t| {
+                flood(t, |s| {
+                    s.message(Tag::Noop, []);
+                });
+            }),
+            row("times that run out", "nothing useful", |t| {
+                flood(t, |s| {
+                    s.message(Tag::IoTimeout, 3600u32.to_le_bytes());
+                });
+            }),
+        ],
+    );
+}
+
+#[test]
+fn messages_for_ever() {
+    let lie: fn(&mut Tale) = |t| {
+        flood(t, |s| {
+            s.message(Tag::Info, vec![b'm'; 8000]);
+        });
+    };
+    let row = Row { code: LIMIT, ..row("messages", "the size of all messages", lie) };
+    Teller::new(&[]).tell(&[Shape::RECENT], &[row]);
+}
+
+/// It is never silent for long, and never ends.
+#[test]
+fn next_to_nothing() {
+    let tale = |pause| {
+        let mut tale = Tale::honest(Shape::RECENT);
+        tale.drip = Some(pause);
+        tale
+    };
+    let patient = Teller::new(&["--timeout=1"]);
+    patient.fails("a drip", tale(Duration::from_millis(120)), TIMEOUT, "next to nothing");
+    patient.passes("a trickle", tale(Duration::from_micros(50)));
+}
