@@ -9,6 +9,8 @@ use std::env;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use crate::scratch::Scratch;
+
 pub use invocation::{Invocation, Running};
 pub use outcome::Outcome;
 
@@ -65,6 +67,34 @@ impl Program {
     pub fn in_own_mounts(mut self, script: &str) -> Self {
         let script = format!("set -e\n{script}\nexec \"$@\"");
         self.prefix = ["unshare", "--mount", "sh", "-c", &script, "sh"].map(str::to_owned).to_vec();
+        self
+    }
+
+    /// The same program behind a filter that answers `openat2` as a kernel that has no such call.
+    #[must_use]
+    pub fn without_openat2(mut self, scratch: &Scratch) -> Self {
+        // A classic BPF program: code, jumps and constant of each step.
+        let steps: [(u16, u8, u8, u32); 4] = [
+            // The number of the system call.
+            (0x20, 0, 0, 0),
+            // openat2
+            (0x15, 0, 1, 437),
+            // fails with ENOSYS,
+            (0x06, 0, 0, 0x0005_0000 | 38),
+            // and everything else is let through.
+            (0x06, 0, 0, 0x7fff_0000),
+        ];
+        let filter: Vec<u8> = steps
+            .iter()
+            .flat_map(|(code, yes, no, constant)| {
+                [&code.to_ne_bytes()[..], &[*yes, *no], &constant.to_ne_bytes()].concat()
+            })
+            .collect();
+        let file = scratch.join("without-openat2");
+        std::fs::write(&file, filter).expect("memory is large enough");
+        let script =
+            format!("exec bwrap --cap-add ALL --dev-bind / / --seccomp 9 \"$@\" 9<'{}'", file.display());
+        self.prefix = ["sh", "-c", &script, "sh"].map(str::to_owned).to_vec();
         self
     }
 

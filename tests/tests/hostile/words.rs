@@ -14,9 +14,9 @@ const SPELL: &str = "\u{1b}]0;owned\u{7}\u{1b}[2J\r\u{8}\u{7f}\u{9b}31m\u{202e}\
 fn assert_harmless(what: &str, text: &[u8]) {
     let text =
         std::str::from_utf8(text).unwrap_or_else(|_| panic!("{what} is no text: {}", text.escape_ascii()));
-    for harmful in text.chars().filter(|c| c.is_control() && *c != '\n' || "\u{202e}\u{2066}".contains(*c)) {
-        panic!("{what} has {harmful:?} in it:\n{}", text.escape_debug());
-    }
+    let is_harmful = |c: &char| c.is_control() && *c != '\n' || "\u{202e}\u{2066}".contains(*c);
+    let harmful = text.chars().find(is_harmful);
+    assert_eq!(harmful, None, "in {what}:\n{}", text.escape_debug());
 }
 
 #[test]
