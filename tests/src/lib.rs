@@ -14,7 +14,7 @@
 //! 8. [`starts`]: a small tree and the states in which a pull may find its destination
 //! 9. [`bare`], [`deploy`], [`refusal`] and [`interrupt`]: whole disks, deployments onto them, those that are refused,
 //!    and those that are cut off
-//! 10. [`scripted`]: a server that tells lies
+//! 10. [`scripted`]: a server that tells lies; [`record`]: one that says again what another said, with a fault
 //! 11. [`hostile`] and [`loader`]: what no deployment may reach, and stand-ins for a boot loader's programs
 //!
 //! [`at`], [`acl`] and [`random`] serve these. The tests need root and Linux; without root they fail.
@@ -36,6 +36,7 @@ pub mod old_server;
 pub mod os_tree;
 pub mod pair;
 pub mod random;
+pub mod record;
 pub mod refusal;
 pub mod relay;
 pub mod run;
