@@ -8,7 +8,10 @@ use std::time::Duration;
 
 use crate::server::Server;
 
-/// A client says again what it said then.
+/// A client says again what it said then, in frames that may be cut otherwise: when it has said as much, and then
+/// nothing for so long, it has said it all.
+const QUIET: Duration = Duration::from_millis(100);
+/// It may take its time before.
 const PATIENCE: Duration = Duration::from_secs(20);
 /// One that was told something wrong may not; the daemon's part goes on without it.
 const IMPATIENCE: Duration = Duration::from_millis(40);
@@ -204,6 +207,13 @@ fn play(client: &TcpStream, recording: &Recording) {
                 Ok(count @ 1..) => heard += count,
                 _ => break,
             }
+        }
+        if !recording.faulty {
+            let _ = client.set_read_timeout(Some(QUIET));
+            while let Ok(count @ 1..) = stream.read(&mut buffer) {
+                heard += count;
+            }
+            let _ = client.set_read_timeout(Some(PATIENCE));
         }
         if stream.write_all(bytes).is_err() {
             return;
