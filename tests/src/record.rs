@@ -27,12 +27,6 @@ pub struct Recording {
 }
 
 impl Recording {
-    /// Everything that the daemon said.
-    #[must_use]
-    pub fn bytes(&self) -> Vec<u8> {
-        self.parts.iter().flat_map(|(_, bytes)| bytes).copied().collect()
-    }
-
     /// How many bytes there are.
     #[must_use]
     pub fn len(&self) -> usize {

@@ -66,7 +66,6 @@ impl Sweep {
             player: Player::new(),
             options,
         };
-        // An older state of one file, so that blocks of it are referred to.
         let honest = sweep.pull(&recorder);
         assert!(honest.is_ok_and(|summary| summary.is_complete()), "a pull through the recorder");
         sweep.recording = recorder.recording();
@@ -77,12 +76,17 @@ impl Sweep {
         self.scratch.join("destination")
     }
 
+    /// An older state of one file, so that blocks of it are referred to.
+    fn older(&self) -> Vec<u8> {
+        let a = fs::read(self.source.join("a")).expect("it is there");
+        [&a[..750], b"older"].concat()
+    }
+
     fn pull(&self, server: &impl Server) -> rsync_proto::Result<Summary> {
         let destination = self.destination();
         let _ = fs::remove_dir_all(&destination);
         fs::create_dir(&destination).expect("memory is large enough");
-        let a = fs::read(self.source.join("a")).expect("it is there");
-        fs::write(destination.join("a"), [&a[..750], b"older"].concat()).expect("memory is large enough");
+        fs::write(destination.join("a"), self.older()).expect("memory is large enough");
         let location = Location::parse(&server.url("tree/")).expect("it is one");
         let mut timeouts = Timeouts::default();
         (timeouts.idle, timeouts.handshake) = (Some(IDLE), 3 * IDLE);
@@ -113,7 +117,7 @@ impl Sweep {
                 self.look(what, &path, complete);
             } else if kind.is_file() {
                 let content = fs::read(&path).expect("it is readable");
-                let older = content.ends_with(b"older") && !complete;
+                let older = !complete && content == self.older();
                 assert!(
                     older || self.contents.contains(&content),
                     "{what}: {} has another content: {}",

@@ -7,7 +7,7 @@ use std::time::Duration;
 use rsync_proto::checksum::ChecksumKind;
 use rsync_proto::flist::ListOptions;
 use rsync_proto::handshake::Agreed;
-use rsync_proto::scripted::{Item, Part, Script, agreed, plain_options, segments, sorted};
+use rsync_proto::scripted::{Item, Part, Script, agreed, plain_options, segments};
 use rsync_proto::wire::flags::compat;
 
 use super::Request;
@@ -259,11 +259,5 @@ impl Tale {
             }
             script.end_of_file(content);
         }
-    }
-
-    /// The paths in the order of their indexes.
-    #[must_use]
-    pub fn paths(&self) -> Vec<Vec<u8>> {
-        sorted(&self.items, b"").into_iter().map(|item| item.path).collect()
     }
 }
