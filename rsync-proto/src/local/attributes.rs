@@ -10,7 +10,7 @@ use rustix::io::Errno;
 
 use super::acl;
 use super::fake;
-use super::ids::{IdMap, Identity};
+use super::ids::{IdFault, IdMap, Identity};
 use super::node::Node;
 use super::umask::umask;
 use super::wish::{Lists, Wish};
@@ -39,8 +39,8 @@ pub(super) struct Policy {
     pub(super) modify_window: i32,
     pub(super) identity: Identity,
     pub(super) ids: IdMap,
-    /// What is wrong with the rules for users and groups.
-    pub(super) unknown_id: Option<String>,
+    /// Why users and groups would not be those that were asked for.
+    pub(super) id_fault: Option<IdFault>,
     /// Permissions that new files do not get where the server's are not kept.
     pub(super) umask: u32,
 }
@@ -49,7 +49,7 @@ impl Policy {
     pub(super) fn new(options: &Options) -> Self {
         let asked = &options.attributes;
         let identity = Identity::current(asked.privileges);
-        let (ids, unknown_id) = IdMap::with_rules(!options.numeric_ids, &asked.users, &asked.groups);
+        let (ids, id_fault) = IdMap::with_rules(!options.numeric_ids, &asked.users, &asked.groups);
         Self {
             perms: options.perms,
             executability: asked.executability,
@@ -70,7 +70,7 @@ impl Policy {
             lenient: options.lenient_attributes,
             modify_window: options.selection.modify_window,
             ids,
-            unknown_id,
+            id_fault,
             umask: umask(),
             identity,
         }

@@ -3,11 +3,13 @@
 //! cannot ask one.
 
 use std::collections::HashMap;
-use std::fs;
+use std::path::PathBuf;
 use std::sync::RwLock;
+use std::{fs, io};
 
 use rustix::process::{getegid, geteuid, getgroups};
 
+use crate::error::Error;
 use crate::flist::Segment;
 use crate::options::{IdRules, Privileges, Rule, To};
 
@@ -43,6 +45,34 @@ impl Identity {
     }
 }
 
+/// Users by name.
+pub(super) const USERS: &str = "/etc/passwd";
+/// Groups by name.
+pub(super) const GROUPS: &str = "/etc/group";
+
+/// Why names cannot be turned into numbers as was asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum IdFault {
+    /// A rule has a name that is not in this file.
+    Unknown(&'static str, String),
+    /// This file is there, but cannot be read.
+    Unreadable(&'static str, io::ErrorKind),
+}
+
+impl IdFault {
+    pub(super) fn error(&self) -> Error {
+        match self {
+            Self::Unknown(path, name) => {
+                let kind = if *path == USERS { "user" } else { "group" };
+                Error::Misuse(format!("no {kind} \"{name}\" is in {path} here, to give files to"))
+            }
+            Self::Unreadable(path, kind) => {
+                Error::Local { action: "read", path: PathBuf::from(path), source: (*kind).into() }
+            }
+        }
+    }
+}
+
 /// The numbers of this machine for those of the server: as the first rule says that fits, else by name, else
 /// the same.
 #[derive(Debug)]
@@ -66,15 +96,12 @@ impl IdMap {
         Self::with_rules(by_name, &IdRules::default(), &IdRules::default()).0
     }
 
-    /// A map by name, or one that keeps every number, but for what rules say. Also returns what is wrong with the rules: a name that is unknown here. Such a rule would leave files to
-    /// somebody else than was asked for.
-    pub(super) fn with_rules(by_name: bool, users: &IdRules, groups: &IdRules) -> (Self, Option<String>) {
-        let (users, user) = Numbers::new("/etc/passwd", by_name, users);
-        let (groups, group) = Numbers::new("/etc/group", by_name, groups);
-        let unknown = user
-            .map(|name| format!("no user \"{name}\" is in /etc/passwd here"))
-            .or_else(|| group.map(|name| format!("no group \"{name}\" is in /etc/group here")));
-        (Self { users, groups }, unknown)
+    /// A map by name, or one that keeps every number, but for what rules say. Also returns why files would come to
+    /// belong to somebody else than was asked for.
+    pub(super) fn with_rules(by_name: bool, users: &IdRules, groups: &IdRules) -> (Self, Option<IdFault>) {
+        let (users, user) = Numbers::new(USERS, by_name, users);
+        let (groups, group) = Numbers::new(GROUPS, by_name, groups);
+        (Self { users, groups }, user.or(group))
     }
 
     pub(super) fn learn(&self, segment: &Segment) {
@@ -94,10 +121,17 @@ impl IdMap {
 }
 
 impl Numbers {
-    /// Also returns the name of a rule that is unknown here.
-    fn new(path: &str, by_name: bool, rules: &IdRules) -> (Self, Option<String>) {
+    fn new(path: &'static str, by_name: bool, rules: &IdRules) -> (Self, Option<IdFault>) {
         let needed = by_name || rules.iter().any(|rule| matches!(rule.to, To::Name(_)));
-        let local = if needed { parse(&fs::read(path).unwrap_or_default()) } else { HashMap::new() };
+        let (text, unreadable) = match needed.then(|| fs::read(path)) {
+            Some(Ok(text)) => (text, None),
+            // A ramdisk may have no users.
+            Some(Err(error)) if error.kind() != io::ErrorKind::NotFound => {
+                (Vec::new(), Some(IdFault::Unreadable(path, error.kind())))
+            }
+            _ => (Vec::new(), None),
+        };
+        let local = parse(&text);
         let mut known = Vec::new();
         let mut unknown = None;
         for rule in rules.iter() {
@@ -105,11 +139,11 @@ impl Numbers {
                 To::Number(number) => known.push((rule.clone(), *number)),
                 To::Name(name) => match local.get(name.as_bytes()) {
                     Some(number) => known.push((rule.clone(), *number)),
-                    None => unknown = unknown.or_else(|| Some(name.to_string())),
+                    None => unknown = unknown.or_else(|| Some(IdFault::Unknown(path, name.to_string()))),
                 },
             }
         }
-        (Self { by_name, rules: known, local, learned: RwLock::default() }, unknown)
+        (Self { by_name, rules: known, local, learned: RwLock::default() }, unreadable.or(unknown))
     }
 
     fn by_rule(&self, id: u32, name: &[u8]) -> Option<u32> {
@@ -192,6 +226,15 @@ mod tests {
     fn a_rule_with_a_name_that_is_unknown_here_is_told() {
         let rules = IdRules::parse("--usermap", "*:nobody-has-this-name").unwrap();
         let (_, unknown) = IdMap::with_rules(false, &rules, &IdRules::default());
-        assert_eq!(unknown.unwrap(), "no user \"nobody-has-this-name\" is in /etc/passwd here");
+        let message = unknown.unwrap().error().to_string();
+        assert!(message.contains("no user \"nobody-has-this-name\" is in /etc/passwd here"), "{message}");
+    }
+
+    /// Taken for a file without names, files would belong to whoever has the server's numbers here.
+    #[test]
+    fn names_that_cannot_be_read_are_told() {
+        let (_, fault) = Numbers::new("/proc/self", true, &IdRules::default());
+        assert!(matches!(fault, Some(IdFault::Unreadable("/proc/self", io::ErrorKind::IsADirectory))));
+        assert_eq!(Numbers::new("/proc/self", false, &IdRules::default()).1, None, "nobody asks for names");
     }
 }

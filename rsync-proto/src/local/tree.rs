@@ -189,8 +189,8 @@ impl Destination for LocalTree {
             let text = "--munge-links makes no link safe while there is a directory /rsyncd-munged";
             return Err(Error::Unsupported(text.to_owned()));
         }
-        if let Some(unknown) = &self.policy.unknown_id {
-            return Err(Error::Misuse(format!("{unknown}, to give files to")));
+        if let Some(fault) = &self.policy.id_fault {
+            return Err(fault.error());
         }
         self.learn(first);
         let (fd, fresh) = self.open_destination(first)?;
