@@ -8,8 +8,8 @@ use std::time::Duration;
 use bytes::BytesMut;
 
 use crate::destination::Destination;
-pub use crate::driver::Timeouts;
 use crate::driver::{self, Connection, persist};
+pub use crate::driver::{Names, SystemNames, Timeouts};
 use crate::engine::Engine;
 use crate::error::{Error, Result};
 use crate::flist::Segment;
@@ -38,6 +38,7 @@ pub struct Client {
     options: Options,
     credentials: Option<Credentials>,
     timeouts: Timeouts,
+    names: Arc<dyn Names>,
     retries: u32,
     monitor: Arc<dyn Monitor>,
     progress: Arc<Progress>,
@@ -51,6 +52,7 @@ impl Client {
             options,
             credentials: None,
             timeouts: Timeouts::default(),
+            names: Arc::new(SystemNames),
             retries: 0,
             monitor: Arc::new(Silent),
             progress: Arc::default(),
@@ -66,6 +68,12 @@ impl Client {
     /// How long to wait for the server.
     pub fn timeouts(mut self, timeouts: Timeouts) -> Self {
         self.timeouts = timeouts;
+        self
+    }
+
+    /// Who finds the addresses of the host, in place of the system.
+    pub fn names(mut self, names: Arc<dyn Names>) -> Self {
+        self.names = names;
         self
     }
 
@@ -100,7 +108,7 @@ impl Client {
             more: Vec::new(),
             ..self.location.clone()
         };
-        let mut connection = Connection::open(&location, &self.timeouts).await?;
+        let mut connection = Connection::open(&location, &self.names, &self.timeouts).await?;
         let handshake = Handshake::new(location, self.options.clone(), None, false);
         let mut input = BytesMut::new();
         let limit = self.timeouts.handshake;
@@ -219,7 +227,7 @@ impl Client {
             let text = "names of files (--files-from) are relative to one source, and there are several";
             return Err(Error::Misuse(text.to_owned()));
         }
-        let mut connection = Connection::open(&self.location, &self.timeouts).await?;
+        let mut connection = Connection::open(&self.location, &self.names, &self.timeouts).await?;
         let credentials = self.credentials.clone();
         let handshake = Handshake::new(self.location.clone(), options.clone(), credentials, list_only);
         let mut input = BytesMut::new();

@@ -1,13 +1,15 @@
 //! A connection to a daemon, and the handshake over it.
 
 use std::io;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{BufMut, BytesMut};
-use tokio::net::{TcpStream, lookup_host};
+use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout, timeout_at};
 
 use super::Timeouts;
+use super::names::{Names, addresses};
 use crate::error::{Clock, Error, Result};
 use crate::handshake::{Handshake, Outcome};
 use crate::location::Location;
@@ -23,13 +25,17 @@ pub(crate) struct Connection {
 
 impl Connection {
     /// Connects; addresses of a name are tried in turn.
-    pub(crate) async fn open(location: &Location, timeouts: &Timeouts) -> Result<Self> {
+    pub(crate) async fn open(
+        location: &Location,
+        names: &Arc<dyn Names>,
+        timeouts: &Timeouts,
+    ) -> Result<Self> {
         let address = location.address();
         let fault = |action, source| Error::Network { action, address: address.clone(), source };
         let connect = async {
-            let found = lookup_host((location.host.as_str(), location.port())).await;
+            let found = addresses(names, &location.host, location.port()).await;
             let mut last = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
-            let found: Vec<_> = found.map_err(|error| fault("cannot find", error))?.collect();
+            let found = found.map_err(|error| fault("cannot find", error))?;
             // An address that swallows everything must leave time for the others.
             let share = timeouts.connect / found.len().max(1) as u32;
             for socket_address in found {

@@ -2,12 +2,14 @@
 //! state machines, and never stops reading because it has something to write.
 
 mod connection;
+mod names;
 mod pace;
 mod pool;
 mod pump;
 mod retry;
 
 pub(crate) use connection::Connection;
+pub use names::{Names, SystemNames};
 pub(crate) use pump::{list, pull};
 pub(crate) use retry::persist;
 

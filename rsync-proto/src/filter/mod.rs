@@ -147,6 +147,14 @@ impl Filters {
         self.push_pattern(marks, &[b"*", suffix].concat(), &Place::Root);
     }
 
+    /// Names of the files of rules that are looked for above the root of a transfer as well.
+    pub fn merged_from_above(&self) -> impl Iterator<Item = &[u8]> {
+        self.rules.iter().filter_map(|rule| match &rule.subject {
+            Subject::DirMerge(name) if name.starts_with(b"/") => Some(base_name(name)),
+            _ => None,
+        })
+    }
+
     fn take(
         &mut self,
         parsed: Parsed,

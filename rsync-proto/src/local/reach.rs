@@ -1,0 +1,124 @@
+//! What of this machine a pull touches, for whoever puts a wall around it.
+
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+
+use super::ids::{GROUPS, USERS};
+use crate::options::{AlternateKind, Options};
+
+/// What is done to a file, or to everything below a directory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    /// It is read.
+    Read,
+    /// It is read, and other names are given to files of it elsewhere (`--link-dest`).
+    Link,
+    /// It is read, written, made and removed.
+    Write,
+}
+
+/// A place that a pull touches.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reach {
+    /// A path that is there now. What is missing is made by the pull, so that its place is the nearest directory that is
+    /// there.
+    pub path: PathBuf,
+    /// What is done there.
+    pub access: Access,
+}
+
+/// Every place of this machine that a pull into `destination` touches with these options, besides the connection and
+/// what the system does to look up a host. What stands in files of rules within the destination is not looked at: files
+/// elsewhere that those name are not among the places.
+pub fn reach(destination: &Path, options: &Options) -> Vec<Reach> {
+    let content = &options.content;
+    let writes = if options.dry_run { Access::Read } else { Access::Write };
+    // A single file may come under the name of the destination.
+    let root = if destination.is_dir() { Some(destination) } else { destination.parent() };
+    let mut places = vec![Reach { path: standing(root.unwrap_or(destination)), access: writes }];
+    let mut add = |path: PathBuf, access| places.push(Reach { path, access });
+    if let Some(alternates) = &content.alternates {
+        let access = match alternates.kind {
+            AlternateKind::Link if !options.dry_run => Access::Link,
+            _ => Access::Read,
+        };
+        for dir in alternates.dirs.iter().map(|dir| destination.join(dir)).filter(|dir| dir.is_dir()) {
+            add(dir, access);
+        }
+    }
+    let partial = content.partial_dir.as_ref().filter(|dir| dir.is_absolute());
+    for dir in [&content.temp_dir, &content.backup_dir].into_iter().flatten().chain(partial) {
+        add(standing(&destination.join(dir)), writes);
+    }
+    let absolute = std::path::absolute(destination).unwrap_or_else(|_| destination.to_owned());
+    for name in options.filters.merged_from_above() {
+        let files = absolute.ancestors().skip(1).map(|dir| dir.join(OsStr::from_bytes(name)));
+        files.filter(|file| file.is_file()).for_each(|file| add(file, Access::Read));
+    }
+    let system = [USERS, GROUPS, "/proc"].map(PathBuf::from);
+    system.into_iter().filter(|path| path.exists()).for_each(|path| add(path, Access::Read));
+    places
+}
+
+/// The directory at this path, or the nearest above it that is there.
+fn standing(path: &Path) -> PathBuf {
+    let here = |dir: &&Path| !dir.as_os_str().is_empty() && dir.is_dir();
+    path.ancestors().find(here).unwrap_or(Path::new(".")).to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+    use crate::options::Alternates;
+
+    fn writable(destination: &Path, options: &Options) -> Vec<PathBuf> {
+        let places = reach(destination, options).into_iter();
+        places.filter(|place| place.access == Access::Write).map(|place| place.path).collect()
+    }
+
+    #[test]
+    fn what_is_missing_is_made_from_what_is_there() {
+        let scratch = tempfile::tempdir().unwrap();
+        let top = scratch.path();
+        fs::create_dir(top.join("dir")).unwrap();
+        fs::write(top.join("file"), "").unwrap();
+        let options = Options::archive();
+        assert_eq!(writable(&top.join("dir"), &options), [top.join("dir")]);
+        assert_eq!(writable(&top.join("new"), &options), [top]);
+        assert_eq!(writable(&top.join("file"), &options), [top], "it is replaced");
+        assert_eq!(writable(&top.join("dir/a/b/c"), &options), [top.join("dir")]);
+        assert_eq!(writable(Path::new("new-and-relative"), &options), [Path::new(".")]);
+    }
+
+    #[test]
+    fn options_name_further_places() {
+        let scratch = tempfile::tempdir().unwrap();
+        let top = scratch.path();
+        for dir in ["to", "old", "kept", "temporary"] {
+            fs::create_dir(top.join(dir)).unwrap();
+        }
+        fs::write(top.join(".rules"), "").unwrap();
+        let mut options = Options::archive();
+        options.content.temp_dir = Some("../temporary".into());
+        options.content.backup_dir = Some(top.join("kept/of/today"));
+        options.content.partial_dir = Some("beside".into());
+        let dirs = vec!["../old".into(), "../nowhere".into()];
+        options.content.alternates = Some(Alternates { kind: AlternateKind::Link, dirs });
+        options.filters.add(b": /.rules", &mut |_| unreachable!("it is looked for later")).unwrap();
+        let to = top.join("to");
+        let places = reach(&to, &options);
+        let access = |path: &Path| places.iter().find(|place| place.path == path).map(|place| place.access);
+        assert_eq!(access(&to), Some(Access::Write));
+        assert_eq!(access(&to.join("../old")), Some(Access::Link));
+        assert_eq!(access(&to.join("../temporary")), Some(Access::Write));
+        assert_eq!(access(&top.join("kept")), Some(Access::Write));
+        assert_eq!(access(&top.join(".rules")), Some(Access::Read));
+        assert_eq!(access(Path::new(USERS)), Some(Access::Read));
+        assert_eq!(places.len(), 8, "{places:?}");
+        options.dry_run = true;
+        assert_eq!(writable(&to, &options), [PathBuf::new(); 0], "nothing is written");
+    }
+}
