@@ -12,6 +12,7 @@ use crate::cli::List;
 use crate::events::Events;
 use crate::exit::{Exit, Failure};
 use crate::pull::{client, stop};
+use crate::sandbox::Sandbox;
 use crate::told::{self, Told};
 
 /// Carries out a listing.
@@ -33,8 +34,11 @@ fn carry_out(
     let told = Told::new(&output, &source, events.cloned(), None)?;
     let started = Instant::now();
     told.before(&source, true);
+    let sandbox = Sandbox::new(source.pull.walls, Vec::new(), source.location.port());
     let result = client(source, Arc::clone(&told) as Arc<dyn Monitor>).and_then(|client| {
-        let listing = async {
+        let client = client.names(sandbox.names());
+        let stop = stop(events);
+        let listing = async || {
             if modules {
                 let lines = client.modules().await?;
                 lines.iter().for_each(|line| told.console.tell(line.as_bytes()));
@@ -42,7 +46,7 @@ fn carry_out(
             }
             client.list().await.map(Some)
         };
-        Ok(stop(events).or_until(listing)?)
+        Ok(sandbox.run(|why| told.console.complain(why), || stop.or_until(listing()))??)
     });
     if let (Ok(Some(summary)), false) = (&result, modules) {
         told.console.finish(summary, started.elapsed());

@@ -26,6 +26,7 @@ mod progress;
 mod provision;
 mod pull;
 mod report;
+mod sandbox;
 mod stats;
 mod stop;
 mod system;

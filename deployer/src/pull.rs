@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rsync_proto::Client;
+use rsync_proto::local::reach;
 use rsync_proto::report::{Monitor, Summary};
 use serde_json::json;
 
@@ -12,6 +13,7 @@ use crate::events::Events;
 use crate::exit::{Exit, Failure};
 use crate::password;
 use crate::progress::{Display, to_stderr};
+use crate::sandbox::Sandbox;
 use crate::stop::Stop;
 use crate::told::{self, Told};
 
@@ -61,15 +63,18 @@ fn carry_out(
     let told = Told::new(&output, &source, events.cloned(), display.bar())?;
     let started = Instant::now();
     told.before(&source, false);
+    let sandbox = Sandbox::new(source.pull.walls, reach(&destination, asked), source.location.port());
     let result = client(source, Arc::clone(&told) as Arc<dyn Monitor>).and_then(|client| {
-        let transfer = async {
+        let client = client.names(sandbox.names());
+        let stop = stop(events);
+        let transfer = async || {
             tokio::select! {
                 result = client.pull(&destination) => result,
                 () = display.follow(client.progress(), to_stderr) => unreachable!("following has no end"),
                 () = told.follow(client.progress()) => unreachable!("following has no end"),
             }
         };
-        Ok(stop(events).or_until(transfer)?)
+        Ok(sandbox.run(|why| told.console.complain(why), || stop.or_until(transfer()))??)
     });
     display.clear();
     let summary = match result {

@@ -15,6 +15,7 @@ use crate::disk::mkfs::MkfsError;
 use crate::exit::{Exit, Failure};
 use crate::mount::MountError;
 use crate::plan::{NoPlan, Problem, Problems};
+use crate::sandbox::SandboxError;
 
 /// A deployment did not get to its end.
 #[derive(Debug, Error)]
@@ -78,6 +79,9 @@ pub(crate) enum DeployError {
     /// The machine does not start again.
     #[error("cannot restart the machine: {0}")]
     Reboot(io::Error),
+    /// There are no walls around a transfer, and they are demanded.
+    #[error("{0}; rsync_flags of the description have --sandbox, which demands them")]
+    Sandbox(#[from] SandboxError),
     /// A signal came.
     #[error("stopped by a signal")]
     Stopped,
@@ -134,7 +138,8 @@ impl DeployError {
             DeployError::NoPlan(NoPlan::Differs(_)) => Exit::Differs,
             DeployError::NoPlan(NoPlan::Refused(_))
             | DeployError::NotReady(_)
-            | DeployError::LacksImages(_) => Exit::Refused,
+            | DeployError::LacksImages(_)
+            | DeployError::Sandbox(_) => Exit::Refused,
             DeployError::Image { source, .. } => match source {
                 Error::Network { .. } | Error::Timeout { .. } | Error::Gone(_) => Exit::Network,
                 Error::Refused { kind: Refused::Busy | Refused::Silent, .. } => Exit::Network,

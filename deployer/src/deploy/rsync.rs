@@ -6,9 +6,10 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
+use rsync_proto::local::{Reach, reach};
 use rsync_proto::report::{Monitor, Progress, Report};
 use rsync_proto::session::Severity;
-use rsync_proto::{Client, Error, Location};
+use rsync_proto::{Client, Error, Location, Options};
 
 use super::bootable::Bootable;
 use super::kept;
@@ -22,6 +23,7 @@ use crate::password;
 use crate::plan::need::Tally;
 use crate::progress::Display;
 use crate::report::{PullMonitor, Reporter};
+use crate::sandbox::Sandbox;
 
 /// Complaints of a server that are shown.
 const SHOWN: usize = 10;
@@ -47,8 +49,10 @@ impl DeployDriver for Rsync {
 
     fn survey(&self, job: &Job<'_>, image: &Image, mounts: &[&MountPoint]) -> Result<Survey, DeployError> {
         let surveyor = Arc::new(Surveyor::new(image, mounts, job.plan.firmware));
-        let client = client(job, image)?.monitor(Arc::clone(&surveyor) as Arc<dyn Monitor>);
-        let summary = job.stop.or_until(client.list()).map_err(|source| failed(image, source))?;
+        let (client, sandbox) = client(job, image, |_| Vec::new())?;
+        let client = client.monitor(Arc::clone(&surveyor) as Arc<dyn Monitor>);
+        let listed = sandbox.run(|why| job.reporter.warn(why), || job.stop.or_until(client.list()))?;
+        let summary = listed.map_err(|source| failed(image, source))?;
         drop(client);
         let surveyor = Arc::into_inner(surveyor).expect("the client is gone");
         if summary.server_errors != 0 || summary.server_failed {
@@ -70,7 +74,13 @@ fn failed(image: &Image, source: Error) -> DeployError {
     }
 }
 
-fn client(job: &Job<'_>, image: &Image) -> Result<Client, DeployError> {
+/// A client for an image, and the walls within which it works: those places can be reached that `places` has for its
+/// options.
+fn client(
+    job: &Job<'_>,
+    image: &Image,
+    places: impl FnOnce(&Options) -> Vec<Reach>,
+) -> Result<(Client, Sandbox), DeployError> {
     let flags = &job.description.pull;
     let mut location = Location::parse(&image.url).map_err(|source| failed(image, source))?;
     location.port = location.port.or(flags.port);
@@ -82,8 +92,9 @@ fn client(job: &Job<'_>, image: &Image) -> Result<Client, DeployError> {
     if options.deletion.when.is_some() {
         kept::protect(job.description, image, &mut options.filters);
     }
-    let client = Client::new(location, options).credentials(credentials);
-    Ok(client.timeouts(flags.timeouts).retries(flags.retries))
+    let sandbox = Sandbox::new(flags.walls, places(&options), location.port());
+    let client = Client::new(location, options).credentials(credentials).names(sandbox.names());
+    Ok((client.timeouts(flags.timeouts).retries(flags.retries), sandbox))
 }
 
 /// Takes the list of an image.
@@ -135,11 +146,12 @@ impl Monitor for Surveyor {
 fn pull(job: &mut Job<'_>, image: &Image, tree: &str, mounted: &MountedTree) -> Result<(), DeployError> {
     let destination = phases::directory(mounted, image.target.as_path())?;
     let monitor = Arc::new(PullMonitor::new(Arc::clone(&job.reporter)));
-    let client = client(job, image)?.monitor(Arc::clone(&monitor) as Arc<dyn Monitor>);
+    let (client, sandbox) = client(job, image, |options| reach(&destination, options))?;
+    let client = client.monitor(Arc::clone(&monitor) as Arc<dyn Monitor>);
     let display = Display::choose(!job.reporter.is_quiet());
     job.reporter.beside(display.bar());
     let started = Instant::now();
-    let result = job.stop.or_until(async {
+    let transfer = async || {
         tokio::select! {
             result = client.pull(&destination) => result,
             () = display.follow(client.progress(), |line| job.reporter.line(line)) => {
@@ -147,7 +159,8 @@ fn pull(job: &mut Job<'_>, image: &Image, tree: &str, mounted: &MountedTree) -> 
             }
             () = tell(&job.reporter, client.progress()) => unreachable!("telling has no end"),
         }
-    });
+    };
+    let result = sandbox.run(|why| job.reporter.warn(why), || job.stop.or_until(transfer()))?;
     job.reporter.beside(None);
     display.clear();
     let seconds = started.elapsed().as_secs_f64();

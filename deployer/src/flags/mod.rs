@@ -26,7 +26,7 @@ use rsync_proto::{Options, Timeouts};
 
 use self::switches::Of;
 use crate::exit::{Exit, Failure};
-use crate::model::PullOptions;
+use crate::model::{PullOptions, Walls};
 
 /// What a description that has no `rsync_flags` means.
 const DEFAULT: &str = "-a -A -X";
@@ -151,6 +151,19 @@ fn with_connection(parser: Parser) -> Parser {
                 .value_parser(value_parser!(u32)),
         )
         .arg(
+            Arg::new("sandbox")
+                .long("sandbox")
+                .help("Transfer nothing where the kernel cannot wall it in [default: wall it in where that can be]")
+                .action(ArgAction::SetTrue)
+                .overrides_with("no-sandbox"),
+        )
+        .arg(
+            Arg::new("no-sandbox")
+                .long("no-sandbox")
+                .help("Do without walls of the kernel around the transfer")
+                .action(ArgAction::SetTrue),
+        )
+        .arg(
             text("protocol", "NUMBER", "Speak at most this version of the protocol")
                 .value_parser(value_parser!(u8)),
         )
@@ -212,7 +225,12 @@ fn read_for(of: Of, matches: &ArgMatches) -> Result<PullOptions, Failure> {
     let least_digest = matches.get_one::<String>("require-digest").and_then(|name| Digest::from_name(name));
     let retries = matches.get_one("retries").copied().unwrap_or(0);
     let port = matches.get_one("port").copied();
-    Ok(PullOptions { options, timeouts, retries, password_file, least_digest, port })
+    let walls = match (matches.get_flag("sandbox"), matches.get_flag("no-sandbox")) {
+        (true, _) => Walls::Demanded,
+        (_, true) => Walls::None,
+        _ => Walls::Possible,
+    };
+    Ok(PullOptions { options, timeouts, retries, password_file, least_digest, port, walls })
 }
 
 /// One name for both, or one for what is transferred and one for whole files (`-c`).

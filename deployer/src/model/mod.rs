@@ -347,6 +347,20 @@ pub struct PullOptions {
     pub least_digest: Option<Digest>,
     /// Port, where the URL names none.
     pub port: Option<u16>,
+    /// What stands around a transfer.
+    pub walls: Walls,
+}
+
+/// Walls around a transfer, by which the kernel keeps it within its destination.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Walls {
+    /// Where the kernel has them.
+    #[default]
+    Possible,
+    /// There is no transfer without them.
+    Demanded,
+    /// None.
+    None,
 }
 
 /// Where the files of the config drive come from.

@@ -70,27 +70,27 @@ impl Program {
         self
     }
 
-    /// The same program behind a filter that answers `openat2` as a kernel that has no such call.
+    /// The same program behind a filter that answers these system calls as a kernel that does not have them.
+    ///
+    /// # Panics
+    /// If they are more than a jump of such a filter spans.
     #[must_use]
-    pub fn without_openat2(mut self, scratch: &Scratch) -> Self {
-        // A classic BPF program: code, jumps and constant of each step.
-        let steps: [(u16, u8, u8, u32); 4] = [
-            // The number of the system call.
-            (0x20, 0, 0, 0),
-            // openat2
-            (0x15, 0, 1, 437),
-            // fails with ENOSYS,
-            (0x06, 0, 0, 0x0005_0000 | 38),
-            // and everything else is let through.
-            (0x06, 0, 0, 0x7fff_0000),
-        ];
+    pub fn without_calls(mut self, calls: &[u32], scratch: &Scratch) -> Self {
+        // A classic BPF program: code, jumps and constant of each step. It loads the number of the system call,
+        let mut steps: Vec<(u16, u8, u8, u32)> = vec![(0x20, 0, 0, 0)];
+        // and from each that is not there jumps to the end,
+        for (at, call) in calls.iter().enumerate() {
+            steps.push((0x15, u8::try_from(calls.len() - at).expect("they are few"), 0, *call));
+        }
+        // past the step that lets everything else through, where it fails with ENOSYS.
+        steps.extend([(0x06, 0, 0, 0x7fff_0000), (0x06, 0, 0, 0x0005_0000 | 38)]);
         let filter: Vec<u8> = steps
             .iter()
             .flat_map(|(code, yes, no, constant)| {
                 [&code.to_ne_bytes()[..], &[*yes, *no], &constant.to_ne_bytes()].concat()
             })
             .collect();
-        let file = scratch.join("without-openat2");
+        let file = scratch.join("filter");
         std::fs::write(&file, filter).expect("memory is large enough");
         let script =
             format!("exec bwrap --cap-add ALL --dev-bind / / --seccomp 9 \"$@\" 9<'{}'", file.display());

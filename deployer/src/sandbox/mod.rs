@@ -1,0 +1,119 @@
+//! Walls around a pull, for the day on which something within has a fault: its threads reach the files and the port that
+//! they need, become no other program, and do nothing else that a pull has no use for. Other threads of the process are
+//! not walled in: they listen for signals, look up names, and lay out disks.
+//!
+//! Not what keeps a pull within its destination: that holds where the kernel has no such walls, too.
+
+mod calls;
+mod files;
+mod names;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::{io, panic};
+
+use rsync_proto::Names;
+use rsync_proto::local::Reach;
+
+use self::names::Outside;
+use crate::exit::{Exit, Failure};
+use crate::model::Walls;
+
+/// Why there are no walls.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum SandboxError {
+    /// Landlock is missing, turned off, or its first version, in which no file changes its directory.
+    #[error(
+        "this kernel has no Landlock of version 2, which Linux 5.19 and later have unless it is turned off; boot with \
+         lsm=landlock,… if it is"
+    )]
+    Kernel(#[source] landlock::RulesetError),
+    /// A place could not be opened.
+    #[error("cannot open {path} for the rules of the sandbox")]
+    Place {
+        path: std::path::PathBuf,
+        #[source]
+        source: landlock::PathFdError,
+    },
+    /// The rules did not take effect.
+    #[error("the kernel does not take the rules of the sandbox: {0}")]
+    Rules(#[source] landlock::RulesetError),
+    /// The filter on system calls did not take effect.
+    #[error("the kernel does not take the filter on system calls: {0}")]
+    Calls(String),
+    /// No thread could be started.
+    #[error("cannot start a thread: {0}")]
+    Thread(#[source] io::Error),
+}
+
+impl From<SandboxError> for Failure {
+    fn from(error: SandboxError) -> Self {
+        let message = format!("{error}; without --sandbox, what can be done without it is done");
+        Self { message, exit: Exit::Unsupported }
+    }
+}
+
+/// As much as the thread that a process begins with usually has, in bytes.
+const STACK: usize = 8 * 1024 * 1024;
+
+/// Whether a process has said that there are no walls: once is enough.
+static TOLD: AtomicBool = AtomicBool::new(false);
+
+/// What may be reached from within.
+pub(crate) struct Sandbox {
+    walls: Walls,
+    places: Vec<Reach>,
+    port: u16,
+    names: Arc<Outside>,
+}
+
+impl Sandbox {
+    /// Walls for a transfer that touches these places and connects to this TCP port.
+    pub(crate) fn new(walls: Walls, places: Vec<Reach>, port: u16) -> Self {
+        Self { walls, places, port, names: Arc::new(Outside::open()) }
+    }
+
+    /// Looks up names from within.
+    pub(crate) fn names(&self) -> Arc<dyn Names> {
+        Arc::clone(&self.names) as Arc<dyn Names>
+    }
+
+    /// Does `work` in a thread within the walls. Where there are none and none are demanded, `warn` is told why, once in
+    /// a process.
+    ///
+    /// # Errors
+    /// There are no walls, and they are demanded; then nothing was done.
+    pub(crate) fn run<T: Send>(
+        &self,
+        warn: impl Fn(&str) + Sync,
+        work: impl FnOnce() -> T + Send,
+    ) -> Result<T, SandboxError> {
+        if self.walls == Walls::None {
+            return Ok(work());
+        }
+        let within = || {
+            match self.enter() {
+                Ok(()) => {}
+                Err(error) if self.walls == Walls::Demanded => return Err(error),
+                Err(error) if TOLD.swap(true, Ordering::Relaxed) => drop(error),
+                Err(error) => warn(&format!("there is no sandbox around this transfer: {error}")),
+            }
+            Ok(work())
+        };
+        thread::scope(|scope| {
+            let builder = thread::Builder::new().name("sandbox".into()).stack_size(STACK);
+            let thread = builder.spawn_scoped(scope, within).map_err(SandboxError::Thread)?;
+            thread.join().unwrap_or_else(|reason| panic::resume_unwind(reason))
+        })
+    }
+
+    /// Closes the walls behind this thread and all that it starts.
+    fn enter(&self) -> Result<(), SandboxError> {
+        files::restrict(&self.places, self.port)?;
+        calls::restrict()
+    }
+}
+
+#[cfg(test)]
+mod tests;
