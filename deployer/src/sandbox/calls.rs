@@ -56,6 +56,15 @@ const FORBIDDEN: &[c_long] = &[
     libc::SYS_clock_settime,
     libc::SYS_adjtimex,
     libc::SYS_clock_adjtime,
+    // Not every C library names it on every architecture.
+    #[cfg(target_arch = "x86_64")]
+    libc::SYS_kexec_file_load,
+    #[cfg(any(target_arch = "aarch64", target_arch = "riscv64"))]
+    294,
+    #[cfg(target_arch = "x86_64")]
+    libc::SYS_iopl,
+    #[cfg(target_arch = "x86_64")]
+    libc::SYS_ioperm,
 ];
 
 /// Makes them fail in this thread and those that it starts.

@@ -238,7 +238,15 @@ impl LocalTree {
         }
         let linking = told(Some(&target))?;
         self.replace(dir, name, |temporary| {
-            Ok(linkat(&leader_dir, as_os(leader_name), dir.fd(), temporary, AtFlags::empty())?)
+            linkat(&leader_dir, as_os(leader_name), dir.fd(), temporary, AtFlags::empty())?;
+            // Whoever owns the directory may have put another file there since, such as one that only root can link to.
+            match statat(dir.fd(), temporary, AtFlags::SYMLINK_NOFOLLOW)? {
+                made if is_target(&made) => Ok(()),
+                _ => {
+                    let _ = unlinkat(dir.fd(), temporary, AtFlags::empty());
+                    Err(io::Error::other("another file took the place of what it is linked to"))
+                }
+            }
         })?;
         Ok(linking)
     }
