@@ -47,7 +47,7 @@ Exit codes:
    1  usage: an option or argument that makes no sense
    2  the server broke the protocol, or speaks none that is known here
    3  the destination is not what it would have to be
-   4  the server cannot do what was asked for
+   4  the server, or the kernel here (--sandbox), cannot do what was asked for
    5  the server refused: no such module, no access, wrong password
   10  no connection, or it broke
   11  local files: disk full, read-only, no such directory

@@ -97,6 +97,9 @@ impl Sandbox {
                 Ok(()) => {}
                 Err(error) if self.walls == Walls::Demanded => return Err(error),
                 Err(error) if TOLD.swap(true, Ordering::Relaxed) => drop(error),
+                Err(error @ SandboxError::Calls(_)) => {
+                    warn(&format!("the sandbox around this transfer is not complete: {error}"));
+                }
                 Err(error) => warn(&format!("there is no sandbox around this transfer: {error}")),
             }
             Ok(work())
