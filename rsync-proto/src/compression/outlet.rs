@@ -29,15 +29,18 @@ impl Outlet {
         write: impl FnOnce(&mut [u8]) -> Result<usize, E>,
     ) -> Result<Bytes, E> {
         self.ensure(len);
-        self.room.resize(len, 0);
-        let written = write(&mut self.room)?;
-        let piece = self.room.split_to(written).freeze();
-        self.room.clear();
-        Ok(piece)
+        // What was not written to stays as it is: a server that sends its bytes one by one would have all of it cleared
+        // for each of them.
+        if self.room.len() < len {
+            self.room.resize(len, 0);
+        }
+        let written = write(&mut self.room[..len])?;
+        Ok(self.room.split_to(written).freeze())
     }
 
     fn ensure(&mut self, len: usize) {
         if self.room.capacity() < len {
+            self.room.clear();
             self.room.reserve(len.max(SIZE));
         }
     }
