@@ -6,11 +6,13 @@
 mod acl;
 mod item;
 mod list;
+mod pack;
 mod script;
 mod shapes;
 
 pub use acl::{TestAcl, TestAclName};
 pub use item::{Item, segments, sorted};
 pub use list::ListEncoder;
+pub use pack::Packer;
 pub use script::{Part, Script};
 pub use shapes::{agreed, asked, everything, options, plain_options};

@@ -5,6 +5,7 @@ use bytes::BufMut;
 
 use super::item::{Item, sorted};
 use super::list::ListEncoder;
+use super::pack::Packer;
 use crate::checksum::FileSum;
 use crate::delta::BlockLayout;
 use crate::handshake::Agreed;
@@ -34,6 +35,9 @@ pub struct Script {
     file_sum: FileSum,
     protocol: u8,
     places: Vec<(Vec<u8>, u32)>,
+    packer: Option<Packer>,
+    /// The last block of the file at hand that was referred to.
+    block: u32,
 }
 
 impl Script {
@@ -46,6 +50,8 @@ impl Script {
             file_sum: agreed.summer.file_sum(),
             protocol: agreed.protocol,
             places: Vec::new(),
+            packer: agreed.compression.map(|kind| Packer::new(kind, agreed.protocol)),
+            block: 0,
         }
     }
 
@@ -143,23 +149,67 @@ impl Script {
         self.data(&bytes)
     }
 
+    /// What an answer's content begins with.
     pub fn layout(&mut self, layout: BlockLayout) -> &mut Self {
+        self.block = 0;
+        self.packer.iter_mut().for_each(Packer::next_file);
         let mut bytes = Vec::new();
         layout.put(&mut bytes);
         self.data(&bytes)
     }
 
+    /// Packed, if that was agreed on: then literals do not follow each other.
     pub fn part(&mut self, part: Part<'_>) -> &mut Self {
         match part {
+            Part::Literal(bytes) if self.packer.is_some() => {
+                let runs = self.pack(bytes);
+                runs.iter().fold(self, |script, run| script.run(run))
+            }
             Part::Literal(bytes) => self.data(&(bytes.len() as i32).to_le_bytes()).data(bytes),
+            Part::Block(number) if self.packer.is_some() => self.refer(number, 1),
             Part::Block(number) => self.data(&(-(number as i32) - 1).to_le_bytes()),
         }
+    }
+
+    /// Blocks in a row that were found in the basis, and what is in each of them.
+    pub fn matched(&mut self, first: u32, blocks: &[&[u8]]) -> &mut Self {
+        let Some(packer) = &mut self.packer else {
+            return (first..).zip(blocks).fold(self, |script, (number, _)| script.part(Part::Block(number)));
+        };
+        blocks.iter().for_each(|block| packer.see(block));
+        self.refer(first, blocks.len() as u32)
+    }
+
+    /// What these bytes come to, without saying it.
+    ///
+    /// # Panics
+    /// If no compression was agreed on.
+    pub fn pack(&mut self, bytes: &[u8]) -> Vec<Vec<u8>> {
+        self.packer.as_mut().expect("a compression was agreed on").pack(bytes)
+    }
+
+    /// A run of bytes that are said to be packed; at most 16,383.
+    pub fn run(&mut self, packed: &[u8]) -> &mut Self {
+        self.data(&[0x40 | (packed.len() >> 8) as u8, packed.len() as u8]).data(packed)
+    }
+
+    /// A reference to blocks in a row where literals are packed: relative to the last one where it is near behind
+    /// that.
+    pub fn refer(&mut self, first: u32, count: u32) -> &mut Self {
+        let many = u8::from(count > 1);
+        match first.checked_sub(self.block).filter(|step| *step < 64) {
+            Some(step) => self.data(&[0x80 | many << 6 | step as u8]),
+            None => self.data(&[0x20 | many]).data(&first.to_le_bytes()),
+        };
+        self.block = first.wrapping_add(count).wrapping_sub(1);
+        if count > 1 { self.data(&(count as u16 - 1).to_le_bytes()) } else { self }
     }
 
     /// The end of a file's content, and the sum over what is said to be its content.
     pub fn end_of_file(&mut self, content: &[u8]) -> &mut Self {
         let sum = self.file_sum.of(content);
-        self.data(&[0; 4]).data(sum.as_bytes())
+        let end = if self.packer.is_some() { &[0][..] } else { &[0; 4] };
+        self.data(end).data(sum.as_bytes())
     }
 
     pub fn done(&mut self, times: usize) -> &mut Self {

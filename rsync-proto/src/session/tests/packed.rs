@@ -1,50 +1,10 @@
 //! Sessions whose literals are packed: they come to the same as those whose literals are not.
 
-use std::io::Write;
-
-use zstd::stream::write::Encoder;
-
 use super::Story;
 use super::player::{Line, Played, Want, layout};
-use crate::checksum::FileSummer;
 use crate::compression::CompressionKind;
 use crate::error::Error;
-use crate::scripted::{Item, Script, agreed, plain_options};
-
-/// Packs runs as a server does.
-struct Packer {
-    kind: CompressionKind,
-    zstd: Encoder<'static, Vec<u8>>,
-    deflate: flate2::Compress,
-}
-
-impl Packer {
-    fn new(kind: CompressionKind) -> Self {
-        let deflate = flate2::Compress::new(flate2::Compression::new(6), false);
-        Self { kind, zstd: Encoder::new(Vec::new(), 3).unwrap(), deflate }
-    }
-
-    fn run(&mut self, bytes: &[u8]) -> Vec<u8> {
-        let mut out = Vec::with_capacity(bytes.len() + 1000);
-        match self.kind {
-            CompressionKind::Zstd => {
-                self.zstd.write_all(bytes).unwrap();
-                self.zstd.flush().unwrap();
-                out = std::mem::take(self.zstd.get_mut());
-            }
-            CompressionKind::Lz4 => out = lz4_flex::block::compress(bytes),
-            CompressionKind::Zlibx | CompressionKind::Zlib => {
-                self.deflate.compress_vec(bytes, &mut out, flate2::FlushCompress::Sync).unwrap();
-                out.truncate(out.len() - 4);
-            }
-        }
-        [&[0x40 | (out.len() >> 8) as u8, out.len() as u8][..], &out].concat()
-    }
-
-    fn next_file(&mut self) {
-        self.deflate.reset();
-    }
-}
+use crate::scripted::{Item, Part, Script, agreed, plain_options};
 
 const KINDS: [CompressionKind; 3] = [CompressionKind::Zstd, CompressionKind::Lz4, CompressionKind::Zlibx];
 
@@ -59,16 +19,12 @@ fn story(kind: CompressionKind, protocol: u8, flags: &[u8]) -> Story {
     let basis = basis();
     let wants = vec![Want::delta("f", &basis), Want::content("g")];
     let mut script = Script::new(&agreed);
-    let mut packer = Packer::new(kind);
     script.list(&[Item::dir("."), Item::file("f", 5_000), Item::file("g", 6)], 0);
     script.answer("f", wants[0].flags()).layout(layout(&basis, &agreed));
-    script.data(&packer.run(b"hello, hello")).data(flags).data(&packer.run(b"hello again"));
-    let content = [b"hello, hello", &basis[700..2_800], &basis[7_000..], b"hello again"].concat();
-    script.data(&[0]).data(FileSummer::of(agreed.summer.kind, &content).as_bytes());
-    packer.next_file();
+    script.part(Part::Literal(b"hello, hello")).data(flags).part(Part::Literal(b"hello again"));
+    script.end_of_file(&[b"hello, hello", &basis[700..2_800], &basis[7_000..], b"hello again"].concat());
     script.answer("g", wants[1].flags()).layout(layout(b"", &agreed));
-    script.data(&packer.run(b"hello!")).data(&[0]);
-    script.data(FileSummer::of(agreed.summer.kind, b"hello!").as_bytes());
+    script.part(Part::Literal(b"hello!")).end_of_file(b"hello!");
     script.done(3).goodbye(protocol);
     Story { agreed, wants, script }
 }
@@ -145,12 +101,7 @@ fn few_bytes_do_not_become_too_many() {
         let mut script = Script::new(&agreed);
         script.list(&[Item::dir("."), Item::file("f", 20_000)], 0);
         script.answer("f", wants[0].flags()).layout(layout(b"", &agreed));
-        let mut packer = Packer::new(kind);
-        // Only LZ4 has an end after each run without a block between them.
-        let (runs, len) = if kind == CompressionKind::Lz4 { (3, 15_000) } else { (1, 45_000) };
-        for _ in 0..runs {
-            script.data(&packer.run(&vec![7; len]));
-        }
+        script.part(Part::Literal(&[7; 45_000]));
         let played = Story { agreed, wants, script }.play_whole();
         assert!(matches!(&played.result, Err(Error::Violation(rule)) if rule.contains("can be missing")));
         assert!(literals(&played) <= 20_010, "{kind:?}: {}", literals(&played));
