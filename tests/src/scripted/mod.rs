@@ -3,7 +3,9 @@
 //!
 //! Not for a server that checks anything: it believes its client.
 
+mod delta;
 mod incoming;
+mod speech;
 mod tale;
 
 use std::io::{self, Write};
@@ -135,6 +137,9 @@ fn tell(stream: &TcpStream, tale: &Tale) -> io::Result<()> {
     if tale.shape.negotiates {
         input.vstring()?;
     }
+    if tale.compressions.is_some() {
+        input.vstring()?;
+    }
     input.rules()?;
 
     // One end for each segment that is let go, but for the last, and one for each of the phases.
@@ -177,6 +182,7 @@ fn capabilities(tale: &Tale) -> Vec<u8> {
         if tale.shape.negotiates {
             put::vstring(&mut out, &tale.checksums);
         }
+        tale.compressions.iter().for_each(|names| put::vstring(&mut out, names));
     }
     out.extend(7i32.to_le_bytes());
     out

@@ -5,12 +5,14 @@ use std::fmt;
 use std::time::Duration;
 
 use rsync_proto::checksum::ChecksumKind;
+use rsync_proto::compression::CompressionKind;
 use rsync_proto::flist::ListOptions;
 use rsync_proto::handshake::Agreed;
 use rsync_proto::scripted::{Item, Part, Script, agreed, plain_options, segments};
 use rsync_proto::wire::flags::compat;
 
 use super::Request;
+use super::delta::{self, Step};
 
 /// The version of the protocol, and the forms that lists have in it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -82,6 +84,10 @@ pub struct Tale {
     pub flags: u32,
     /// Names of checksums.
     pub checksums: Vec<u8>,
+    /// Names of compressions, where the client lets the server choose.
+    pub compressions: Option<Vec<u8>>,
+    /// How literals are packed.
+    pub compression: Option<CompressionKind>,
     /// What the client is told to have asked for, which decides what stands in the list.
     pub list: ListOptions,
     /// The tree.
@@ -90,6 +96,8 @@ pub struct Tale {
     pub io_error: u32,
     /// What is in the files.
     pub contents: BTreeMap<Vec<u8>, Vec<u8>>,
+    /// What the client is known to have of them already.
+    pub bases: BTreeMap<Vec<u8>, Vec<u8>>,
     /// The most bytes of a frame.
     pub frame: usize,
     /// After so many bytes the server hangs up.
@@ -133,10 +141,13 @@ impl Tale {
             reply: b"@RSYNCD: OK\n".to_vec(),
             flags,
             checksums: b"xxh3 md5".to_vec(),
+            compressions: None,
+            compression: None,
             list,
             items: vec![Item::dir(".")],
             io_error: 0,
             contents: BTreeMap::new(),
+            bases: BTreeMap::new(),
             frame: 4096,
             cut: None,
             flood: Vec::new(),
@@ -161,6 +172,15 @@ impl Tale {
         self.contents.insert(path.into(), content.to_vec());
         self.items.push(Item::file(path, content.len() as i64));
         self.items.last_mut().expect("just put there")
+    }
+
+    /// Literals are packed like this, because the client asks for compression (`-z`) and the server has nothing that
+    /// it likes better.
+    pub fn compress(&mut self, kind: CompressionKind) {
+        let liked_less = CompressionKind::ALL.into_iter().skip_while(|other| *other != kind);
+        let names = liked_less.map(CompressionKind::name).collect::<Vec<_>>().join(" ");
+        self.compressions = self.shape.negotiates.then(|| names.into_bytes());
+        self.compression = Some(kind);
     }
 
     /// One more directory.
@@ -210,6 +230,7 @@ impl Tale {
         if self.shape.protocol >= 30 && !self.shape.negotiates {
             agreed.summer.kind = ChecksumKind::Md5;
         }
+        agreed.compression = self.compression;
         agreed
     }
 
@@ -245,17 +266,27 @@ impl Tale {
         if let Some(answer) = path.as_ref().and_then(|path| self.answers.get(path)) {
             return answer(script, request);
         }
-        let content = path.as_ref().and_then(|path| self.contents.get(path));
-        Self::answer_honestly(script, request, content.map_or(&b""[..], Vec::as_slice));
+        let of = |files: &BTreeMap<Vec<u8>, Vec<u8>>| {
+            path.as_ref().and_then(|path| files.get(path)).cloned().unwrap_or_default()
+        };
+        Self::answer_honestly(script, request, &of(&self.contents), &of(&self.bases));
     }
 
-    /// The answer to a request: the content as it is, in literals.
-    pub fn answer_honestly(script: &mut Script, request: &Request, content: &[u8]) {
+    /// The answer to a request: the content as it is, in literals, and in references to blocks of the basis as far as
+    /// that is known.
+    pub fn answer_honestly(script: &mut Script, request: &Request, content: &[u8], basis: &[u8]) {
         script.begin_answer(request.index, request.flags);
         if request.wants_content() {
             script.layout(request.layout);
-            for part in content.chunks(1000) {
-                script.part(Part::Literal(part));
+            for step in delta::steps(content, basis, request.layout) {
+                match step {
+                    Step::Literal(bytes) => {
+                        script.part(Part::Literal(bytes));
+                    }
+                    Step::Blocks(first, blocks) => {
+                        script.matched(first, &blocks);
+                    }
+                }
             }
             script.end_of_file(content);
         }

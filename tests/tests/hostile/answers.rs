@@ -30,7 +30,7 @@ fn answer_b(tale: &mut Tale, begin: impl Fn(&mut Script, &Request) + Send + Sync
 }
 
 #[test]
-fn for_what_was_not_asked() {
+pub fn for_what_was_not_asked() {
     Teller::new(&[]).tell(
         SHAPES,
         &[
@@ -75,7 +75,7 @@ fn for_what_was_not_asked() {
 }
 
 #[test]
-fn that_are_no_echo() {
+pub fn that_are_no_echo() {
     Teller::new(&[]).tell(
         SHAPES,
         &[

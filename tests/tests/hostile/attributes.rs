@@ -18,7 +18,7 @@ fn with_values(tale: &mut Tale, count: usize) {
 }
 
 #[test]
-fn of_names_and_sizes() {
+pub fn of_names_and_sizes() {
     let row = |what, code, says, lie, twin| Row { what, lie, twin, code, says };
     let teller = Teller::new(&["-X"]).with(|t| t.list.xattrs = true);
     teller.tell(
@@ -97,7 +97,7 @@ fn of_names_and_sizes() {
 }
 
 #[test]
-fn of_lists() {
+pub fn of_lists() {
     let row = |what, code, says, lie, twin| Row { what, lie, twin, code, says };
     fn name(permissions: i32) -> TestAclName {
         TestAclName { is_user: true, id: 77, permissions, name: None }
@@ -166,7 +166,7 @@ fn values(tale: &mut Tale, told: &'static [(i32, usize)]) {
 }
 
 #[test]
-fn of_values() {
+pub fn of_values() {
     let row = |what, code, says, lie| Row { what, lie, twin: |t| values(t, &[(1, 40)]), code, says };
     let teller = Teller::new(&["-X"]).with(|t| t.list.xattrs = true);
     teller.tell(

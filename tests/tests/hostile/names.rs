@@ -15,7 +15,7 @@ fn astray(what: &'static str, lie: fn(&mut Tale), twin: fn(&mut Tale)) -> Row {
 }
 
 #[test]
-fn of_one_component() {
+pub fn of_one_component() {
     Teller::new(&[]).tell(
         BOTH,
         &[
@@ -78,7 +78,7 @@ fn of_one_component() {
 }
 
 #[test]
-fn of_several_components() {
+pub fn of_several_components() {
     Teller::new(&[]).tell(
         &[Shape::WHOLE, Shape::ALL[0]],
         &[
@@ -175,7 +175,7 @@ fn deep(tale: &mut Tale, levels: usize) {
 }
 
 #[test]
-fn too_deep_and_too_long() {
+pub fn too_deep_and_too_long() {
     Teller::new(&[]).tell(
         &[Shape::WHOLE],
         &[

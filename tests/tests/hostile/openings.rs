@@ -16,7 +16,7 @@ fn greet(tale: &mut Tale, greeting: &[u8]) {
 }
 
 #[test]
-fn greetings() {
+pub fn greetings() {
     Teller::new(&[]).tell(
         &[Shape::RECENT],
         &[
@@ -48,7 +48,7 @@ fn reply(tale: &mut Tale, reply: &[u8]) {
 }
 
 #[test]
-fn answers_to_the_name_of_the_module() {
+pub fn answers_to_the_name_of_the_module() {
     Teller::new(&[]).tell(
         &[Shape::RECENT, Shape::ALL[0]],
         &[
@@ -91,7 +91,7 @@ fn answers_to_the_name_of_the_module() {
 }
 
 #[test]
-fn capabilities() {
+pub fn capabilities() {
     Teller::new(&[]).tell(
         &[Shape::RECENT, Shape::WHOLE],
         &[
@@ -123,7 +123,7 @@ fn capabilities() {
 }
 
 #[test]
-fn passwords() {
+pub fn passwords() {
     let scratch = Scratch::new();
     let file = scratch.file("password", "open sesame\n", 0o600);
     let option: &'static str = format!("--password-file={}", file.display()).leak();

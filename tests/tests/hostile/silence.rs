@@ -13,7 +13,7 @@ fn row(what: &'static str, says: &'static str, lie: fn(&mut Tale)) -> Row {
 }
 
 #[test]
-fn nothing_at_all() {
+pub fn nothing_at_all() {
     Teller::new(&["--timeout=1"]).tell(
         &[Shape::RECENT],
         &[
@@ -38,7 +38,7 @@ fn flood(tale: &mut Tale, say: impl Fn(&mut Script)) {
 }
 
 #[test]
-fn nothing_that_leads_on() {
+pub fn nothing_that_leads_on() {
     Teller::new(&["--timeout=1"]).tell(
         &[Shape::RECENT, Shape::ALL[1]],
         &[
@@ -58,7 +58,7 @@ fn nothing_that_leads_on() {
 }
 
 #[test]
-fn messages_for_ever() {
+pub fn messages_for_ever() {
     let lie: fn(&mut Tale) = |t| {
         flood(t, |s| {
             s.message(Tag::Info, vec![b'm'; 8000]);
@@ -70,13 +70,9 @@ fn messages_for_ever() {
 
 /// It is never silent for long, and never ends.
 #[test]
-fn next_to_nothing() {
-    let tale = |pause| {
-        let mut tale = Tale::honest(Shape::RECENT);
-        tale.drip = Some(pause);
-        tale
-    };
+pub fn next_to_nothing() {
     let patient = Teller::new(&["--timeout=1"]);
-    patient.fails("a drip", tale(Duration::from_millis(120)), TIMEOUT, "next to nothing");
-    patient.passes("a trickle", tale(Duration::from_micros(50)));
+    let drip = |pause| move |tale: &mut Tale| tale.drip = Some(pause);
+    patient.fails("a drip", Shape::RECENT, drip(Duration::from_millis(120)), TIMEOUT, "next to nothing");
+    patient.passes("a trickle", Shape::RECENT, drip(Duration::from_micros(50)));
 }

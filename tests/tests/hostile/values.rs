@@ -10,7 +10,7 @@ fn bad(what: &'static str, says: &'static str, lie: fn(&mut Tale), twin: fn(&mut
 }
 
 #[test]
-fn of_files() {
+pub fn of_files() {
     Teller::new(&[]).tell(
         BOTH,
         &[
@@ -75,7 +75,7 @@ fn of_files() {
 }
 
 #[test]
-fn of_symlinks() {
+pub fn of_symlinks() {
     Teller::new(&[]).tell(
         BOTH,
         &[
@@ -102,7 +102,7 @@ fn of_symlinks() {
 }
 
 #[test]
-fn of_hard_links() {
+pub fn of_hard_links() {
     let says_not_asked = "hard links, which were not asked for";
     Teller::new(&[]).tell(
         BOTH,

@@ -8,6 +8,8 @@ use end_to_end::scripted::{Point, ScriptedServer, Shape, Tale};
 use end_to_end::server::Server;
 use rsync_proto::wire::frame::Tag;
 
+use crate::count;
+
 /// C0, C1, DEL, and marks that turn the direction of text; and what is no text.
 const SPELL: &str = "\u{1b}]0;owned\u{7}\u{1b}[2J\r\u{8}\u{7f}\u{9b}31m\u{202e}\u{2066}";
 
@@ -20,7 +22,7 @@ fn assert_harmless(what: &str, text: &[u8]) {
 }
 
 #[test]
-fn have_no_power() {
+pub fn have_no_power() {
     for shape in [Shape::RECENT, Shape::ALL[0]] {
         let mut tale = Tale::honest(shape);
         tale.reply = [SPELL.as_bytes(), b"\xff\n@RSYNCD: OK\n"].concat();
@@ -31,6 +33,9 @@ fn have_no_power() {
                 s.message(tag, [SPELL.as_bytes(), b"\xff\n"].concat());
             }
         });
+        if count::lie("words with power", &[], &tale) {
+            continue;
+        }
         let scratch = Scratch::new();
         let server = ScriptedServer::telling(tale);
         let [log, events] = ["log", "events"].map(|name| scratch.join(name));
@@ -53,9 +58,12 @@ fn have_no_power() {
 }
 
 #[test]
-fn of_a_refusal_have_none_either() {
+pub fn of_a_refusal_have_none_either() {
     let mut tale = Tale::honest(Shape::RECENT);
     tale.reply = format!("@ERROR: {SPELL}\n").into_bytes();
+    if count::lie("a refusal with power", &[], &tale) {
+        return;
+    }
     let server = ScriptedServer::telling(tale);
     for verb in ["pull", "list"] {
         let outcome = Program::deployer().invoke(verb, &[]).arg(server.url("module/")).run();
