@@ -20,7 +20,22 @@ pub use kind::CompressionKind;
 #[cfg(feature = "zlib")]
 pub use zlib::Inflate;
 
-use crate::error::Result;
+use crate::error::{Error, Result};
+use crate::limits::MAX_BARREN;
+
+/// Holds packed bytes that came to nothing against their limit.
+///
+/// # Errors
+/// They are too many: nothing is going to come of them.
+pub(crate) fn check_barren(len: u64) -> Result<()> {
+    if len > MAX_BARREN {
+        return Err(Error::Limit {
+            what: "the length of packed data that comes to nothing",
+            limit: MAX_BARREN,
+        });
+    }
+    Ok(())
+}
 
 /// Unpacks the literals of one session, where the bytes alone tell what they mean. [`CompressionKind::Zlib`] is not
 /// among them: it refers to matched blocks, too, which only the destination has; see [`Inflate`].

@@ -4,7 +4,7 @@ use std::io;
 
 use bytes::Bytes;
 
-use crate::compression::Inflate;
+use crate::compression::{Inflate, check_barren};
 use crate::destination::Sink;
 use crate::error::{Error, Result};
 
@@ -20,6 +20,8 @@ pub(super) struct Inflating {
     unseen: u64,
     /// What the file can still have.
     missing: u64,
+    /// Packed bytes since they last came to something.
+    barren: u64,
     buffer: Vec<u8>,
 }
 
@@ -52,7 +54,7 @@ impl Inflating {
     /// A file begins that has at most `missing` bytes.
     pub(super) fn begin(&mut self, missing: u64) {
         self.inflate.reset();
-        (self.at, self.unseen, self.missing) = (0, 0, missing);
+        (self.at, self.unseen, self.missing, self.barren) = (0, 0, missing, 0);
     }
 
     /// Unpacks and stores. Returns how many bytes came of it.
@@ -64,10 +66,13 @@ impl Inflating {
             self.unseen = 0;
         }
         let before = self.at;
+        let len = packed.len() as u64;
         while let Some(piece) = self.inflate.next(&mut packed)? {
             self.pass(piece.len() as u64)?;
             sink.literal(piece)?;
         }
+        self.barren = if self.at == before { self.barren + len } else { 0 };
+        check_barren(self.barren)?;
         Ok(self.at - before)
     }
 
@@ -104,5 +109,55 @@ impl Inflating {
     fn read_back(&mut self, len: u64, sink: &mut impl Sink) -> io::Result<()> {
         self.buffer.resize(len as usize, 0);
         sink.read_back(self.at - len, &mut self.buffer)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::checksum::StrongSum;
+    use crate::destination::{Failure, Received};
+    use crate::flist::EntryRef;
+    use crate::limits::MAX_BARREN;
+
+    struct Nowhere;
+
+    impl Sink for Nowhere {
+        fn literal(&mut self, _: Bytes) -> io::Result<()> {
+            Ok(())
+        }
+
+        fn matched(&mut self, _: u64, _: u64) -> io::Result<()> {
+            Ok(())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+
+        fn finish(self, _: &StrongSum, _: EntryRef<'_>) -> Result<Received, Failure> {
+            Ok(Received::Complete)
+        }
+    }
+
+    #[test]
+    fn data_that_comes_to_nothing_is_bounded() {
+        let mut inflating = Inflating::new(false);
+        inflating.begin(1);
+        let nothing = Bytes::from([0, 0, 0, 0xff, 0xff].repeat(1000));
+        let times = MAX_BARREN as usize / nothing.len();
+        for _ in 0..times {
+            assert!(matches!(inflating.unpack(nothing.clone(), &mut Nowhere), Ok(0)));
+        }
+        let Err(Trouble::Server(error)) = inflating.unpack(nothing.clone(), &mut Nowhere) else { panic!() };
+        assert!(error.to_string().contains("comes to nothing"), "{error}");
+        // Something in between begins the count anew.
+        inflating.begin(1);
+        for _ in 0..times {
+            assert!(inflating.unpack(nothing.clone(), &mut Nowhere).is_ok());
+        }
+        let one = Bytes::from_static(&[0, 1, 0, 0xfe, 0xff, b'x']);
+        assert!(matches!(inflating.unpack(one, &mut Nowhere), Ok(1)));
+        assert!(matches!(inflating.unpack(nothing, &mut Nowhere), Ok(0)));
     }
 }

@@ -79,6 +79,8 @@ pub struct Session<T> {
     list_bytes: u64,
     list_began_at: u64,
     content_began_at: u64,
+    /// Where in the stream content last came to something.
+    fruitful_at: u64,
 }
 
 /// A request without an answer.
@@ -188,6 +190,7 @@ impl<T> Session<T> {
             list_bytes: 0,
             list_began_at: 0,
             content_began_at: 0,
+            fruitful_at: 0,
         }
     }
 

@@ -4,6 +4,7 @@ use super::events::Event;
 use super::input::Step;
 use super::receive::{Read, no_such_block, too_long};
 use super::{Session, State};
+use crate::compression::check_barren;
 use crate::delta::{BlockLayout, PackedToken};
 use crate::error::Result;
 
@@ -17,6 +18,7 @@ impl<T> Session<T> {
             other => return Ok(other.map(|_| None)),
         };
         if let PackedToken::Packed(left) = token {
+            check_barren(self.input.data_bytes() - self.fruitful_at)?;
             self.state = State::Packed { layout, missing, before, left: left.into() };
             return Ok(Step::Item(None));
         }
@@ -47,6 +49,7 @@ impl<T> Session<T> {
         let ((offset, _), (tail, len)) = (block(next)?, block(end)?);
         let len = tail + u64::from(len) - offset;
         let missing = missing.checked_sub(len).ok_or_else(|| too_long(len, missing))?;
+        self.fruitful_at = self.input.data_bytes();
         self.state = if end == last {
             State::PackedToken { layout, missing, before: last }
         } else {
@@ -73,6 +76,7 @@ impl<T> Session<T> {
         {
             let len = piece.len() as u64;
             let missing = missing.checked_sub(len).ok_or_else(|| too_long(len, missing))?;
+            self.fruitful_at = self.input.data_bytes();
             self.state = State::Packed { layout, missing, before, left };
             return Ok(Step::Item(Some(Event::Literal(piece))));
         }
@@ -89,6 +93,8 @@ impl<T> Session<T> {
             self.packed = piece;
             return Ok(Step::Item(None));
         }
+        // What comes of it shows where it is unpacked.
+        self.fruitful_at = self.input.data_bytes();
         Ok(Step::Item(deflated(piece)))
     }
 }

@@ -161,6 +161,7 @@ impl<T> Session<T> {
         if asked.wanted.is_some() {
             self.state = State::Layout;
             self.content_began_at = self.input.data_bytes();
+            self.fruitful_at = self.content_began_at;
             return None;
         }
         self.state = State::Index;

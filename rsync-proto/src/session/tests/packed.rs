@@ -4,6 +4,7 @@ use super::Story;
 use super::player::{Line, Played, Want, layout};
 use crate::compression::CompressionKind;
 use crate::error::Error;
+use crate::limits;
 use crate::scripted::{Item, Part, Script, agreed, plain_options};
 
 const KINDS: [CompressionKind; 3] = [CompressionKind::Zstd, CompressionKind::Lz4, CompressionKind::Zlibx];
@@ -122,5 +123,44 @@ fn ends_and_damage_at_any_place_are_survived() {
             let played = story.play([&damaged[..]]);
             assert!(literals(&played) < 1 << 20, "{kind:?}: bit {bit}");
         }
+    }
+}
+
+/// What each compression makes of nothing, for ever: no file ends, and the connection looks busy.
+#[test]
+fn nothing_for_ever_is_bounded() {
+    let empty: [(CompressionKind, &[u8]); 7] = [
+        (CompressionKind::Zstd, &[]),
+        (CompressionKind::Zstd, &[0, 0, 0]),
+        (CompressionKind::Lz4, &[]),
+        (CompressionKind::Lz4, &[0]),
+        (CompressionKind::Zlibx, &[]),
+        (CompressionKind::Zlibx, &[0, 0, 0xff, 0xff, 0]),
+        (CompressionKind::Zlib, &[]),
+    ];
+    for (kind, nothing) in empty {
+        let mut agreed = agreed(plain_options(32, true, false));
+        agreed.compression = Some(kind);
+        let wants = vec![Want::content("f")];
+        let told = |times: usize| {
+            let mut script = Script::new(&agreed);
+            script.list(&[Item::dir("."), Item::file("f", 5)], 0);
+            script.answer("f", wants[0].flags()).layout(layout(b"", &agreed));
+            // The beginning of a stream comes to nothing, too.
+            script.part(Part::Literal(b"five"));
+            let run = nothing.repeat(if kind == CompressionKind::Lz4 { 1 } else { 1000 });
+            let times = times / (2 + run.len());
+            (0..times).for_each(|_| {
+                script.run(&run);
+            });
+            script
+        };
+        let limit = limits::MAX_BARREN as usize;
+        let enough = Story { agreed: agreed.clone(), wants: wants.clone(), script: told(limit) };
+        let played = enough.play_whole();
+        assert!(matches!(&played.result, Err(Error::Gone(_))), "{kind:?}: {:?}", played.result);
+        let many = Story { agreed: agreed.clone(), wants: wants.clone(), script: told(limit + 20_000) };
+        let played = many.play_whole();
+        assert!(matches!(&played.result, Err(Error::Limit { .. })), "{kind:?}: {:?}", played.result);
     }
 }
