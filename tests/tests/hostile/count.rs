@@ -6,7 +6,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use end_to_end::scripted::Tale;
 
 use crate::{
-    answers, attributes, contents, ends, floods, lists, names, openings, packed, silence, values, words,
+    answers, attributes, bombs, compressions, contents, deflate, ends, floods, lists, lz4, names, openings,
+    packed, references, silence, values, words, zstd,
 };
 
 /// So many are there at least.
@@ -49,6 +50,24 @@ fn counted(count: impl FnOnce(&mut Ledger)) -> bool {
 /// All tests that tell something.
 const TELLINGS: &[fn()] = &[
     crate::honest_in_every_shape,
+    bombs::of_zeros,
+    bombs::of_blocks,
+    compressions::names_of_compressions,
+    compressions::not_asked_for,
+    deflate::blocks,
+    deflate::codes,
+    deflate::before_the_beginning,
+    lz4::blocks,
+    references::to_blocks,
+    references::of_content,
+    references::behind_the_end,
+    references::whose_sum_is_wrong,
+    references::with_another_length_than_they_have,
+    zstd::frames,
+    zstd::blocks_of_frames,
+    zstd::literals,
+    zstd::sequences,
+    zstd::that_are_cut,
     answers::for_what_was_not_asked,
     answers::that_are_no_echo,
     attributes::of_names_and_sizes,

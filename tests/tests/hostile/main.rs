@@ -3,18 +3,24 @@
 
 mod answers;
 mod attributes;
+mod bombs;
+mod compressions;
 mod contents;
 mod count;
+mod deflate;
 mod ends;
 mod floods;
 mod lists;
+mod lz4;
 mod names;
 mod openings;
 mod packed;
+mod references;
 mod rows;
 mod silence;
 mod values;
 mod words;
+mod zstd;
 
 use end_to_end::scripted::Shape;
 use rows::Teller;

@@ -11,6 +11,17 @@ pub fn kinds(shape: Shape) -> &'static [CompressionKind] {
     if shape.negotiates { &CompressionKind::ALL } else { &[CompressionKind::Zlib] }
 }
 
+/// The answer for `a`: these bytes as they are, in runs, and the content that they are said to stand for.
+pub fn packed_a(tale: &mut Tale, packed: &[u8], content: &[u8]) {
+    tale.contents.insert(b"a".to_vec(), content.to_vec());
+    tale.item("a").size = content.len() as i64;
+    let (packed, content) = (packed.to_vec(), content.to_vec());
+    tale.answers("a", move |s, request| {
+        s.begin_answer(request.index, request.flags).layout(request.layout);
+        packed.chunks(0x3fff).fold(s, |s, run| s.run(run)).end_of_file(&content);
+    });
+}
+
 /// Content of every kind: noise, one byte many times, text, nothing, much of it; and a file of which parts are here.
 fn every_kind_of_content(tale: &mut Tale) {
     let mut random = Random::new(2);
