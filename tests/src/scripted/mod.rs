@@ -19,7 +19,7 @@ use rsync_proto::wire::put;
 
 pub use incoming::Request;
 use incoming::{Incoming, Input};
-pub use tale::{Point, Shape, Tale};
+pub use tale::{Point, Segments, Shape, Tale};
 
 use crate::server::Server;
 
@@ -116,6 +116,7 @@ impl Output<'_> {
 fn tell(stream: &TcpStream, tale: &Tale) -> io::Result<()> {
     let mut input = Input::new(stream.try_clone()?, tale.shape.protocol);
     let out = &mut Output { stream, left: tale.cut.unwrap_or(usize::MAX), drip: None };
+    out.drip = tale.drip.filter(|_| tale.drips_at_once);
     out.write_all(&tale.greeting)?;
     let _greeting = input.line()?;
     let _module = input.line()?;
@@ -142,6 +143,13 @@ fn tell(stream: &TcpStream, tale: &Tale) -> io::Result<()> {
     }
     input.rules()?;
 
+    if tale.items.is_empty() {
+        // There is nothing to ask for.
+        stream.shutdown(Shutdown::Write)?;
+        input.drain();
+        return Ok(());
+    }
+
     // One end for each segment that is let go, but for the last, and one for each of the phases.
     let mut ends = segments - 1 + 3;
     let mut answered = false;
@@ -166,7 +174,9 @@ fn tell(stream: &TcpStream, tale: &Tale) -> io::Result<()> {
         }
     }
     tale.say(Point::BeforeStatistics, &mut script);
-    script.goodbye(tale.shape.protocol);
+    if tale.says_goodbye {
+        script.goodbye(tale.shape.protocol);
+    }
     tale.say(Point::AfterAll, &mut script);
     out.write_all(&tale.frame(&mut script))?;
     // The end of the connection is the end of the session; what the client still has to say is not cut off.

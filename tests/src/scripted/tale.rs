@@ -69,6 +69,10 @@ pub enum Point {
     AfterAll,
 }
 
+/// The parts that a list comes in: the number of the directory, and what lies in it.
+pub type Segments = Vec<(Option<u32>, Vec<Item>)>;
+
+type CutList = Box<dyn Fn(&mut Segments) + Send + Sync>;
 type Say = Box<dyn Fn(&mut Script) + Send + Sync>;
 type Answer = Box<dyn Fn(&mut Script, &Request) + Send + Sync>;
 
@@ -108,6 +112,11 @@ pub struct Tale {
     pub floods_list: bool,
     /// From the list on, a byte at a time, with a pause behind each.
     pub drip: Option<Duration>,
+    /// It drips from the greeting on.
+    pub drips_at_once: bool,
+    /// There are statistics and a goodbye.
+    pub says_goodbye: bool,
+    cut_list: Option<CutList>,
     said: Vec<(Point, Say)>,
     answers: BTreeMap<Vec<u8>, Answer>,
 }
@@ -153,6 +162,9 @@ impl Tale {
             flood: Vec::new(),
             floods_list: false,
             drip: None,
+            drips_at_once: false,
+            says_goodbye: true,
+            cut_list: None,
             said: Vec::new(),
             answers: BTreeMap::new(),
         };
@@ -215,6 +227,11 @@ impl Tale {
         self.said.push((point, Box::new(say)));
     }
 
+    /// The list, where it comes in segments, is cut otherwise.
+    pub fn segments(&mut self, cut: impl Fn(&mut Segments) + Send + Sync + 'static) {
+        self.cut_list = Some(Box::new(cut));
+    }
+
     /// The file of this path is answered so.
     pub fn answers(&mut self, path: &str, answer: impl Fn(&mut Script, &Request) + Send + Sync + 'static) {
         self.answers.insert(path.into(), Box::new(answer));
@@ -244,7 +261,8 @@ impl Tale {
             script.list(&self.items, self.io_error);
             return 1;
         }
-        let all = segments(&self.items);
+        let mut all = segments(&self.items);
+        self.cut_list.iter().for_each(|cut| cut(&mut all));
         for (number, items) in &all {
             match number {
                 None => script.list(items, self.io_error),

@@ -65,7 +65,7 @@ pub fn of_names_and_sizes() {
                 LIMIT,
                 "the number of extended attributes of a file",
                 |t| with_values(t, 257),
-                |t| with_values(t, 200),
+                |t| with_values(t, 256),
             ),
             row(
                 "a value of 65,537 bytes",
@@ -79,7 +79,7 @@ pub fn of_names_and_sizes() {
                 LIMIT,
                 "the size of a file's extended attributes",
                 |t| (0..17).for_each(|n| attribute(t, format!("user.n{n}\0").as_bytes(), 65_000)),
-                |_| {},
+                |t| (0..17).for_each(|n| attribute(t, format!("user.n{n}\0").as_bytes(), 31)),
             ),
             row(
                 "a set that was never sent",
@@ -90,7 +90,12 @@ pub fn of_names_and_sizes() {
                         s.encoder().assume_attributes(9);
                     });
                 },
-                |_| {},
+                // The second time it is the same set.
+                |t| {
+                    ["d", "h"].iter().for_each(|path| {
+                        t.item(path).xattrs.push((b"user.same\0".to_vec(), b"v".to_vec()));
+                    });
+                },
             ),
         ],
     );
@@ -135,7 +140,10 @@ pub fn of_lists() {
                 LIMIT,
                 "the number of entries of an access control list",
                 |t| t.item("b").acl.names = vec![name(5); 8192],
-                |_| {},
+                |t| {
+                    t.item("b").acl.names = (1..=100).map(|id| TestAclName { id, ..name(5) }).collect();
+                    t.item("b").acl.mask = Some(7);
+                },
             ),
             row(
                 "a list that was never sent",
@@ -146,7 +154,12 @@ pub fn of_lists() {
                         s.encoder().assume_lists(9);
                     });
                 },
-                |_| {},
+                |t| {
+                    ["a", "b"].iter().for_each(|path| {
+                        t.item(path).acl.names = vec![name(4)];
+                        t.item(path).acl.mask = Some(5);
+                    });
+                },
             ),
         ],
     );

@@ -6,13 +6,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use end_to_end::scripted::Tale;
 
 use crate::{
-    answers, attributes, bombs, compressions, contents, deflate, ends, floods, lists, lz4, names, openings,
-    packed, references, silence, values, words, zstd,
+    answers, attributes, bombs, compressions, contents, deflate, ends, floods, frames, listings, lists, lz4,
+    names, openings, packed, references, segments, silence, values, words, zstd,
 };
 
 /// So many are there at least.
-const LIES: usize = 120;
-const TWINS: usize = 60;
+const LIES: usize = 240;
+const TWINS: usize = 180;
 
 /// What was to be told while one counts.
 #[derive(Default)]
@@ -78,12 +78,15 @@ const TELLINGS: &[fn()] = &[
     contents::whose_sum_is_wrong,
     ends::before_everything_has_come,
     ends::wherever_the_line_is_cut,
-    ends::messages,
+    frames::of_no_kind_or_another_length,
+    frames::that_say_what_cannot_be,
     floods::of_the_same_entry,
     lists::of_one_piece,
     lists::of_any_shape,
-    lists::of_segments,
+    segments::of_directories,
     lists::not_asked_for,
+    listings::of_modules,
+    lists::nothing_is_deleted_for_an_empty_list,
     lists::nothing_is_deleted_after_an_error_of_the_server,
     names::of_one_component,
     names::of_several_components,

@@ -2,7 +2,6 @@
 
 use end_to_end::scripted::{Point, Shape, Tale};
 use rsync_proto::wire::Index;
-use rsync_proto::wire::frame::Tag;
 
 use crate::rows::{PROTOCOL, Row, STREAM, Teller};
 
@@ -65,6 +64,66 @@ pub fn before_everything_has_come() {
                 says: "went on after the end of the transfer",
             },
             Row {
+                what: "bytes behind the end, outside of all frames",
+                lie: |t| {
+                    t.then(Point::AfterAll, |s| {
+                        s.raw(&[0, 0, 0]);
+                    });
+                },
+                // Nothing, in a frame.
+                twin: |t| {
+                    t.then(Point::AfterAll, |s| {
+                        s.raw(&[0, 0, 0, 7]);
+                    });
+                },
+                code: STREAM,
+                says: "closed the connection",
+            },
+            Row {
+                what: "no statistics",
+                lie: |t| t.says_goodbye = false,
+                twin: |t| {
+                    t.says_goodbye = false;
+                    let protocol = t.shape.protocol;
+                    t.then(Point::BeforeStatistics, move |s| {
+                        s.goodbye(protocol);
+                    });
+                },
+                code: STREAM,
+                says: "while the statistics was expected",
+            },
+            Row {
+                what: "half of the statistics",
+                lie: |t| {
+                    t.says_goodbye = false;
+                    t.then(Point::BeforeStatistics, |s| {
+                        s.data(&[0; 7]);
+                    });
+                },
+                // Numbers that are all 0.
+                twin: |t| {
+                    t.says_goodbye = false;
+                    let protocol = t.shape.protocol;
+                    t.then(Point::BeforeStatistics, move |s| {
+                        s.data(&[0; 15]).done(usize::from(protocol >= 31));
+                    });
+                },
+                code: STREAM,
+                says: "while the statistics was expected",
+            },
+            Row {
+                what: "statistics without a goodbye",
+                lie: |t| {
+                    t.says_goodbye = false;
+                    t.then(Point::BeforeStatistics, |s| {
+                        s.data(&[0; 15]).index(Index::File(0));
+                    });
+                },
+                twin: |_| {},
+                code: PROTOCOL,
+                says: "the server broke the protocol",
+            },
+            Row {
                 what: "data behind the end",
                 lie: |t| {
                     t.then(Point::AfterAll, |s| {
@@ -88,39 +147,4 @@ pub fn wherever_the_line_is_cut() {
             Teller::new(&[]).fails_somehow("a line that is cut", shape, lie, &[5, 10, STREAM]);
         }
     }
-}
-
-#[test]
-pub fn messages() {
-    let row = |what, code, says, lie| Row { what, lie, twin: |_| {}, code, says };
-    Teller::new(&[]).tell(
-        SHAPES,
-        &[
-            row("a frame of an unknown kind", STREAM, "unknown tag", |t| {
-                t.then(Point::AfterList, |s| {
-                    s.raw(&[4, 0, 0, 7 + 77]).raw(b"what");
-                });
-            }),
-            row("a frame of no kind", STREAM, "unknown tag", |t| {
-                t.then(Point::AfterList, |s| {
-                    s.raw(&[4, 0, 0, 0]).raw(b"what");
-                });
-            }),
-            row("a message of 16 MiB", STREAM, "bytes for a frame of kind", |t| {
-                t.then(Point::AfterList, |s| {
-                    s.raw(&[0xff, 0xff, 0xff, 7 + 2]).raw(&[b'x'; 100_000]);
-                });
-            }),
-            row("an error of three bytes", STREAM, "bytes for a frame of kind", |t| {
-                t.then(Point::AfterList, |s| {
-                    s.message(Tag::IoError, [1, 0, 0]);
-                });
-            }),
-            row("a refusal of five bytes", STREAM, "bytes for a frame of kind", |t| {
-                t.then(Point::AfterList, |s| {
-                    s.message(Tag::NoSend, [1, 0, 0, 0, 0]);
-                });
-            }),
-        ],
-    );
 }

@@ -55,19 +55,35 @@ fn endless(shape: Shape, name_len: usize) -> Tale {
     tale
 }
 
+/// A list that is long, and ends.
+fn many(tale: &mut Tale, name_len: usize) {
+    for number in 0..2000 {
+        tale.symlink(&format!("{number:0>name_len$}"), "a");
+    }
+}
+
 #[test]
 pub fn of_the_same_entry() {
     for shape in [Shape::WHOLE, Shape::RECENT] {
-        let options = ["-a", "--numeric-ids"];
-        if count::lie("the same entry for ever", &options, &endless(shape, 1)) {
-            continue;
-        }
-        let (honest, usual) = pull(&options, b"", Tale::honest(shape));
-        assert_eq!(honest.code(), 0, "{honest}");
-        for name_len in [1, 250] {
-            let (outcome, peak) = pull(&options, b"", endless(shape, name_len));
+        for (name_len, what, says) in [
+            (4, "entries for ever", "the number of files"),
+            (250, "long names for ever", "the memory for the file list"),
+        ] {
+            let options = ["-a", "--numeric-ids"];
+            let twin = || {
+                let mut tale = Tale::honest(shape);
+                many(&mut tale, name_len);
+                tale
+            };
+            let lie = endless(shape, name_len);
+            if count::twin(what, twin) | count::lie(what, &options, &lie) {
+                continue;
+            }
+            let (honest, usual) = pull(&options, b"", twin());
+            assert_eq!(honest.code(), 0, "{honest}");
+            let (outcome, peak) = pull(&options, b"", lie);
             assert_eq!(outcome.code(), LIMIT, "{outcome}");
-            assert!(outcome.stderr.contains("exceeds the limit"), "{outcome}");
+            assert!(outcome.stderr.contains(says), "{outcome}");
             assert!(peak < usual + LIST + SLACK, "{peak} KiB, where an honest server needs {usual}");
         }
     }

@@ -2,7 +2,6 @@
 
 use end_to_end::scripted::{Point, Shape, Tale};
 use rsync_proto::scripted::Item;
-use rsync_proto::wire::Index;
 use rsync_proto::wire::flags::{entry, io_error};
 use rsync_proto::wire::put;
 
@@ -120,70 +119,6 @@ pub fn of_any_shape() {
 }
 
 #[test]
-pub fn of_segments() {
-    Teller::new(&[]).tell(
-        &[Shape::RECENT, Shape::ALL[2], Shape::ALL[6]],
-        &[
-            Row {
-                what: "the content of a directory that was never announced",
-                lie: |t| {
-                    t.then(Point::BeforeListEnd, |s| {
-                        s.segment(99, &[]);
-                    });
-                },
-                twin: |_| {},
-                code: PROTOCOL,
-                says: "which it never announced",
-            },
-            Row {
-                what: "the content of a directory twice",
-                lie: |t| {
-                    t.then(Point::BeforeListEnd, |s| {
-                        s.segment(1, &[]);
-                    });
-                },
-                twin: |_| {},
-                code: PROTOCOL,
-                says: "twice or for a duplicate",
-            },
-            Row {
-                what: "a segment behind the end",
-                lie: |t| {
-                    t.then(Point::AfterList, |s| {
-                        s.segment(1, &[]);
-                    });
-                },
-                twin: |_| {},
-                code: PROTOCOL,
-                says: "after its end",
-            },
-            Row {
-                what: "two ends",
-                lie: |t| {
-                    t.then(Point::AfterList, |s| {
-                        s.list_end();
-                    });
-                },
-                twin: |_| {},
-                code: PROTOCOL,
-                says: "ended the file list twice",
-            },
-            Row {
-                what: "reports of deletions",
-                lie: |t| {
-                    t.then(Point::AfterList, |s| {
-                        s.index(Index::DeleteStats);
-                    });
-                },
-                twin: |_| {},
-                code: PROTOCOL,
-                says: "reports deletions that it cannot have made",
-            },
-        ],
-    );
-}
-
-#[test]
 pub fn not_asked_for() {
     let row = |what, lie, twin| Row { what, lie, twin, code: PROTOCOL, says: "which was not asked for" };
     // One directory, without its slash.
@@ -216,6 +151,16 @@ pub fn not_asked_for() {
             says: "which the filter rules exclude",
         }],
     );
+}
+
+/// A server that has nothing that was asked for sends no list at all; it may be a lie.
+#[test]
+pub fn nothing_is_deleted_for_an_empty_list() {
+    for shape in Shape::ALL {
+        let teller = Teller::new(&[]);
+        teller.passes("an empty directory", shape, |t| t.retain(|path| path == b"."));
+        teller.fails_somehow("an empty list", shape, |t| t.retain(|_| false), &[0]);
+    }
 }
 
 /// What the server could not read may be missing from its list.

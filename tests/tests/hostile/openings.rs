@@ -15,6 +15,12 @@ fn greet(tale: &mut Tale, greeting: &[u8]) {
     tale.greeting = greeting.to_vec();
 }
 
+/// A greeting of so many bytes and the end of its line.
+fn greeting_of(tale: &mut Tale, len: usize) {
+    let begin = b"@RSYNCD: 32.0 ";
+    greet(tale, &[begin, &b"x".repeat(len - begin.len())[..], b"\n"].concat());
+}
+
 #[test]
 pub fn greetings() {
     Teller::new(&[]).tell(
@@ -24,17 +30,37 @@ pub fn greetings() {
                 greet(t, b"SSH-2.0-OpenSSH_9.2\r\n");
             }),
             row("a web server", STREAM, "the greeting", |t| greet(t, b"HTTP/1.1 400 Bad Request\r\n\r\n")),
-            row("no version", STREAM, "the greeting", |t| greet(t, b"@RSYNCD: \n")),
+            Row {
+                twin: |t| greet(t, b"@RSYNCD: 32.0 md5\n"),
+                ..row("no version", STREAM, "the greeting", |t| greet(t, b"@RSYNCD: \n"))
+            },
             row("a version that is no number", STREAM, "the greeting", |t| greet(t, b"@RSYNCD: x.0 md5\n")),
             row("a negative version", STREAM, "the greeting", |t| greet(t, b"@RSYNCD: -1.0 md5\n")),
             row("a version beyond numbers", STREAM, "the greeting", |t| {
                 greet(t, b"@RSYNCD: 99999999999999999999.0 md5\n");
             }),
-            row("a version from long ago", UNSUPPORTED, "protocol", |t| greet(t, b"@RSYNCD: 20\n")),
-            row("no digests", STREAM, "no list of digests", |t| greet(t, b"@RSYNCD: 32.0\n")),
+            Row {
+                twin: |t| greet(t, b"@RSYNCD: 40.0 sha512\n"),
+                ..row("a version of times to come", UNSUPPORTED, "speaks protocol version 41", |t| {
+                    greet(t, b"@RSYNCD: 41.0 sha512\n");
+                })
+            },
+            row("a version from long ago", UNSUPPORTED, "speaks protocol version 28", |t| {
+                greet(t, b"@RSYNCD: 28\n");
+            }),
+            Row {
+                twin: |t| greet(t, b"@RSYNCD: 32.0 rot13\n"),
+                ..row("no digests", STREAM, "no list of digests", |t| greet(t, b"@RSYNCD: 32.0\n"))
+            },
             row("no subversion", STREAM, "no subversion", |t| greet(t, b"@RSYNCD: 32\n")),
-            row("a line of 1,025 bytes", LIMIT, "a line's length", |t| t.greeting = vec![b'x'; 1025]),
-            row("a line without an end", LIMIT, "a line's length", |t| t.greeting = vec![b'x'; 1 << 20]),
+            Row {
+                twin: |t| greeting_of(t, 1024),
+                ..row("a line of 1,025 bytes", LIMIT, "a line's length", |t| greeting_of(t, 1025))
+            },
+            Row {
+                twin: |t| greet(t, b"@RSYNCD: 32.0 md5\r\n"),
+                ..row("a line without an end", LIMIT, "a line's length", |t| t.greeting = vec![b'x'; 1 << 20])
+            },
             row("nothing but line ends of another kind", LIMIT, "a line's length", |t| {
                 t.greeting = vec![b'\r'; 4096];
             }),
@@ -45,6 +71,20 @@ pub fn greetings() {
 /// An answer to the module's name in place of the honest one.
 fn reply(tale: &mut Tale, reply: &[u8]) {
     tale.reply = reply.to_vec();
+}
+
+/// Lines that have so many bytes together with the greeting.
+fn news(tale: &mut Tale, len: usize) {
+    let end = b"@RSYNCD: OK\n";
+    let mut left = len - tale.greeting.len() - end.len();
+    tale.reply.clear();
+    while left > 0 {
+        let line = left.min(1000);
+        tale.reply.extend(&b"n".repeat(line - 1));
+        tale.reply.push(b'\n');
+        left -= line;
+    }
+    tale.reply.extend(end);
 }
 
 #[test]
@@ -60,29 +100,24 @@ pub fn answers_to_the_name_of_the_module() {
                 reply(t, b"@RSYNCD: AUTHREQD abc\n");
             }),
             Row {
+                // The greeting is one, and the last another.
                 what: "501 lines",
-                lie: |t| t.reply = [&b"news\n".repeat(501)[..], b"@RSYNCD: OK\n"].concat(),
-                twin: |t| t.reply = [&b"news\n".repeat(400)[..], b"@RSYNCD: OK\n"].concat(),
+                lie: |t| t.reply = [&b"news\n".repeat(499)[..], b"@RSYNCD: OK\n"].concat(),
+                twin: |t| t.reply = [&b"news\n".repeat(498)[..], b"@RSYNCD: OK\n"].concat(),
                 code: LIMIT,
                 says: "the message of the day",
             },
             Row {
-                what: "more than 64 KiB of lines",
-                lie: |t| {
-                    t.reply =
-                        [&[&[b'n'; 1000][..], b"\n"].concat().repeat(70)[..], b"@RSYNCD: OK\n"].concat();
-                },
-                twin: |t| {
-                    t.reply =
-                        [&[&[b'n'; 1000][..], b"\n"].concat().repeat(60)[..], b"@RSYNCD: OK\n"].concat();
-                },
+                what: "lines of 64 KiB and one byte",
+                lie: |t| news(t, 64 * 1024 + 1),
+                twin: |t| news(t, 64 * 1024),
                 code: LIMIT,
                 says: "the message of the day",
             },
             Row {
                 what: "lines for ever",
                 lie: |t| t.reply = b"news\n".repeat(1 << 20),
-                twin: |t| t.reply = b"news\n@RSYNCD: OK\n".to_vec(),
+                twin: |t| t.reply = b"news\n\n\r\n@RSYNCD: OK\r\n".to_vec(),
                 code: LIMIT,
                 says: "the message of the day",
             },

@@ -125,7 +125,7 @@ impl Teller {
         assert!(outcome.stderr.contains(says), "{what}: \"{says}\" was expected\n{outcome}");
     }
 
-    /// The pull fails with one of these codes, and does no harm.
+    /// The pull ends with one of these codes, and does no harm: nothing is deleted, and nothing is half there.
     pub fn fails_somehow(&self, what: &str, shape: Shape, lie: impl Fn(&mut Tale), codes: &[i32]) {
         let Some((outcome, what)) = self.does_no_harm(what, shape, lie) else { return };
         assert!(codes.contains(&outcome.code()), "{what}\n{outcome}");

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use end_to_end::scripted::{Shape, Tale};
+use end_to_end::scripted::{Point, Shape, Tale};
 use rsync_proto::scripted::Script;
 use rsync_proto::wire::frame::Tag;
 
@@ -30,6 +30,13 @@ pub fn nothing_at_all() {
     );
 }
 
+/// For how long the server means to wait, in seconds.
+fn time(tale: &mut Tale, seconds: u32) {
+    tale.then(Point::AfterList, move |s| {
+        s.message(Tag::IoTimeout, seconds.to_le_bytes());
+    });
+}
+
 /// A frame in which nothing is, or something that leads no further, for ever.
 fn flood(tale: &mut Tale, say: impl Fn(&mut Script)) {
     let mut script = Script::new(&rsync_proto::scripted::agreed(tale.list.clone()));
@@ -39,6 +46,29 @@ fn flood(tale: &mut Tale, say: impl Fn(&mut Script)) {
 
 #[test]
 pub fn nothing_that_leads_on() {
+    let in_vain =
+        |what, seconds: fn(&mut Tale), lie| Row { twin: seconds, ..row(what, "nothing useful", lie) };
+    Teller::new(&["--timeout=1"]).tell(
+        &[Shape::RECENT],
+        &[
+            in_vain(
+                "an hour in place of a second",
+                |t| time(t, 3600),
+                |t| {
+                    time(t, 3600);
+                    t.answers("d/f/g", |_, _| {});
+                },
+            ),
+            in_vain(
+                "no time limit in place of one",
+                |t| time(t, 0),
+                |t| {
+                    time(t, 0);
+                    t.answers("d/f/g", |_, _| {});
+                },
+            ),
+        ],
+    );
     Teller::new(&["--timeout=1"]).tell(
         &[Shape::RECENT, Shape::ALL[1]],
         &[
@@ -74,5 +104,14 @@ pub fn next_to_nothing() {
     let patient = Teller::new(&["--timeout=1"]);
     let drip = |pause| move |tale: &mut Tale| tale.drip = Some(pause);
     patient.fails("a drip", Shape::RECENT, drip(Duration::from_millis(120)), TIMEOUT, "next to nothing");
+    let drops = |pause| {
+        move |tale: &mut Tale| {
+            tale.drip = Some(pause);
+            tale.drips_at_once = true;
+        }
+    };
+    let long = drops(Duration::from_millis(120));
+    patient.fails("a drip from the greeting on", Shape::RECENT, long, TIMEOUT, "the handshake within");
+    patient.passes("a trickle from the greeting on", Shape::RECENT, drops(Duration::from_micros(50)));
     patient.passes("a trickle", Shape::RECENT, drip(Duration::from_micros(50)));
 }

@@ -1,6 +1,7 @@
 //! Values that no file has.
 
 use end_to_end::scripted::{Shape, Tale};
+use rsync_proto::limits::MAX_TIME;
 
 use crate::BOTH;
 use crate::rows::{PROTOCOL, Row, STREAM, Teller};
@@ -20,7 +21,12 @@ pub fn of_files() {
                 |t| t.item("d/e").size = -1,
                 |t| t.item("d/e").size = 6,
             ),
-            bad("the least size", "the size of a file", |t| t.item("a").size = i64::MIN, |_| {}),
+            bad(
+                "the least size",
+                "the size of a file",
+                |t| t.item("a").size = i64::MIN,
+                |t| t.item("a").size = 0,
+            ),
             bad(
                 "a kind that is none",
                 "the mode of a file",
@@ -42,10 +48,17 @@ pub fn of_files() {
             bad(
                 "a time after all",
                 "time",
-                |t| t.item("a").mtime = i64::MAX,
-                |t| t.item("a").mtime = 4_000_000_000,
+                |t| t.item("a").mtime = MAX_TIME + 1,
+                |t| t.item("a").mtime = MAX_TIME,
             ),
-            bad("a time before all", "time", |t| t.item("a").mtime = i64::MIN, |t| t.item("a").mtime = -1),
+            bad(
+                "a time before all",
+                "time",
+                |t| t.item("a").mtime = -MAX_TIME - 1,
+                |t| t.item("a").mtime = -MAX_TIME,
+            ),
+            bad("the greatest time", "time", |t| t.item("a").mtime = i64::MAX, |t| t.item("a").mtime = 0),
+            bad("the least time", "time", |t| t.item("a").mtime = i64::MIN, |t| t.item("a").mtime = -1),
             bad(
                 "a second too many",
                 "the nanoseconds of a time",
@@ -135,5 +148,22 @@ pub fn of_hard_links() {
                 says: "hard links of directories",
             },
         ],
+    );
+    // Within a segment, a link has the values of the file that it leads to, and no others.
+    Teller::new(&["-H"]).with(|t| t.list.hard_links = true).tell(
+        &[Shape::RECENT, Shape::ALL[2]],
+        &[Row {
+            what: "a hard link to a file of another kind",
+            lie: |t| {
+                t.item("a").link = Some(1);
+                t.symlink("d/s", "a").link = Some(1);
+            },
+            twin: |t| {
+                t.item("a").link = Some(1);
+                t.file("d/s", b"five\n").link = Some(1);
+            },
+            code: PROTOCOL,
+            says: "to a file of another kind",
+        }],
     );
 }
