@@ -7,7 +7,7 @@ use rsync_proto::wire::flags::item;
 use super::{Point, Request, Tale, capabilities};
 
 impl Tale {
-    /// To a client that has nothing and asks for every file. Equal tales have equal speeches, however they are cut
+    /// To a client that has nothing and asks for every file twice. Equal tales have equal speeches, however they are cut
     /// into frames.
     ///
     /// Not what goes over a line: a client that has something asks for less.
@@ -19,7 +19,8 @@ impl Tale {
         for point in [Point::AfterList, Point::BeforeAnswers] {
             self.say(point, &mut script);
         }
-        for index in 0..2 * self.items.len() as u32 + 2 {
+        let indexes = 0..2 * self.items.len() as u32 + 2;
+        for index in indexes.clone().chain(indexes) {
             if script.path(index).is_none() {
                 continue;
             }

@@ -54,7 +54,7 @@ fn bomb(shape: Shape, kind: CompressionKind, announced: usize, len: usize) -> Ta
 
 /// A lie and its twin.
 fn fails(what: &str, basis: &[u8], lie: Tale, twin: impl Fn() -> Tale) {
-    if count::twin(what, &twin) | count::lie(what, OPTIONS, &lie) {
+    if count::twin(what, OPTIONS, &twin) | count::lie(what, OPTIONS, &lie) {
         return;
     }
     let (honest, usual) = pull(OPTIONS, basis, twin());

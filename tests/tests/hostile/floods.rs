@@ -76,7 +76,7 @@ pub fn of_the_same_entry() {
                 tale
             };
             let lie = endless(shape, name_len);
-            if count::twin(what, twin) | count::lie(what, &options, &lie) {
+            if count::twin(what, &options, twin) | count::lie(what, &options, &lie) {
                 continue;
             }
             let (honest, usual) = pull(&options, b"", twin());

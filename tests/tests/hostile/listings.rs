@@ -15,7 +15,7 @@ fn listing(reply: &str) -> Tale {
 
 /// What is said in place of a list of modules, and what comes as near to it as honesty allows.
 fn tell(what: &str, lie: &str, twin: &str, code: i32, says: &str) {
-    if count::twin(what, || listing(twin)) | count::lie(what, &["list"], &listing(lie)) {
+    if count::twin(what, &["list"], || listing(twin)) | count::lie(what, &["list"], &listing(lie)) {
         return;
     }
     let list = |reply| Program::deployer().list(&[], &ScriptedServer::telling(listing(reply)).url(""));

@@ -99,7 +99,7 @@ impl Teller {
 
     /// The pull succeeds, and the tree is that of the tale.
     pub fn passes(&self, what: &str, shape: Shape, twin: impl Fn(&mut Tale)) {
-        if count::twin(what, || self.tale(Shape::RECENT, &twin)) {
+        if count::twin(what, &self.options, || self.tale(Shape::RECENT, &twin)) {
             return;
         }
         let tale = self.tale(shape, twin);
