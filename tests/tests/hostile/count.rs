@@ -94,6 +94,7 @@ const TELLINGS: &[fn()] = &[
     segments::of_directories,
     lists::not_asked_for,
     listings::of_modules,
+    lists::nothing_is_deleted_on_the_way,
     lists::nothing_is_deleted_for_an_empty_list,
     lists::nothing_is_deleted_after_an_error_of_the_server,
     names::of_one_component,

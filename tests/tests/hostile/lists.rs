@@ -153,6 +153,20 @@ pub fn not_asked_for() {
     );
 }
 
+/// Directories on the way to what was asked for are listed, but not their content, whatever the list says of them.
+#[test]
+pub fn nothing_is_deleted_on_the_way() {
+    for shape in [Shape::WHOLE, Shape::ALL[0], Shape::ALL[1], Shape::RECENT] {
+        let teller = Teller::new(&["-R"]).asking_for("d/e").with(|t| {
+            t.retain(|path| [&b"d"[..], b"d/e"].contains(&path));
+        });
+        teller.passes("a directory on the way", shape, |t| t.item("d").implied = true);
+        // Nothing tells that its content is not all there.
+        let what = "a directory on the way, as if all of it were there";
+        teller.fails_somehow(what, shape, |_| {}, &[0]);
+    }
+}
+
 /// A server that has nothing that was asked for sends no list at all; it may be a lie.
 #[test]
 pub fn nothing_is_deleted_for_an_empty_list() {

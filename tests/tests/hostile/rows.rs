@@ -205,9 +205,11 @@ impl Place {
         fs::write(canary.join("file"), "stays").expect("memory is large enough");
         let files = BTreeMap::from([
             ("a", b"older than what comes".to_vec()),
+            ("d/kept", b"not on the server either".to_vec()),
             ("m", basis()),
             ("old", b"not on the server".to_vec()),
         ]);
+        fs::create_dir(destination.join("d")).expect("memory is large enough");
         for (name, content) in &files {
             fs::write(destination.join(name), content).expect("memory is large enough");
         }
