@@ -79,6 +79,8 @@ pub struct Session<T> {
     list_bytes: u64,
     list_began_at: u64,
     content_began_at: u64,
+    /// Bytes of the file at hand that were handed out packed.
+    deflated: u64,
     /// Where in the stream content last came to something.
     fruitful_at: u64,
 }
@@ -190,6 +192,7 @@ impl<T> Session<T> {
             list_bytes: 0,
             list_began_at: 0,
             content_began_at: 0,
+            deflated: 0,
             fruitful_at: 0,
         }
     }

@@ -11,6 +11,9 @@ use crate::error::Result;
 /// Blocks in a row are handed out in pieces of about this length, in bytes, as a worker likes them.
 const MAX_RUN: u32 = 4 * 1024 * 1024;
 
+/// Packed, a literal of one byte has no more than these, with the end of a flush; longer ones grow less.
+const MAX_GROWTH: u64 = 8;
+
 impl<T> Session<T> {
     pub(super) fn read_packed_token(&mut self, layout: BlockLayout, missing: u64, before: u32) -> Read<T> {
         let token = match self.input.item(|cursor| PackedToken::read(cursor, before))? {
@@ -93,7 +96,12 @@ impl<T> Session<T> {
             self.packed = piece;
             return Ok(Step::Item(None));
         }
-        // What comes of it shows where it is unpacked.
+        // What comes of it shows where it is unpacked; not if the file could not be made there, so there is a bound
+        // here, too.
+        self.deflated += piece.len() as u64;
+        if self.deflated / MAX_GROWTH > missing {
+            return Err(too_long(self.deflated / MAX_GROWTH, missing));
+        }
         self.fruitful_at = self.input.data_bytes();
         Ok(Step::Item(deflated(piece)))
     }

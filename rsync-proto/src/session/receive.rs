@@ -162,6 +162,7 @@ impl<T> Session<T> {
             self.state = State::Layout;
             self.content_began_at = self.input.data_bytes();
             self.fruitful_at = self.content_began_at;
+            self.deflated = 0;
             return None;
         }
         self.state = State::Index;

@@ -164,3 +164,23 @@ fn nothing_for_ever_is_bounded() {
         assert!(matches!(&played.result, Err(Error::Limit { .. })), "{kind:?}: {:?}", played.result);
     }
 }
+
+/// Where it is unpacked, nobody may be left who counts what comes of it.
+#[test]
+fn deflated_data_that_is_handed_out_is_bounded() {
+    for (runs, is_honest) in [(8, true), (9, false)] {
+        let mut agreed = agreed(plain_options(32, true, false));
+        agreed.compression = Some(CompressionKind::Zlib);
+        let wants = vec![Want::content("f")];
+        let mut script = Script::new(&agreed);
+        script.list(&[Item::dir("."), Item::file("f", 10_000)], 0);
+        script.answer("f", wants[0].flags()).layout(layout(b"", &agreed));
+        (0..runs).for_each(|_| {
+            script.run(&[7; 10_000]);
+        });
+        let played = Story { agreed, wants, script }.play_whole();
+        let ends = if is_honest { "closed the connection" } else { "can be missing of a file" };
+        let error = played.result.as_ref().unwrap_err().to_string();
+        assert!(error.contains(ends), "{runs}: {error}");
+    }
+}
