@@ -30,9 +30,8 @@ impl Tale {
         for point in [Point::BeforeLastEnd, Point::BeforeStatistics, Point::AfterAll] {
             self.say(point, &mut script);
         }
-        let manner =
-            [self.floods_list, self.drips_at_once, self.says_goodbye].map(|is_so| if is_so { 1 } else { 0 });
-        let manner = format!("{:?} {:?} {manner:?}", self.cut, self.drip);
+        let ways = [self.floods_list, self.drips_at_once, self.says_goodbye];
+        let manner = format!("{:?} {:?} {ways:?}", self.cut, self.drip);
         [&self.greeting, &self.reply, &capabilities(self), &script.bytes(), &self.flood, manner.as_bytes()]
             .map(|part| [&(part.len() as u64).to_le_bytes(), part].concat())
             .concat()
