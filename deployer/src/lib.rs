@@ -1,0 +1,83 @@
+//! What the program `deployer` consists of. The program is all that there is to use: nothing here is promised to anybody
+//! but the fuzz targets, which read descriptions without a process around them.
+
+mod boot;
+mod cli;
+mod command;
+mod confined;
+mod console;
+#[doc(hidden)]
+pub mod data;
+mod deploy;
+mod disk;
+mod events;
+mod exit;
+mod flags;
+mod format;
+mod levels;
+mod list;
+mod listing;
+mod logfile;
+mod machine;
+mod model;
+mod mount;
+mod numbers;
+mod password;
+mod plan;
+mod progress;
+mod provision;
+mod pull;
+mod report;
+mod sandbox;
+mod stats;
+mod stop;
+mod system;
+mod terminal;
+mod told;
+
+use std::io::Write;
+use std::process::ExitCode;
+
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+
+/// What the program does.
+pub fn main() -> ExitCode {
+    match run() {
+        Ok(exit) => exit.into(),
+        Err(problem) => {
+            console::complain(&problem.message);
+            problem.exit.into()
+        }
+    }
+}
+
+/// As many as the deepest tree needs with the most alternate directories, twice.
+const MOST_FILES: u64 = 16 * 1024;
+
+/// A pull keeps many directories open; the usual limit on that is low for historical reasons only.
+fn raise_file_limit() {
+    let limit = getrlimit(Resource::Nofile);
+    let wanted = limit.maximum.map_or(MOST_FILES, |maximum| maximum.min(MOST_FILES));
+    if limit.current.is_some_and(|current| current < wanted) {
+        let _ = setrlimit(Resource::Nofile, Rlimit { current: Some(wanted), ..limit });
+    }
+}
+
+fn run() -> Result<exit::Exit, exit::Failure> {
+    raise_file_limit();
+    match cli::parse()? {
+        cli::Command::Pull(pull) => pull::run(pull),
+        cli::Command::List(list) => list::run(list),
+        cli::Command::Deploy(deploy) => provision::run(&deploy),
+        cli::Command::Schema(driver) => {
+            let text = serde_json::to_string_pretty(&driver.schema()).expect("a schema is plain");
+            let _ = writeln!(std::io::stdout().lock(), "{text}");
+            Ok(exit::Exit::Success)
+        }
+        cli::Command::Text(text) => {
+            let _ = write!(std::io::stdout().lock(), "{text}");
+            Ok(exit::Exit::Success)
+        }
+        cli::Command::Shown(exit) => Ok(exit),
+    }
+}
