@@ -9,6 +9,7 @@ mod list;
 mod pack;
 mod script;
 mod shapes;
+mod unpack;
 
 pub use acl::{TestAcl, TestAclName};
 pub use item::{Item, segments, sorted};
@@ -16,3 +17,4 @@ pub use list::ListEncoder;
 pub use pack::Packer;
 pub use script::{Part, Script};
 pub use shapes::{agreed, asked, everything, options, plain_options};
+pub use unpack::Unpack;
