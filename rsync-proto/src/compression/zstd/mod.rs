@@ -108,10 +108,7 @@ impl Frame {
 
     fn unpack(&mut self, unit: &[u8]) -> Result<()> {
         let (header, body) = unit.split_at(BLOCK_HEADER);
-        let Header { kind, size, last } = Header::new(header);
-        if last {
-            return Err(Error::Violation("it ended the zstd stream of the session".to_owned()));
-        }
+        let Header { kind, size } = Header::read(header)?;
         self.window.begin_block();
         match kind {
             Kind::Raw => self.window.raw(body)?,
@@ -120,7 +117,6 @@ impl Frame {
                 let used = self.literals.read(body)?;
                 self.sequences.run(&body[used..], &self.literals, &mut self.window)?;
             }
-            Kind::Unknown => return Err(fault("a block of an unknown kind").into()),
         }
         self.news = !self.window.output().is_empty();
         Ok(())
@@ -131,26 +127,28 @@ enum Kind {
     Raw,
     Repeated,
     Packed,
-    Unknown,
 }
 
 /// The header of a block.
 struct Header {
     kind: Kind,
     size: usize,
-    last: bool,
 }
 
 impl Header {
-    fn new(bytes: &[u8]) -> Self {
+    /// Refuses at once what no block of a session has, rather than wait for the bytes that it announces.
+    fn read(bytes: &[u8]) -> Result<Self> {
         let word = u32::from_le_bytes([bytes[0], bytes[1], bytes[2], 0]);
+        if word & 1 == 1 {
+            return Err(Error::Violation("it ended the zstd stream of the session".to_owned()));
+        }
         let kind = match word >> 1 & 3 {
             0 => Kind::Raw,
             1 => Kind::Repeated,
             2 => Kind::Packed,
-            _ => Kind::Unknown,
+            _ => return Err(fault("a block of an unknown kind").into()),
         };
-        Self { kind, size: (word >> 3) as usize, last: word & 1 == 1 }
+        Ok(Self { kind, size: (word >> 3) as usize })
     }
 }
 
@@ -159,7 +157,7 @@ fn block_len(known: &[u8], most: usize) -> Result<usize> {
     if known.len() < BLOCK_HEADER {
         return Ok(0);
     }
-    let Header { kind, size, .. } = Header::new(known);
+    let Header { kind, size } = Header::read(known)?;
     if size > most {
         return Err(fault("a block of too many bytes").into());
     }
