@@ -1,99 +1,89 @@
-//! Whatever a server sends after the handshake, to a client that asks for every file: no panic, a bounded
-//! number of events, and the same events however the bytes are cut.
+//! A session made up of a small tree: told honestly, it comes to just that tree, in whatever frames and with whatever
+//! messages between; told with damage, nothing that was not asked for is handed out, nothing leads out of the root, the
+//! end is the same however the bytes are cut, and no content is verified that the server does not have.
+//!
+//! There is no sum over the list, so nobody sees that a name, a mode or a time in it is another.
 #![no_main]
 
-use bytes::Bytes;
 use libfuzzer_sys::fuzz_target;
-use rsync_proto::checksum::{BlockSummer, ChecksumKind};
-use rsync_proto::chmod::ModeChanges;
-use rsync_proto::delta::Offer;
-use rsync_proto::filter::ListFilter;
-use rsync_proto::flist::{Asked, Kind, ListOptions};
-use rsync_proto::handshake::Agreed;
-use rsync_proto::limits::Limits;
-use rsync_proto::session::{Command, Event, Request, Session, Wanted};
+use rsync_proto::flist::EntryRef;
+use rsync_proto::wire::frame::{self, HEADER_LEN, MAX_DATA, Tag};
+use rsync_proto_fuzz::choices::Choices;
+use rsync_proto_fuzz::damage::damage;
+use rsync_proto_fuzz::player::{Played, Player, Want};
+use rsync_proto_fuzz::story::Story;
 
-/// What was agreed on, out of two bytes.
-fn agreed(bits: u16) -> Agreed {
-    let bit = |number: u32| bits >> number & 1 == 1;
-    let protocol = 29 + (bits >> 14) as u8;
-    let new = protocol >= 30;
-    Agreed {
-        protocol,
-        list: ListOptions {
-            protocol,
-            recursive: true,
-            dirs: false,
-            varint_flags: new && bit(0),
-            inc_recurse: new && bit(1),
-            safe_flist: protocol >= 31 || new && bit(2),
-            id0_names: new && bit(3),
-            owner: bit(4),
-            group: bit(5),
-            numeric_ids: bit(6),
-            links: bit(7),
-            devices: bit(8),
-            specials: bit(9),
-            hard_links: bit(10),
-            acls: new && bit(11),
-            xattrs: new && bit(12),
-            // No bit is left: without links, access times come.
-            access_times: new && !bit(7),
-            sum_len: if bit(13) { 16 } else { 0 },
-            filter: ListFilter::default(),
-            chmod: ModeChanges::default(),
-            munge_links: false,
-            asked: Asked::anything(),
-            limits: Limits::default(),
-        },
-        rules: Bytes::from_static(&[0; 4]),
-        summer: BlockSummer { kind: ChecksumKind::Xxh128, seed: 1, seed_first: true, seeds_files: !new },
-        file_checksum: ChecksumKind::Xxh128,
-        negotiates: new && bit(0),
-        compression: None,
-        names: None,
+fuzz_target!(|input: &[u8]| {
+    let mut choices = Choices::new(input);
+    let story = Story::new(&mut choices);
+    let wants = |entry: EntryRef<'_>| story.wants.get(entry.path().as_bytes()).cloned();
+    let (frame, cut) = (1 + choices.below(300), 1 + choices.below(100));
+    let text: (Tag, &[u8]) = (Tag::Info, b"between frames\n");
+    let known = if story.agreed.protocol < 30 { 1 } else { 2 };
+    let between = &[text, (Tag::Noop, b"")][..choices.below(known + 1)];
+
+    assert_honest(&story, &play(&story, &wants, &story.script.bytes(), MAX_DATA));
+    let framed = story.script.framed(frame, between);
+    assert_honest(&story, &play(&story, &wants, &framed, cut));
+
+    if choices.is_empty() {
+        return;
     }
-}
-
-fn outcome(bits: u16, bytes: &[u8], step: usize) -> String {
-    let mut session: Session<u32> = Session::new(&agreed(bits));
-    let mut log = String::new();
-    let mut literal = 0;
-    for chunk in bytes.chunks(step) {
-        session.feed(Bytes::copy_from_slice(chunk));
-        loop {
-            let event = match session.poll() {
-                Ok(Some(event)) => event,
-                Ok(None) => break,
-                Err(error) => return format!("{log} {literal} {error}"),
-            };
-            match event {
-                // Pieces of a literal depend on the cut; their sum does not.
-                Event::Literal(piece) => literal += piece.len(),
-                Event::Segment(segment) => {
-                    for entry in segment.iter().filter(|entry| entry.kind() == Kind::File) {
-                        log.push_str(&format!("{:?} {:?};", entry.path(), entry.mtime()));
-                        let wanted =
-                            Wanted::Content { offer: Offer::NONE, size: entry.size() };
-                        let xattrs = entry.xattrs().filter(|set| !set.is_complete()).cloned();
-                        let index = entry.index();
-                        session.command(Command::Ask(Request { index, changes: 0, wanted, xattrs, ticket: index }));
-                    }
-                    session.command(Command::Scanned(segment.first_index()));
-                }
-                Event::FileEnds { sum, .. } => log.push_str(&format!("{literal} {sum:?};")),
-                Event::NotSent(index) => session.command(Command::Release(index)),
-                other => log.push_str(&format!("{other:?};")),
-            }
-        }
-    }
-    format!("{log} {literal} {:?}", session.end_of_input().is_ok())
-}
-
-fuzz_target!(|input: (u16, &[u8])| {
-    let (bits, bytes) = input;
-    let whole = outcome(bits, bytes, bytes.len().max(1));
-    for step in [1, 7] {
-        assert_eq!(whole, outcome(bits, bytes, step), "the outcome depends on how the bytes are cut");
+    // What is in the frames is changed, or the frames are.
+    let bytes = if choices.flag() {
+        let mut bytes = framed;
+        damage(&mut bytes, &mut choices);
+        bytes
+    } else {
+        let mut stream = unframed(&framed);
+        damage(&mut stream, &mut choices);
+        reframed(&stream, frame)
+    };
+    let whole = play(&story, &wants, &bytes, bytes.len().max(1));
+    let parts = play(&story, &wants, &bytes, cut);
+    whole.assert_same(&parts, &story.agreed);
+    for file in whole.files.iter().filter(|file| file.verified) {
+        let known = story.contents.values().any(|content| *content == file.content);
+        assert!(known, "content that the server does not have was verified: {:?}", file.path);
     }
 });
+
+fn play(story: &Story, wants: &dyn Fn(EntryRef<'_>) -> Option<Want>, bytes: &[u8], cut: usize) -> Played {
+    Player::new(&story.agreed, wants).play(bytes.chunks(cut))
+}
+
+fn assert_honest(story: &Story, played: &Played) {
+    let end = &played.result;
+    assert!(end.is_ok(), "an honest session fails: {end:?}\n{}", played.course);
+    assert_eq!(played.entries, story.entries);
+    assert_eq!(played.files.len(), story.contents.len(), "every file came once");
+    for file in &played.files {
+        assert!(file.verified, "{:?}", file.path);
+        assert!(story.contents.get(&file.path) == Some(&file.content), "{:?}", file.path);
+    }
+    let mut refused = played.not_sent.clone();
+    refused.sort();
+    assert_eq!(refused, story.refused);
+}
+
+/// The stream in these frames, without messages.
+fn unframed(mut bytes: &[u8]) -> Vec<u8> {
+    let mut stream = Vec::new();
+    while let Some((header, rest)) = bytes.split_first_chunk::<HEADER_LEN>() {
+        let (tag, len) = frame::parse_header(*header).expect("the frames are ours");
+        if tag == Tag::Data {
+            stream.extend_from_slice(&rest[..len]);
+        }
+        bytes = &rest[len..];
+    }
+    stream
+}
+
+fn reframed(stream: &[u8], size: usize) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    for piece in stream.chunks(size) {
+        frame::put_data_header(&mut bytes, piece.len());
+        bytes.extend_from_slice(piece);
+    }
+    bytes
+}

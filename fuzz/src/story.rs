@@ -1,0 +1,267 @@
+//! A session from beginning to end that a server may honestly lead, made out of an input: a small tree, what a client
+//! wants of it and has already, and all that the server says.
+
+use std::collections::BTreeMap;
+
+use rsync_proto::compression::CompressionKind;
+use rsync_proto::delta::BlockLayout;
+use rsync_proto::handshake::Agreed;
+use rsync_proto::scripted::{Item, Part, Script, segments, sorted};
+use rsync_proto::wire::frame::Tag;
+
+use crate::choices::Choices;
+use crate::describe::{expected, link_groups};
+use crate::packer::{Packer, put_blocks, put_run};
+use crate::player::{Want, pattern};
+use crate::shape;
+
+/// A part of a file's content.
+enum Piece {
+    Literal(Vec<u8>),
+    /// Blocks of the basis in a row.
+    Blocks(u32, u32),
+}
+
+/// A file that is asked for.
+struct File {
+    want: Want,
+    pieces: Vec<Piece>,
+    content: Vec<u8>,
+    refused: bool,
+}
+
+/// The session.
+pub struct Story {
+    pub agreed: Agreed,
+    pub script: Script,
+    /// What to ask for, by path.
+    pub wants: BTreeMap<Vec<u8>, Want>,
+    /// The entries as a client has to show them, in order.
+    pub entries: Vec<String>,
+    /// What each file that is sent has to come to.
+    pub contents: BTreeMap<Vec<u8>, Vec<u8>>,
+    pub refused: Vec<Vec<u8>>,
+}
+
+impl Story {
+    pub fn new(choices: &mut Choices<'_>) -> Self {
+        let mut agreed = shape::read(choices);
+        // The scripted server does not know access times.
+        agreed.list.access_times = false;
+        (agreed.list.acls, agreed.list.xattrs) = (false, false);
+        let mut files = BTreeMap::new();
+        let items = tree(choices, &agreed, &mut files);
+        let cut = if agreed.list.inc_recurse { segments(&items) } else { vec![(None, items)] };
+        let groups = link_groups(&cut, agreed.list.inc_recurse);
+        let mut entries = Vec::new();
+        for (_, items) in &cut {
+            let dir = items.first().map_or(&b""[..], |item| item.split().0);
+            for item in sorted(items, dir) {
+                let group = groups.iter().find(|(path, _)| *path == item.path).map(|(_, group)| *group);
+                entries.push(expected(&item, group, &agreed.list));
+            }
+        }
+        let script = tell(choices, &agreed, &cut, &files);
+        let (mut wants, mut contents, mut refused) = (BTreeMap::new(), BTreeMap::new(), Vec::new());
+        for (path, file) in files {
+            wants.insert(path.clone(), file.want);
+            if file.refused {
+                refused.push(path);
+            } else {
+                contents.insert(path, file.content);
+            }
+        }
+        Self { agreed, script, wants, entries, contents, refused }
+    }
+}
+
+fn tree(choices: &mut Choices<'_>, agreed: &Agreed, files: &mut BTreeMap<Vec<u8>, File>) -> Vec<Item> {
+    let mut items = vec![Item::dir(".")];
+    let mut directories = vec![String::new()];
+    for number in 0..choices.below(9) {
+        let parent = choices.below(directories.len());
+        let name = ["f", "dir.", "A", "long-name-of-a-file-"][choices.below(4)];
+        let path = format!("{}{name}{number}", directories[parent]);
+        match choices.below(8) {
+            0 => {
+                directories.push(format!("{path}/"));
+                items.push(Item::dir(&path));
+            }
+            1 => items.push(Item::symlink(&path, &b"../somewhere/else"[..1 + choices.below(16)])),
+            2 if agreed.list.hard_links => {
+                let at = choices.below(items.len());
+                if items[at].is_dir() {
+                    continue;
+                }
+                items[at].link = Some(at as u32);
+                let again = Item { path: path.into_bytes(), ..items[at].clone() };
+                items.push(again);
+            }
+            more => {
+                let wanted = more > 2;
+                let file = file(choices, agreed);
+                let mut item = Item::file(&path, file.content.len() as i64);
+                item.sum = vec![number as u8; agreed.list.sum_len];
+                item.mtime += number as i64;
+                items.push(item);
+                if wanted {
+                    files.insert(path.into_bytes(), file);
+                }
+            }
+        }
+    }
+    // With incremental recursion, the first of a group of links to be sent need not be the first here.
+    let cut = if agreed.list.inc_recurse { segments(&items) } else { vec![(None, items.clone())] };
+    for (path, link) in link_groups(&cut, agreed.list.inc_recurse) {
+        if !link.first {
+            files.remove(&path);
+        }
+    }
+    items
+}
+
+fn file(choices: &mut Choices<'_>, agreed: &Agreed) -> File {
+    let basis = if choices.flag() { pattern(choices.below(6_000)) } else { Vec::new() };
+    let want = Want { content: true, basis, xattrs: false };
+    let BlockLayout { count, block_len, .. } = want.layout(agreed);
+    let (mut pieces, mut content) = (Vec::new(), Vec::new());
+    for _ in 0..choices.below(6) {
+        let kind = choices.below(4);
+        if count > 0 && kind == 0 {
+            let first = choices.below(count as usize) as u32;
+            let last = (first + choices.below(3) as u32).min(count - 1);
+            let end = want.basis.len().min((last as usize + 1) * block_len as usize);
+            content.extend_from_slice(&want.basis[first as usize * block_len as usize..end]);
+            pieces.push(Piece::Blocks(first, last));
+            continue;
+        }
+        let len = 1 + choices.below(40);
+        let bytes = match kind {
+            1 => choices.bytes(len).to_vec(),
+            2 => vec![choices.u8(); len * 100],
+            _ => pattern(len * 50),
+        };
+        if !bytes.is_empty() {
+            content.extend_from_slice(&bytes);
+            pieces.push(Piece::Literal(bytes));
+        }
+    }
+    let refused = choices.below(8) == 7;
+    File { want, pieces, content, refused }
+}
+
+/// All that the server says.
+fn tell(
+    choices: &mut Choices<'_>,
+    agreed: &Agreed,
+    cut: &[(Option<u32>, Vec<Item>)],
+    files: &BTreeMap<Vec<u8>, File>,
+) -> Script {
+    let mut script = Script::new(agreed);
+    let level = choices.u8();
+    let mut packer = agreed.compression.map(|kind| Packer::new(kind, level));
+    // What was asked for and has no answer yet, in order.
+    let mut open: Vec<&[u8]> = Vec::new();
+    let mut last = None;
+    for (number, items) in cut {
+        match number {
+            None => script.list(items, 0),
+            Some(number) => script.segment(*number, items),
+        };
+        let mut asked: Vec<&[u8]> =
+            items.iter().map(|item| &item.path[..]).filter(|path| files.contains_key(*path)).collect();
+        asked.sort_by_key(|path| place(&script, path));
+        last = asked.last().copied().or(last);
+        open.extend(asked);
+        // Old lists are whole, and so are the answers to what is asked for of them.
+        let answers = if agreed.protocol < 30 { open.len() } else { choices.below(open.len() + 1) };
+        for path in open.drain(..answers) {
+            answer(choices, &mut script, agreed, packer.as_mut(), path, &files[path]);
+        }
+    }
+    let ends_early = choices.flag();
+    if ends_early {
+        script.list_end();
+    }
+    for path in open.drain(..) {
+        answer(choices, &mut script, agreed, packer.as_mut(), path, &files[path]);
+    }
+    if let Some(last) = last {
+        script.marker(std::str::from_utf8(last).expect("names here are text"));
+    }
+    if !ends_early {
+        script.list_end();
+    }
+    // One for each segment but the last, and one for each phase.
+    script.done(cut.len() - 1 + 3).goodbye(agreed.protocol);
+    script
+}
+
+fn place(script: &Script, path: &[u8]) -> u32 {
+    script.place(std::str::from_utf8(path).expect("names here are text"))
+}
+
+fn answer(
+    choices: &mut Choices<'_>,
+    script: &mut Script,
+    agreed: &Agreed,
+    packer: Option<&mut Packer>,
+    path: &[u8],
+    file: &File,
+) {
+    let index = place(script, path);
+    if file.refused {
+        script.no_send(index);
+        return;
+    }
+    if agreed.protocol >= 30 && choices.below(6) == 5 {
+        script.message(Tag::Info, b"a message\n");
+    }
+    script.begin_answer(index, file.want.flags()).layout(file.want.layout(agreed));
+    let Some(packer) = packer else {
+        for piece in &file.pieces {
+            match piece {
+                Piece::Literal(bytes) => {
+                    script.part(Part::Literal(bytes));
+                }
+                Piece::Blocks(first, last) => {
+                    for number in *first..=*last {
+                        script.part(Part::Block(number));
+                    }
+                }
+            }
+        }
+        script.end_of_file(&file.content);
+        return;
+    };
+    packer.begin_file();
+    let (mut bytes, mut before) = (Vec::new(), 0);
+    let mut pieces = file.pieces.iter().peekable();
+    let block_len = file.want.layout(agreed).block_len as usize;
+    while let Some(piece) = pieces.next() {
+        match piece {
+            Piece::Literal(first) => {
+                let mut literal = first.clone();
+                // Literals without anything between them are one.
+                while let Some(Piece::Literal(more)) = pieces.peek() {
+                    literal.extend_from_slice(more);
+                    pieces.next();
+                }
+                packer.literal(&literal).iter().for_each(|run| put_run(&mut bytes, run));
+            }
+            Piece::Blocks(first, last) => {
+                let far = choices.flag();
+                put_blocks(&mut bytes, *first, *last, before, far);
+                before = *last;
+                if packer.kind() == CompressionKind::Zlib {
+                    for block in (*first..=*last).map(|number| number as usize * block_len) {
+                        packer.matched(&file.want.basis[block..file.want.basis.len().min(block + block_len)]);
+                    }
+                }
+            }
+        }
+    }
+    bytes.push(0);
+    let sum = agreed.summer.file_sum().of(&file.content);
+    script.data(&bytes).data(sum.as_bytes());
+}
