@@ -40,19 +40,21 @@ fn path(bytes: &[u8]) {
         assert_eq!(path.is_root(), bytes.is_empty());
         assert!(!path.to_string().chars().any(|c| c.is_control() && c != '\t'));
     }
-    if bytes.is_empty() || bytes == b"." || bytes.len() > 2_000 && bytes.len() < 4_000 {
+    // In a list, every directory on the way stands before it; that takes its time, so of deep ones only those near the
+    // bound are tried.
+    let depth = bytes.iter().filter(|byte| **byte == b'/').count();
+    if bytes.is_empty() || bytes == b"." || (12..254).contains(&depth) || depth > 257 {
         return;
     }
-    for protocol in [29, 31] {
-        let slashes = bytes.iter().enumerate().filter(|(_, byte)| **byte == b'/').map(|(at, _)| at);
-        let mut items: Vec<Item> = slashes.map(|at| Item::dir(&bytes[..at])).collect();
-        items.push(Item::file(bytes, 0));
-        let asked = plain_options(protocol, false, false);
-        let read = decode(&asked, &encode(&asked, &vec![(None, items)]));
-        assert_eq!(read.is_ok(), path.is_ok(), "{}: {:?}", bytes.escape_ascii(), read.err());
-        if let Ok(read) = read {
-            assert!(read[0].iter().any(|entry| entry.path().as_bytes() == bytes));
-        }
+    let protocol = if bytes.len() % 2 == 0 { 29 } else { 31 };
+    let slashes = bytes.iter().enumerate().filter(|(_, byte)| **byte == b'/').map(|(at, _)| at);
+    let mut items: Vec<Item> = slashes.map(|at| Item::dir(&bytes[..at])).collect();
+    items.push(Item::file(bytes, 0));
+    let asked = plain_options(protocol, false, false);
+    let read = decode(&asked, &encode(&asked, &vec![(None, items)]));
+    assert_eq!(read.is_ok(), path.is_ok(), "{}: {:?}", bytes.escape_ascii(), read.err());
+    if let Ok(read) = read {
+        assert!(read[0].iter().any(|entry| entry.path().as_bytes() == bytes));
     }
 }
 

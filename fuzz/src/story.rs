@@ -121,7 +121,7 @@ fn tree(choices: &mut Choices<'_>, agreed: &Agreed, files: &mut BTreeMap<Vec<u8>
 }
 
 fn file(choices: &mut Choices<'_>, agreed: &Agreed) -> File {
-    let basis = if choices.flag() { pattern(choices.below(6_000)) } else { Vec::new() };
+    let basis = if choices.flag() { pattern(choices.below(3_000)) } else { Vec::new() };
     let want = Want { content: true, basis, xattrs: false };
     let BlockLayout { count, block_len, .. } = want.layout(agreed);
     let (mut pieces, mut content) = (Vec::new(), Vec::new());
@@ -138,8 +138,8 @@ fn file(choices: &mut Choices<'_>, agreed: &Agreed) -> File {
         let len = 1 + choices.below(40);
         let bytes = match kind {
             1 => choices.bytes(len).to_vec(),
-            2 => vec![choices.u8(); len * 100],
-            _ => pattern(len * 50),
+            2 => vec![choices.u8(); len * 50],
+            _ => pattern(len * 20),
         };
         if !bytes.is_empty() {
             content.extend_from_slice(&bytes);
