@@ -46,7 +46,7 @@ fn path(bytes: &[u8]) {
     if bytes.is_empty() || bytes == b"." || (12..254).contains(&depth) || depth > 257 {
         return;
     }
-    let protocol = if bytes.len() % 2 == 0 { 29 } else { 31 };
+    let protocol = if bytes.len().is_multiple_of(2) { 29 } else { 31 };
     let slashes = bytes.iter().enumerate().filter(|(_, byte)| **byte == b'/').map(|(at, _)| at);
     let mut items: Vec<Item> = slashes.map(|at| Item::dir(&bytes[..at])).collect();
     items.push(Item::file(bytes, 0));

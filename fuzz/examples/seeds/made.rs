@@ -15,7 +15,7 @@ pub fn write(seeds: &Seeds) {
             let bits =
                 u32::from(protocol - 29) | 0x01_9ffc & !(u32::from(protocol == 30) << 3) | compression << 20;
             let shape =
-                [bits | (compression + u32::from(protocol)) % 6 << 17, 7].map(u32::to_le_bytes).concat();
+                [bits | ((compression + u32::from(protocol)) % 6) << 17, 7].map(u32::to_le_bytes).concat();
             let name = format!(
                 "{protocol}-{}",
                 CompressionKind::ALL.get(compression as usize).map_or("plain", |kind| kind.name())
