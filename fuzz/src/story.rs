@@ -3,7 +3,6 @@
 
 use std::collections::BTreeMap;
 
-use rsync_proto::compression::CompressionKind;
 use rsync_proto::delta::BlockLayout;
 use rsync_proto::handshake::Agreed;
 use rsync_proto::scripted::{Item, Part, Script, segments, sorted};
@@ -11,7 +10,7 @@ use rsync_proto::wire::frame::Tag;
 
 use crate::choices::Choices;
 use crate::describe::{expected, link_groups};
-use crate::packer::{Packer, put_blocks, put_run};
+use crate::packer::packer;
 use crate::player::{Want, pattern};
 use crate::shape;
 
@@ -159,7 +158,9 @@ fn tell(
 ) -> Script {
     let mut script = Script::new(agreed);
     let level = choices.u8();
-    let mut packer = agreed.compression.map(|kind| Packer::new(kind, level));
+    if let Some(kind) = agreed.compression {
+        script.pack_with(packer(kind, agreed.protocol, level));
+    }
     // What was asked for and has no answer yet, in order.
     let mut open: Vec<&[u8]> = Vec::new();
     let mut last = None;
@@ -176,7 +177,7 @@ fn tell(
         // Old lists are whole, and so are the answers to what is asked for of them.
         let answers = if agreed.protocol < 30 { open.len() } else { choices.below(open.len() + 1) };
         for path in open.drain(..answers) {
-            answer(choices, &mut script, agreed, packer.as_mut(), path, &files[path]);
+            answer(choices, &mut script, agreed, path, &files[path]);
         }
     }
     let ends_early = choices.flag();
@@ -184,7 +185,7 @@ fn tell(
         script.list_end();
     }
     for path in open.drain(..) {
-        answer(choices, &mut script, agreed, packer.as_mut(), path, &files[path]);
+        answer(choices, &mut script, agreed, path, &files[path]);
     }
     if let Some(last) = last {
         script.marker(std::str::from_utf8(last).expect("names here are text"));
@@ -201,14 +202,7 @@ fn place(script: &Script, path: &[u8]) -> u32 {
     script.place(std::str::from_utf8(path).expect("names here are text"))
 }
 
-fn answer(
-    choices: &mut Choices<'_>,
-    script: &mut Script,
-    agreed: &Agreed,
-    packer: Option<&mut Packer>,
-    path: &[u8],
-    file: &File,
-) {
+fn answer(choices: &mut Choices<'_>, script: &mut Script, agreed: &Agreed, path: &[u8], file: &File) {
     let index = place(script, path);
     if file.refused {
         script.no_send(index);
@@ -218,50 +212,26 @@ fn answer(
         script.message(Tag::Info, b"a message\n");
     }
     script.begin_answer(index, file.want.flags()).layout(file.want.layout(agreed));
-    let Some(packer) = packer else {
-        for piece in &file.pieces {
-            match piece {
-                Piece::Literal(bytes) => {
-                    script.part(Part::Literal(bytes));
-                }
-                Piece::Blocks(first, last) => {
-                    for number in *first..=*last {
-                        script.part(Part::Block(number));
-                    }
-                }
-            }
-        }
-        script.end_of_file(&file.content);
-        return;
-    };
-    packer.begin_file();
-    let (mut bytes, mut before) = (Vec::new(), 0);
-    let mut pieces = file.pieces.iter().peekable();
     let block_len = file.want.layout(agreed).block_len as usize;
+    let basis: Vec<&[u8]> = file.want.basis.chunks(block_len.max(1)).collect();
+    let packs = agreed.compression.is_some();
+    let mut pieces = file.pieces.iter().peekable();
     while let Some(piece) = pieces.next() {
         match piece {
-            Piece::Literal(first) => {
-                let mut literal = first.clone();
-                // Literals without anything between them are one.
-                while let Some(Piece::Literal(more)) = pieces.peek() {
+            Piece::Literal(bytes) => {
+                let mut literal = bytes.clone();
+                // Where they are packed, literals without anything between them are one.
+                while let Some(Piece::Literal(more)) =
+                    pieces.next_if(|piece| packs && matches!(piece, Piece::Literal(_)))
+                {
                     literal.extend_from_slice(more);
-                    pieces.next();
                 }
-                packer.literal(&literal).iter().for_each(|run| put_run(&mut bytes, run));
+                script.part(Part::Literal(&literal));
             }
             Piece::Blocks(first, last) => {
-                let far = choices.flag();
-                put_blocks(&mut bytes, *first, *last, before, far);
-                before = *last;
-                if packer.kind() == CompressionKind::Zlib {
-                    for block in (*first..=*last).map(|number| number as usize * block_len) {
-                        packer.matched(&file.want.basis[block..file.want.basis.len().min(block + block_len)]);
-                    }
-                }
+                script.matched(*first, &basis[*first as usize..=*last as usize]);
             }
         }
     }
-    bytes.push(0);
-    let sum = agreed.summer.file_sum().of(&file.content);
-    script.data(&bytes).data(sum.as_bytes());
+    script.end_of_file(&file.content);
 }

@@ -2,7 +2,7 @@
 
 use end_to_end::random::Random;
 use rsync_proto::compression::CompressionKind;
-use rsync_proto_fuzz::packer::Packer;
+use rsync_proto_fuzz::packer::packer;
 use rsync_proto_fuzz::player::pattern;
 
 use crate::Seeds;
@@ -50,7 +50,7 @@ fn tokens(seeds: &Seeds, random: &mut Random) {
     for (level, name) in [(0, "fast"), (4, "1"), (6, "3"), (10, "7"), (15, "12")] {
         let content =
             [pattern(700), random.text(600), random.bytes(90), vec![b'0'; 5_000], pattern(700)].concat();
-        let stream = Packer::new(CompressionKind::Zstd, level).literal(&content).concat();
+        let stream = packer(CompressionKind::Zstd, 32, level).pack(&content).concat();
         seeds.write("tokens", &format!("zstd-level-{name}"), &[&[0], &stream]);
         seeds.write("tokens", &format!("zstd-blocks-{name}"), &[&[1], &stream[5..]]);
         seeds.write("tokens", &format!("zstd-damaged-{name}"), &[&[2, level], &random.bytes(60)]);

@@ -4,6 +4,7 @@ use std::io::Write;
 
 #[cfg(feature = "zlib")]
 use flate2::{Compress, Compression, FlushCompress};
+use zstd::stream::raw::CParameter;
 use zstd::stream::write::Encoder;
 
 use crate::compression::CompressionKind;
@@ -21,43 +22,64 @@ const MAX_LOOK: usize = 0xffff;
 pub struct Packer {
     kind: CompressionKind,
     protocol: u8,
-    zstd: Encoder<'static, Vec<u8>>,
+    stream: Stream,
+}
+
+/// Encoders take much memory, so there is only the one that is needed.
+enum Stream {
+    Zstd(Encoder<'static, Vec<u8>>),
+    #[cfg(feature = "lz4")]
+    Lz4,
     #[cfg(feature = "zlib")]
-    deflate: Compress,
+    Deflate(Compress),
 }
 
 impl Packer {
+    /// At the level that servers choose.
     pub fn new(kind: CompressionKind, protocol: u8) -> Self {
-        let zstd = Encoder::new(Vec::new(), 3).expect("zstd has level 3");
-        Self {
-            kind,
-            protocol,
-            zstd,
+        Self::at_level(kind, protocol, if kind == CompressionKind::Zstd { 3 } else { 6 })
+    }
+
+    /// At a level that the algorithm has: -7 to 22 for zstd, 0 to 9 for deflate; LZ4 has none.
+    pub fn at_level(kind: CompressionKind, protocol: u8, level: i32) -> Self {
+        let stream = match kind {
+            CompressionKind::Zstd => {
+                let mut zstd = Encoder::new(Vec::new(), level).expect("zstd has that level");
+                // Tables as large as those of higher levels take more time to clear than all else takes in a test.
+                for small in [CParameter::WindowLog(17), CParameter::HashLog(12), CParameter::ChainLog(12)] {
+                    zstd.set_parameter(small).expect("zstd has that size");
+                }
+                Stream::Zstd(zstd)
+            }
+            #[cfg(feature = "lz4")]
+            CompressionKind::Lz4 => Stream::Lz4,
             #[cfg(feature = "zlib")]
-            deflate: Compress::new(Compression::new(6), false),
-        }
+            CompressionKind::Zlibx | CompressionKind::Zlib => {
+                let level = Compression::new(level.try_into().expect("deflate has that level"));
+                Stream::Deflate(Compress::new(level, false))
+            }
+            #[cfg(not(all(feature = "lz4", feature = "zlib")))]
+            kind => panic!("{kind:?} is not compiled in"),
+        };
+        Self { kind, protocol, stream }
     }
 
     /// Packs the literals up to the next matched block, or the end of the file: one run or several, without their
     /// headers. A server flushes deflate nowhere else.
     pub fn pack(&mut self, bytes: &[u8]) -> Vec<Vec<u8>> {
-        let packed = match self.kind {
-            CompressionKind::Zstd => {
-                self.zstd.write_all(bytes).and_then(|()| self.zstd.flush()).expect("memory is large enough");
-                std::mem::take(self.zstd.get_mut())
+        let packed = match &mut self.stream {
+            Stream::Zstd(zstd) => {
+                zstd.write_all(bytes).and_then(|()| zstd.flush()).expect("memory is large enough");
+                std::mem::take(zstd.get_mut())
             }
             #[cfg(feature = "lz4")]
-            CompressionKind::Lz4 => {
-                return bytes.chunks(LZ4_BLOCK).map(lz4_flex::block::compress).collect();
-            }
+            Stream::Lz4 => return bytes.chunks(LZ4_BLOCK).map(lz4_flex::block::compress).collect(),
             #[cfg(feature = "zlib")]
-            CompressionKind::Zlibx | CompressionKind::Zlib => {
+            Stream::Deflate(_) => {
                 let mut packed = self.flush(bytes);
                 packed.truncate(packed.len() - FLUSH_END.len());
                 packed
             }
-            #[cfg(not(all(feature = "lz4", feature = "zlib")))]
-            kind => panic!("{kind:?} is not compiled in"),
         };
         packed.chunks(MAX_RUN).map(<[u8]>::to_vec).collect()
     }
@@ -82,17 +104,19 @@ impl Packer {
 
     pub fn next_file(&mut self) {
         #[cfg(feature = "zlib")]
-        self.deflate.reset();
+        if let Stream::Deflate(deflate) = &mut self.stream {
+            deflate.reset();
+        }
     }
 
-    #[cfg(not(feature = "zlib"))]
-    fn flush(&mut self, _: &[u8]) {}
-
-    #[cfg(feature = "zlib")]
+    /// Only deflate is flushed so.
     fn flush(&mut self, bytes: &[u8]) -> Vec<u8> {
-        let mut out = Vec::with_capacity(bytes.len() + bytes.len() / 1000 + 1000);
-        self.deflate.compress_vec(bytes, &mut out, FlushCompress::Sync).expect("deflate takes all bytes");
-        assert!(out.ends_with(&FLUSH_END), "there was room for all of it");
+        let mut out = Vec::with_capacity(bytes.len() + bytes.len() / 8 + 1000);
+        #[cfg(feature = "zlib")]
+        if let Stream::Deflate(deflate) = &mut self.stream {
+            deflate.compress_vec(bytes, &mut out, FlushCompress::Sync).expect("deflate takes all bytes");
+            assert!(out.ends_with(&FLUSH_END), "there was room for all of it");
+        }
         out
     }
 }

@@ -55,6 +55,12 @@ impl Script {
         }
     }
 
+    /// From now on literals are packed by this, in place of what a server would choose.
+    pub fn pack_with(&mut self, packer: Packer) -> &mut Self {
+        self.packer = Some(packer);
+        self
+    }
+
     /// Bytes of the stream as they are.
     pub fn data(&mut self, bytes: &[u8]) -> &mut Self {
         match self.pieces.last_mut() {

@@ -145,6 +145,7 @@ impl Header {
         let kind = match word >> 1 & 3 {
             0 => Kind::Raw,
             1 => Kind::Repeated,
+            2 if word >> 3 == 0 => return Err(fault("a packed block of no bytes").into()),
             2 => Kind::Packed,
             _ => return Err(fault("a block of an unknown kind").into()),
         };

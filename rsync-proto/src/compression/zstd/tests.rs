@@ -132,6 +132,7 @@ fn the_first_byte_that_is_wrong_is_refused() {
     let block = |header: [u8; 3], body: &[u8]| [&frame(0, 0)[..], &header, body].concat();
     refused(&block([1, 0, 0], b""), "ended the zstd stream");
     refused(&block([6, 0, 0], b""), "unknown kind");
+    refused(&block([4, 0, 0], b""), "a packed block of no bytes");
     // Their bytes are not waited for.
     refused(&block([0xef, 0x0f, 0], b""), "ended the zstd stream");
     refused(&block([0xee, 0x0f, 0], b""), "unknown kind");
