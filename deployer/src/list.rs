@@ -36,7 +36,7 @@ fn carry_out(
     told.before(&source, true);
     let sandbox = Sandbox::new(source.pull.walls, Vec::new(), source.location.port());
     let result = client(source, Arc::clone(&told) as Arc<dyn Monitor>).and_then(|client| {
-        let client = client.names(sandbox.names());
+        let client = client.resolver(sandbox.resolver());
         let stop = stop(events);
         let listing = async || {
             if modules {

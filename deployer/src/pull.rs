@@ -65,7 +65,7 @@ fn carry_out(
     told.before(&source, false);
     let sandbox = Sandbox::new(source.pull.walls, reach(&destination, asked), source.location.port());
     let result = client(source, Arc::clone(&told) as Arc<dyn Monitor>).and_then(|client| {
-        let client = client.names(sandbox.names());
+        let client = client.resolver(sandbox.resolver());
         let stop = stop(events);
         let transfer = async || {
             tokio::select! {

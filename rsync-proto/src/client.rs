@@ -9,7 +9,7 @@ use bytes::BytesMut;
 
 use crate::destination::Destination;
 use crate::driver::{self, Connection, persist};
-pub use crate::driver::{Names, SystemNames, Timeouts};
+pub use crate::driver::{Resolver, SystemResolver, Timeouts};
 use crate::engine::Engine;
 use crate::error::{Error, Result};
 use crate::flist::Segment;
@@ -38,7 +38,7 @@ pub struct Client {
     options: Options,
     credentials: Option<Credentials>,
     timeouts: Timeouts,
-    names: Arc<dyn Names>,
+    resolver: Arc<dyn Resolver>,
     retries: u32,
     monitor: Arc<dyn Monitor>,
     progress: Arc<Progress>,
@@ -52,7 +52,7 @@ impl Client {
             options,
             credentials: None,
             timeouts: Timeouts::default(),
-            names: Arc::new(SystemNames),
+            resolver: Arc::new(SystemResolver),
             retries: 0,
             monitor: Arc::new(Silent),
             progress: Arc::default(),
@@ -72,8 +72,8 @@ impl Client {
     }
 
     /// Who finds the addresses of the host, in place of the system.
-    pub fn names(mut self, names: Arc<dyn Names>) -> Self {
-        self.names = names;
+    pub fn resolver(mut self, resolver: Arc<dyn Resolver>) -> Self {
+        self.resolver = resolver;
         self
     }
 
@@ -108,7 +108,7 @@ impl Client {
             more: Vec::new(),
             ..self.location.clone()
         };
-        let mut connection = Connection::open(&location, &self.names, &self.timeouts).await?;
+        let mut connection = Connection::open(&location, &self.resolver, &self.timeouts).await?;
         let handshake = Handshake::new(location, self.options.clone(), None, false);
         let mut input = BytesMut::new();
         let limit = self.timeouts.handshake;
@@ -227,7 +227,7 @@ impl Client {
             let text = "names of files (--files-from) are relative to one source, and there are several";
             return Err(Error::Misuse(text.to_owned()));
         }
-        let mut connection = Connection::open(&self.location, &self.names, &self.timeouts).await?;
+        let mut connection = Connection::open(&self.location, &self.resolver, &self.timeouts).await?;
         let credentials = self.credentials.clone();
         let handshake = Handshake::new(self.location.clone(), options.clone(), credentials, list_only);
         let mut input = BytesMut::new();

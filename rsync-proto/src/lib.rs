@@ -49,7 +49,7 @@ pub mod wire;
 #[cfg(all(feature = "fs", feature = "tokio"))]
 pub use client::RETRY_DIR;
 #[cfg(feature = "tokio")]
-pub use client::{Client, Names, SystemNames, Timeouts};
+pub use client::{Client, Resolver, SystemResolver, Timeouts};
 pub use error::{Error, Result};
 pub use location::Location;
 pub use options::Options;

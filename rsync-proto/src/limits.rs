@@ -50,7 +50,7 @@ pub const MAX_LZ4_BLOCK: usize = 32 * 1024 + 144;
 pub const MAX_ZSTD_WINDOW: u64 = 1 << 27;
 /// Most packed bytes of a file that come to nothing, in a row: twice what a zstd block has, which comes to something only
 /// when it is complete. Blocks of nothing can follow each other for ever, and look like progress.
-pub const MAX_BARREN: u64 = 256 * 1024;
+pub const MAX_PACKED_WITHOUT_OUTPUT: u64 = 256 * 1024;
 
 /// Least bytes a second that a server sends over twice the time for which it may be silent. The slowest honest servers,
 /// which look for what has changed on a slow disk, send many times that.

@@ -93,7 +93,7 @@ fn client(
         kept::protect(job.description, image, &mut options.filters);
     }
     let sandbox = Sandbox::new(flags.walls, places(&options), location.port());
-    let client = Client::new(location, options).credentials(credentials).names(sandbox.names());
+    let client = Client::new(location, options).credentials(credentials).resolver(sandbox.resolver());
     Ok((client.timeouts(flags.timeouts).retries(flags.retries), sandbox))
 }
 

@@ -6,17 +6,17 @@
 
 mod calls;
 mod files;
-mod names;
+mod resolver;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::{io, panic};
 
-use rsync_proto::Names;
+use rsync_proto::Resolver;
 use rsync_proto::local::Reach;
 
-use self::names::Outside;
+use self::resolver::Outside;
 use crate::exit::{Exit, Failure};
 use crate::model::Walls;
 
@@ -65,18 +65,18 @@ pub(crate) struct Sandbox {
     walls: Walls,
     places: Vec<Reach>,
     port: u16,
-    names: Arc<Outside>,
+    resolver: Arc<Outside>,
 }
 
 impl Sandbox {
     /// Walls for a transfer that touches these places and connects to this TCP port.
     pub(crate) fn new(walls: Walls, places: Vec<Reach>, port: u16) -> Self {
-        Self { walls, places, port, names: Arc::new(Outside::open()) }
+        Self { walls, places, port, resolver: Arc::new(Outside::open()) }
     }
 
     /// Looks up names from within.
-    pub(crate) fn names(&self) -> Arc<dyn Names> {
-        Arc::clone(&self.names) as Arc<dyn Names>
+    pub(crate) fn resolver(&self) -> Arc<dyn Resolver> {
+        Arc::clone(&self.resolver) as Arc<dyn Resolver>
     }
 
     /// Does `work` in a thread within the walls. Where there are none and none are demanded, `warn` is told why, once in

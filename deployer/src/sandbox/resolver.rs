@@ -1,11 +1,11 @@
-//! Names are looked up outside of the walls: what the system reads and asks for that is more than anybody can list.
+//! Resolver are looked up outside of the walls: what the system reads and asks for that is more than anybody can list.
 
 use std::io;
 use std::net::SocketAddr;
 use std::sync::mpsc::{self, Sender};
 use std::thread;
 
-use rsync_proto::{Names, SystemNames};
+use rsync_proto::{Resolver, SystemResolver};
 
 struct Question {
     host: String,
@@ -24,14 +24,14 @@ impl Outside {
         thread::spawn(move || {
             for Question { host, port, answer } in questions {
                 // Nobody waits for an answer that takes too long, and the next question must not wait for it either.
-                thread::spawn(move || answer.send(SystemNames.look_up(&host, port)));
+                thread::spawn(move || answer.send(SystemResolver.look_up(&host, port)));
             }
         });
         Self(way)
     }
 }
 
-impl Names for Outside {
+impl Resolver for Outside {
     fn look_up(&self, host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
         let (answer, answered) = mpsc::channel();
         self.0.send(Question { host: host.to_owned(), port, answer }).map_err(io::Error::other)?;

@@ -129,7 +129,7 @@ fn names_are_looked_up_outside() {
         |why| panic!("{why}"),
         || {
             assert!(refused(fs::read("/etc/hosts")), "within, nothing is known of hosts");
-            sandbox.names().look_up("localhost", 873)
+            sandbox.resolver().look_up("localhost", 873)
         },
     );
     let found = found.expect("the kernel has Landlock").unwrap();

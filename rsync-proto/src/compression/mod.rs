@@ -21,17 +21,17 @@ pub use kind::CompressionKind;
 pub use zlib::Inflate;
 
 use crate::error::{Error, Result};
-use crate::limits::MAX_BARREN;
+use crate::limits::MAX_PACKED_WITHOUT_OUTPUT;
 
 /// Holds packed bytes that came to nothing against their limit.
 ///
 /// # Errors
 /// They are too many: nothing is going to come of them.
-pub(crate) fn check_barren(len: u64) -> Result<()> {
-    if len > MAX_BARREN {
+pub(crate) fn check_output(len: u64) -> Result<()> {
+    if len > MAX_PACKED_WITHOUT_OUTPUT {
         return Err(Error::Limit {
             what: "the length of packed data that comes to nothing",
-            limit: MAX_BARREN,
+            limit: MAX_PACKED_WITHOUT_OUTPUT,
         });
     }
     Ok(())

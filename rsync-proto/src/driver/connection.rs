@@ -9,7 +9,7 @@ use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout, timeout_at};
 
 use super::Timeouts;
-use super::names::{Names, addresses};
+use super::resolver::{Resolver, addresses};
 use crate::error::{Clock, Error, Result};
 use crate::handshake::{Handshake, Outcome};
 use crate::location::Location;
@@ -27,13 +27,13 @@ impl Connection {
     /// Connects; addresses of a name are tried in turn.
     pub(crate) async fn open(
         location: &Location,
-        names: &Arc<dyn Names>,
+        resolver: &Arc<dyn Resolver>,
         timeouts: &Timeouts,
     ) -> Result<Self> {
         let address = location.address();
         let fault = |action, source| Error::Network { action, address: address.clone(), source };
         let connect = async {
-            let found = addresses(names, &location.host, location.port()).await;
+            let found = addresses(resolver, &location.host, location.port()).await;
             let mut last = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
             let found = found.map_err(|error| fault("cannot find", error))?;
             // An address that swallows everything must leave time for the others.

@@ -2,15 +2,15 @@
 //! state machines, and never stops reading because it has something to write.
 
 mod connection;
-mod names;
 mod pace;
 mod pool;
 mod pump;
+mod resolver;
 mod retry;
 
 pub(crate) use connection::Connection;
-pub use names::{Names, SystemNames};
 pub(crate) use pump::{list, pull};
+pub use resolver::{Resolver, SystemResolver};
 pub(crate) use retry::persist;
 
 use std::time::Duration;

@@ -4,7 +4,7 @@ use std::io;
 
 use bytes::Bytes;
 
-use crate::compression::{Inflate, check_barren};
+use crate::compression::{Inflate, check_output};
 use crate::destination::Sink;
 use crate::error::{Error, Result};
 
@@ -21,7 +21,7 @@ pub(super) struct Inflating {
     /// What the file can still have.
     missing: u64,
     /// Packed bytes since they last came to something.
-    barren: u64,
+    without_output: u64,
     buffer: Vec<u8>,
 }
 
@@ -54,7 +54,7 @@ impl Inflating {
     /// A file begins that has at most `missing` bytes.
     pub(super) fn begin(&mut self, missing: u64) {
         self.inflate.reset();
-        (self.at, self.unseen, self.missing, self.barren) = (0, 0, missing, 0);
+        (self.at, self.unseen, self.missing, self.without_output) = (0, 0, missing, 0);
     }
 
     /// Unpacks and stores. Returns how many bytes came of it.
@@ -71,8 +71,8 @@ impl Inflating {
             self.pass(piece.len() as u64)?;
             sink.literal(piece)?;
         }
-        self.barren = if self.at == before { self.barren + len } else { 0 };
-        check_barren(self.barren)?;
+        self.without_output = if self.at == before { self.without_output + len } else { 0 };
+        check_output(self.without_output)?;
         Ok(self.at - before)
     }
 
@@ -118,7 +118,7 @@ mod tests {
     use crate::checksum::StrongSum;
     use crate::destination::{Failure, Received};
     use crate::flist::EntryRef;
-    use crate::limits::MAX_BARREN;
+    use crate::limits::MAX_PACKED_WITHOUT_OUTPUT;
 
     struct Nowhere;
 
@@ -145,7 +145,7 @@ mod tests {
         let mut inflating = Inflating::new(false);
         inflating.begin(1);
         let nothing = Bytes::from([0, 0, 0, 0xff, 0xff].repeat(1000));
-        let times = MAX_BARREN as usize / nothing.len();
+        let times = MAX_PACKED_WITHOUT_OUTPUT as usize / nothing.len();
         for _ in 0..times {
             assert!(matches!(inflating.unpack(nothing.clone(), &mut Nowhere), Ok(0)));
         }

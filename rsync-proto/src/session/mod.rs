@@ -82,7 +82,7 @@ pub struct Session<T> {
     /// Bytes of the file at hand that were handed out packed.
     deflated: u64,
     /// Where in the stream content last came to something.
-    fruitful_at: u64,
+    last_output_at: u64,
 }
 
 /// A request without an answer.
@@ -193,7 +193,7 @@ impl<T> Session<T> {
             list_began_at: 0,
             content_began_at: 0,
             deflated: 0,
-            fruitful_at: 0,
+            last_output_at: 0,
         }
     }
 

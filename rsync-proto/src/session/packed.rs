@@ -4,7 +4,7 @@ use super::events::Event;
 use super::input::Step;
 use super::receive::{Read, no_such_block, too_long};
 use super::{Session, State};
-use crate::compression::check_barren;
+use crate::compression::check_output;
 use crate::delta::{BlockLayout, PackedToken};
 use crate::error::Result;
 
@@ -21,7 +21,7 @@ impl<T> Session<T> {
             other => return Ok(other.map(|_| None)),
         };
         if let PackedToken::Packed(left) = token {
-            check_barren(self.input.data_bytes() - self.fruitful_at)?;
+            check_output(self.input.data_bytes() - self.last_output_at)?;
             self.state = State::Packed { layout, missing, before, left: left.into() };
             return Ok(Step::Item(None));
         }
@@ -52,7 +52,7 @@ impl<T> Session<T> {
         let ((offset, _), (tail, len)) = (block(next)?, block(end)?);
         let len = tail + u64::from(len) - offset;
         let missing = missing.checked_sub(len).ok_or_else(|| too_long(len, missing))?;
-        self.fruitful_at = self.input.data_bytes();
+        self.last_output_at = self.input.data_bytes();
         self.state = if end == last {
             State::PackedToken { layout, missing, before: last }
         } else {
@@ -79,7 +79,7 @@ impl<T> Session<T> {
         {
             let len = piece.len() as u64;
             let missing = missing.checked_sub(len).ok_or_else(|| too_long(len, missing))?;
-            self.fruitful_at = self.input.data_bytes();
+            self.last_output_at = self.input.data_bytes();
             self.state = State::Packed { layout, missing, before, left };
             return Ok(Step::Item(Some(Event::Literal(piece))));
         }
@@ -102,7 +102,7 @@ impl<T> Session<T> {
         if self.deflated / MAX_GROWTH > missing {
             return Err(too_long(self.deflated / MAX_GROWTH, missing));
         }
-        self.fruitful_at = self.input.data_bytes();
+        self.last_output_at = self.input.data_bytes();
         Ok(Step::Item(deflated(piece)))
     }
 }

@@ -161,7 +161,7 @@ impl<T> Session<T> {
         if asked.wanted.is_some() {
             self.state = State::Layout;
             self.content_began_at = self.input.data_bytes();
-            self.fruitful_at = self.content_began_at;
+            self.last_output_at = self.content_began_at;
             self.deflated = 0;
             return None;
         }

@@ -155,7 +155,7 @@ fn nothing_for_ever_is_bounded() {
             });
             script
         };
-        let limit = limits::MAX_BARREN as usize;
+        let limit = limits::MAX_PACKED_WITHOUT_OUTPUT as usize;
         let enough = Story { agreed: agreed.clone(), wants: wants.clone(), script: told(limit) };
         let played = enough.play_whole();
         assert!(matches!(&played.result, Err(Error::Gone(_))), "{kind:?}: {:?}", played.result);
