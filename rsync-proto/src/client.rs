@@ -15,7 +15,7 @@ use crate::error::{Error, Result};
 use crate::flist::Segment;
 use crate::handshake::{Agreed, Credentials, Handshake, Outcome};
 #[cfg(feature = "fs")]
-use crate::local::{LocalTree, LocalTreeOptions};
+use crate::local::{LocalTree, LocalTreeOptions, Machine};
 use crate::location::Location;
 use crate::options::Options;
 use crate::report::{Earlier, Monitor, Progress, Report, Silent, Summary};
@@ -168,20 +168,22 @@ impl Client {
             content.partial_dir = Some(RETRY_DIR.into());
         }
         let client = Self { options, ..self.clone() };
+        let machine = Machine::read(&client.options)?;
         let earlier = Earlier::default();
         let once = async || {
             client.progress.begin();
-            client.pull_once(to, &earlier).await
+            client.pull_once(to, &machine, &earlier).await
         };
         let (summary, retries) = persist(self.retries, &*self.monitor, || true, once).await?;
         Ok(Summary { retries, ..summary })
     }
 
     #[cfg(feature = "fs")]
-    async fn pull_once(&self, to: &Path, earlier: &Earlier) -> Result<Summary> {
-        let options = self.options.clone();
-        let tree =
-            |agreed: &Agreed| Ok(LocalTree::new(to, LocalTreeOptions { options, summer: agreed.summer }));
+    async fn pull_once(&self, to: &Path, machine: &Machine, earlier: &Earlier) -> Result<Summary> {
+        let (options, machine) = (self.options.clone(), machine.clone());
+        let tree = |agreed: &Agreed| {
+            Ok(LocalTree::new(to, LocalTreeOptions { options, summer: agreed.summer, machine }))
+        };
         self.try_into(tree, earlier).await
     }
 

@@ -10,9 +10,9 @@ use rustix::io::Errno;
 
 use super::acl;
 use super::fake;
-use super::ids::{IdFault, IdMap, Identity};
+use super::ids::{IdMap, Identity, UnknownName};
+use super::machine::Machine;
 use super::node::Node;
-use super::umask::umask;
 use super::wish::{Lists, Wish};
 use super::xattr::{self, Scope};
 use crate::flist::{EntryRef, Kind};
@@ -39,17 +39,18 @@ pub(super) struct Policy {
     pub(super) modify_window: i32,
     pub(super) identity: Identity,
     pub(super) ids: IdMap,
-    /// Why users and groups would not be those that were asked for.
-    pub(super) id_fault: Option<IdFault>,
+    /// What is wrong with the rules for users and groups.
+    pub(super) unknown_name: Option<UnknownName>,
     /// Permissions that new files do not get where the server's are not kept.
     pub(super) umask: u32,
 }
 
 impl Policy {
-    pub(super) fn new(options: &Options) -> Self {
+    pub(super) fn new(options: &Options, machine: &Machine) -> Self {
         let asked = &options.attributes;
         let identity = Identity::current(asked.privileges);
-        let (ids, id_fault) = IdMap::with_rules(!options.numeric_ids, &asked.users, &asked.groups);
+        let (ids, unknown_name) =
+            IdMap::with_rules(!options.numeric_ids, &asked.users, &asked.groups, machine);
         Self {
             perms: options.perms,
             executability: asked.executability,
@@ -70,8 +71,8 @@ impl Policy {
             lenient: options.lenient_attributes,
             modify_window: options.selection.modify_window,
             ids,
-            id_fault,
-            umask: umask(),
+            unknown_name,
+            umask: machine.umask,
             identity,
         }
     }

@@ -177,7 +177,7 @@ impl LocalTree {
 }
 
 /// A path whose `..` take back what stands in front of them, whatever that would be.
-fn without_dots(path: &Path) -> PathBuf {
+pub(super) fn without_dots(path: &Path) -> PathBuf {
     let mut cleaned = PathBuf::new();
     for component in path.components() {
         match component {
@@ -194,7 +194,7 @@ fn same_directory(one: &OwnedFd, other: &OwnedFd) -> io::Result<bool> {
 }
 
 /// The path without symlinks, of which the last components may be missing.
-fn real(path: &Path) -> Option<PathBuf> {
+pub(super) fn real(path: &Path) -> Option<PathBuf> {
     if let Ok(real) = path.canonicalize() {
         return Some(real);
     }

@@ -3,12 +3,11 @@
 //! cannot ask one.
 
 use std::collections::HashMap;
-use std::path::PathBuf;
-use std::sync::RwLock;
-use std::{fs, io};
+use std::sync::{Arc, RwLock};
 
 use rustix::process::{getegid, geteuid, getgroups};
 
+use super::machine::{GROUPS, Ids, Machine, USERS};
 use crate::error::Error;
 use crate::flist::Segment;
 use crate::options::{IdRules, Privileges, Rule, To};
@@ -45,31 +44,18 @@ impl Identity {
     }
 }
 
-/// Users by name.
-pub(super) const USERS: &str = "/etc/passwd";
-/// Groups by name.
-pub(super) const GROUPS: &str = "/etc/group";
-
-/// Why names cannot be turned into numbers as was asked for.
+/// A rule gives files to a name that is not in this file.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum IdFault {
-    /// A rule has a name that is not in this file.
-    Unknown(&'static str, String),
-    /// This file is there, but cannot be read.
-    Unreadable(&'static str, io::ErrorKind),
+pub(super) struct UnknownName {
+    kind: &'static str,
+    file: &'static str,
+    name: String,
 }
 
-impl IdFault {
+impl UnknownName {
     pub(super) fn error(&self) -> Error {
-        match self {
-            Self::Unknown(path, name) => {
-                let kind = if *path == USERS { "user" } else { "group" };
-                Error::Misuse(format!("no {kind} \"{name}\" is in {path} here, to give files to"))
-            }
-            Self::Unreadable(path, kind) => {
-                Error::Local { action: "read", path: PathBuf::from(path), source: (*kind).into() }
-            }
-        }
+        let Self { kind, file, name } = self;
+        Error::Misuse(format!("no {kind} \"{name}\" is in {file} here, to give files to"))
     }
 }
 
@@ -86,21 +72,29 @@ pub(super) struct IdMap {
 struct Numbers {
     by_name: bool,
     rules: Vec<(Rule, u32)>,
-    local: HashMap<Box<[u8]>, u32>,
+    local: Arc<Ids>,
     learned: RwLock<HashMap<u32, u32>>,
 }
 
 impl IdMap {
     #[cfg(test)]
     pub(super) fn new(by_name: bool) -> Self {
-        Self::with_rules(by_name, &IdRules::default(), &IdRules::default()).0
+        let machine = Machine::default();
+        Self::with_rules(by_name, &IdRules::default(), &IdRules::default(), &machine).0
     }
 
-    /// A map by name, or one that keeps every number, but for what rules say. Also returns why files would come to
-    /// belong to somebody else than was asked for.
-    pub(super) fn with_rules(by_name: bool, users: &IdRules, groups: &IdRules) -> (Self, Option<IdFault>) {
-        let (users, user) = Numbers::new(USERS, by_name, users);
-        let (groups, group) = Numbers::new(GROUPS, by_name, groups);
+    /// A map by name, or one that keeps every number, but for what rules say. Also returns a name in the rules that is
+    /// unknown here: such a rule would leave files to somebody else than was asked for.
+    pub(super) fn with_rules(
+        by_name: bool,
+        users: &IdRules,
+        groups: &IdRules,
+        machine: &Machine,
+    ) -> (Self, Option<UnknownName>) {
+        let (users, user) = Numbers::new(&machine.users, by_name, users);
+        let (groups, group) = Numbers::new(&machine.groups, by_name, groups);
+        let user = user.map(|name| UnknownName { kind: "user", file: USERS, name });
+        let group = group.map(|name| UnknownName { kind: "group", file: GROUPS, name });
         (Self { users, groups }, user.or(group))
     }
 
@@ -121,17 +115,8 @@ impl IdMap {
 }
 
 impl Numbers {
-    fn new(path: &'static str, by_name: bool, rules: &IdRules) -> (Self, Option<IdFault>) {
-        let needed = by_name || rules.iter().any(|rule| matches!(rule.to, To::Name(_)));
-        let (text, unreadable) = match needed.then(|| fs::read(path)) {
-            Some(Ok(text)) => (text, None),
-            // A ramdisk may have no users.
-            Some(Err(error)) if error.kind() != io::ErrorKind::NotFound => {
-                (Vec::new(), Some(IdFault::Unreadable(path, error.kind())))
-            }
-            _ => (Vec::new(), None),
-        };
-        let local = parse(&text);
+    /// Also returns the name of a rule that is unknown here.
+    fn new(local: &Arc<Ids>, by_name: bool, rules: &IdRules) -> (Self, Option<String>) {
         let mut known = Vec::new();
         let mut unknown = None;
         for rule in rules.iter() {
@@ -139,11 +124,11 @@ impl Numbers {
                 To::Number(number) => known.push((rule.clone(), *number)),
                 To::Name(name) => match local.get(name.as_bytes()) {
                     Some(number) => known.push((rule.clone(), *number)),
-                    None => unknown = unknown.or_else(|| Some(IdFault::Unknown(path, name.to_string()))),
+                    None => unknown = unknown.or_else(|| Some(name.to_string())),
                 },
             }
         }
-        (Self { by_name, rules: known, local, learned: RwLock::default() }, unreadable.or(unknown))
+        (Self { by_name, rules: known, local: Arc::clone(local), learned: RwLock::default() }, unknown)
     }
 
     fn by_rule(&self, id: u32, name: &[u8]) -> Option<u32> {
@@ -176,36 +161,16 @@ impl Numbers {
     }
 }
 
-/// Names and numbers of a file whose lines are `name:x:number:…`.
-fn parse(bytes: &[u8]) -> HashMap<Box<[u8]>, u32> {
-    let mut found = HashMap::new();
-    for line in bytes.split(|byte| *byte == b'\n') {
-        let mut fields = line.split(|byte| *byte == b':');
-        if let (Some(name), Some(_), Some(id)) = (fields.next(), fields.next(), fields.next())
-            && let Some(id) = std::str::from_utf8(id).ok().and_then(|id| id.parse().ok())
-        {
-            found.entry(name.into()).or_insert(id);
-        }
-    }
-    found
-}
-
 #[cfg(test)]
 mod tests {
+    use super::super::machine::parse;
     use super::*;
-
-    #[test]
-    fn lines_give_names_and_numbers() {
-        let found = parse(b"root:x:0:0:root:/root:/bin/sh\n# comment\nbob:x:1000:\nbob:x:2:\nbad:x:y:\n");
-        assert_eq!(found.len(), 2);
-        assert_eq!((found[&b"root"[..]], found[&b"bob"[..]]), (0, 1000));
-    }
 
     fn learned(rules: &str, names: &[(u32, &str)]) -> Numbers {
         let rules = IdRules::parse("--usermap", rules).unwrap();
-        let (mut numbers, unknown) = Numbers::new("/nonexistent", true, &rules);
+        let local = Arc::new(parse(b"root:x:0:\nbob:x:1000:\n"));
+        let (numbers, unknown) = Numbers::new(&local, true, &rules);
         assert_eq!(unknown, None);
-        numbers.local = parse(b"root:x:0:\nbob:x:1000:\n");
         let names: Vec<(u32, Box<[u8]>)> =
             names.iter().map(|(id, name)| (*id, name.as_bytes().into())).collect();
         numbers.learn(names.iter());
@@ -225,16 +190,8 @@ mod tests {
     #[test]
     fn a_rule_with_a_name_that_is_unknown_here_is_told() {
         let rules = IdRules::parse("--usermap", "*:nobody-has-this-name").unwrap();
-        let (_, unknown) = IdMap::with_rules(false, &rules, &IdRules::default());
+        let (_, unknown) = IdMap::with_rules(false, &rules, &IdRules::default(), &Machine::default());
         let message = unknown.unwrap().error().to_string();
         assert!(message.contains("no user \"nobody-has-this-name\" is in /etc/passwd here"), "{message}");
-    }
-
-    /// Taken for a file without names, files would belong to whoever has the server's numbers here.
-    #[test]
-    fn names_that_cannot_be_read_are_told() {
-        let (_, fault) = Numbers::new("/proc/self", true, &IdRules::default());
-        assert!(matches!(fault, Some(IdFault::Unreadable("/proc/self", io::ErrorKind::IsADirectory))));
-        assert_eq!(Numbers::new("/proc/self", false, &IdRules::default()).1, None, "nobody asks for names");
     }
 }

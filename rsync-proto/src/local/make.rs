@@ -2,11 +2,12 @@
 //! and the temporary files that content goes to.
 
 use std::io;
+use std::os::fd::AsFd;
 use std::sync::Arc;
 
 use rustix::fs::{
-    AtFlags, FileType, Mode, OFlags, Stat, linkat, makedev, mkdirat, mknodat, openat, renameat, statat,
-    symlinkat, unlinkat,
+    AtFlags, FileType, Mode, OFlags, Stat, makedev, mkdirat, mknodat, openat, renameat, statat, symlinkat,
+    unlinkat,
 };
 use rustix::io::Errno;
 
@@ -231,23 +232,15 @@ impl LocalTree {
             }
         }
         let leader_dir = self.root().open(&leader_dir)?;
-        let target = statat(&leader_dir, as_os(leader_name), AtFlags::SYMLINK_NOFOLLOW)?;
+        // Held: whoever owns its directory may put another file there, such as one that only root can link to.
+        let leader = Node::hold(leader_dir.as_fd(), leader_name)?;
+        let target = leader.stat()?;
         let is_target = |stat: &Stat| (stat.st_dev, stat.st_ino) == (target.st_dev, target.st_ino);
         if existing.as_ref().is_some_and(is_target) {
             return Ok(Linking::There);
         }
         let linking = told(Some(&target))?;
-        self.replace(dir, name, |temporary| {
-            linkat(&leader_dir, as_os(leader_name), dir.fd(), temporary, AtFlags::empty())?;
-            // Whoever owns the directory may have put another file there since, such as one that only root can link to.
-            match statat(dir.fd(), temporary, AtFlags::SYMLINK_NOFOLLOW)? {
-                made if is_target(&made) => Ok(()),
-                _ => {
-                    let _ = unlinkat(dir.fd(), temporary, AtFlags::empty());
-                    Err(io::Error::other("another file took the place of what it is linked to"))
-                }
-            }
-        })?;
+        self.replace(dir, name, |temporary| leader.link(dir.fd(), temporary))?;
         Ok(linking)
     }
 

@@ -7,8 +7,8 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
 use rustix::fs::{
     AtFlags, Gid, Mode, OFlags, Stat, Timespec, Timestamps, UTIME_OMIT, Uid, XattrFlags, chmodat, chownat,
-    fchmod, fchown, fgetxattr, flistxattr, fremovexattr, fsetxattr, fstat, futimens, getxattr, listxattr,
-    openat, removexattr, setxattr, utimensat,
+    fchmod, fchown, fgetxattr, flistxattr, fremovexattr, fsetxattr, fstat, futimens, getxattr, linkat,
+    listxattr, openat, removexattr, setxattr, utimensat,
 };
 use rustix::io::Errno;
 
@@ -54,6 +54,17 @@ impl<'fd> Node<BorrowedFd<'fd>> {
 impl<F: AsFd> Node<F> {
     fn proc_path(&self) -> String {
         format!("/proc/self/fd/{}", self.fd.as_fd().as_raw_fd())
+    }
+
+    /// Gives the file one more name.
+    pub(super) fn link(&self, dir: BorrowedFd<'_>, name: &[u8]) -> io::Result<()> {
+        match linkat(&self.fd, c"", dir, name, AtFlags::EMPTY_PATH) {
+            // Not everybody may name a file by its handle alone.
+            Err(Errno::NOENT | Errno::PERM) => {
+                Ok(linkat(rustix::fs::CWD, self.proc_path(), dir, name, AtFlags::SYMLINK_FOLLOW)?)
+            }
+            linked => Ok(linked?),
+        }
     }
 
     pub(super) fn stat(&self) -> io::Result<Stat> {

@@ -4,7 +4,9 @@ use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-use super::ids::{GROUPS, USERS};
+use super::begin::{real, without_dots};
+use super::machine::{GROUPS, USERS};
+use super::umask::UMASK;
 use crate::options::{AlternateKind, Options};
 
 /// What is done to a file, or to everything below a directory.
@@ -12,7 +14,8 @@ use crate::options::{AlternateKind, Options};
 pub enum Access {
     /// It is read.
     Read,
-    /// It is read, and other names are given to files of it elsewhere (`--link-dest`).
+    /// It is read, and other names are given to files of it elsewhere (`--link-dest`). Who may write to them by those
+    /// names may write to them here.
     Link,
     /// It is read, written, made and removed.
     Write,
@@ -29,11 +32,16 @@ pub struct Reach {
 }
 
 /// Every place of this machine that a pull into `destination` touches with these options, besides the connection and
-/// what the system does to look up a host. What stands in files of rules within the destination is not looked at: files
+/// what the system does to look up a host. Files of rules that are found on the way are not looked into: others
 /// elsewhere that those name are not among the places.
 pub fn reach(destination: &Path, options: &Options) -> Vec<Reach> {
     let content = &options.content;
     let writes = if options.dry_run { Access::Read } else { Access::Write };
+    let beside = |dir: &Path| match real(destination) {
+        // It will be a directory by then, which `..` leads out of.
+        Some(root) if !destination.exists() => without_dots(&root.join(dir)),
+        _ => destination.join(dir),
+    };
     // A single file may come under the name of the destination.
     let root = if destination.is_dir() { Some(destination) } else { destination.parent() };
     let mut places = vec![Reach { path: standing(root.unwrap_or(destination)), access: writes }];
@@ -43,21 +51,24 @@ pub fn reach(destination: &Path, options: &Options) -> Vec<Reach> {
             AlternateKind::Link if !options.dry_run => Access::Link,
             _ => Access::Read,
         };
-        for dir in alternates.dirs.iter().map(|dir| destination.join(dir)).filter(|dir| dir.is_dir()) {
+        for dir in alternates.dirs.iter().map(|dir| beside(dir)).filter(|dir| dir.is_dir()) {
             add(dir, access);
         }
     }
     let partial = content.partial_dir.as_ref().filter(|dir| dir.is_absolute());
     for dir in [&content.temp_dir, &content.backup_dir].into_iter().flatten().chain(partial) {
-        add(standing(&destination.join(dir)), writes);
+        add(standing(&beside(dir)), writes);
     }
     let absolute = std::path::absolute(destination).unwrap_or_else(|_| destination.to_owned());
     for name in options.filters.merged_from_above() {
         let files = absolute.ancestors().skip(1).map(|dir| dir.join(OsStr::from_bytes(name)));
         files.filter(|file| file.is_file()).for_each(|file| add(file, Access::Read));
     }
-    let system = [USERS, GROUPS, "/proc"].map(PathBuf::from);
-    system.into_iter().filter(|path| path.exists()).for_each(|path| add(path, Access::Read));
+    let names = [(options.looks_up_users(), USERS), (options.looks_up_groups(), GROUPS)];
+    let names = names.into_iter().filter(|(needed, _)| *needed).map(|(_, path)| path);
+    for path in names.chain([UMASK]).map(PathBuf::from).filter(|path| path.exists()) {
+        add(path, Access::Read);
+    }
     places
 }
 
@@ -118,6 +129,17 @@ mod tests {
         assert_eq!(access(&top.join(".rules")), Some(Access::Read));
         assert_eq!(access(Path::new(USERS)), Some(Access::Read));
         assert_eq!(places.len(), 8, "{places:?}");
+        // Below a destination that is made first, the same names lead from there.
+        options.content.alternates =
+            Some(Alternates { kind: AlternateKind::Link, dirs: vec!["../../../old".into()] });
+        options.content.temp_dir = Some("../../../temporary".into());
+        options.content.backup_dir = Some("../../../kept/more".into());
+        let places = reach(&top.join("to/be/made"), &options);
+        let access = |path: &Path| places.iter().find(|place| place.path == path).map(|place| place.access);
+        let top = &top.canonicalize().unwrap();
+        assert_eq!(access(&top.join("old")), Some(Access::Link));
+        assert_eq!(access(&top.join("temporary")), Some(Access::Write));
+        assert_eq!(access(&top.join("kept")), Some(Access::Write));
         options.dry_run = true;
         assert_eq!(writable(&to, &options), [PathBuf::new(); 0], "nothing is written");
     }

@@ -13,6 +13,7 @@ use super::attributes::Policy;
 use super::basis::LocalBasis;
 use super::dir::{LocalDir, is_empty};
 use super::handle::Root;
+use super::machine::Machine;
 use super::node::Node;
 use super::partial::PartialRoom;
 use super::place::Places;
@@ -36,6 +37,8 @@ pub struct LocalTreeOptions {
     pub options: Options,
     /// How blocks are summed; its algorithm also verifies whole files.
     pub summer: BlockSummer,
+    /// What of this machine counts for it.
+    pub machine: Machine,
 }
 
 /// A directory of this machine as the destination of a pull.
@@ -61,10 +64,10 @@ pub struct LocalTree {
 impl LocalTree {
     /// A tree at `path`. Its last component may be missing: it is made when the transfer begins.
     pub fn new(path: impl Into<PathBuf>, settings: LocalTreeOptions) -> Self {
-        let LocalTreeOptions { options, summer } = settings;
+        let LocalTreeOptions { options, summer, machine } = settings;
         Self {
             path: path.into(),
-            policy: Arc::new(Policy::new(&options)),
+            policy: Arc::new(Policy::new(&options, &machine)),
             options,
             summer,
             root: OnceLock::new(),
@@ -189,8 +192,8 @@ impl Destination for LocalTree {
             let text = "--munge-links makes no link safe while there is a directory /rsyncd-munged";
             return Err(Error::Unsupported(text.to_owned()));
         }
-        if let Some(fault) = &self.policy.id_fault {
-            return Err(fault.error());
+        if let Some(unknown) = &self.policy.unknown_name {
+            return Err(unknown.error());
         }
         self.learn(first);
         let (fd, fresh) = self.open_destination(first)?;

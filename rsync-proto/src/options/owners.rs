@@ -63,6 +63,11 @@ impl IdRules {
         Ok(Self { rules: vec![Rule { from: From::Pattern(b"*"[..].into()), to }] })
     }
 
+    /// Whether files are given to somebody by name.
+    pub fn names_somebody(&self) -> bool {
+        self.rules.iter().any(|rule| matches!(rule.to, To::Name(_)))
+    }
+
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
         self.rules.is_empty()

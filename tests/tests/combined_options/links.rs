@@ -4,8 +4,10 @@ use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::Path;
 
+use end_to_end::daemon::Daemon;
 use end_to_end::pair::Pair;
 use end_to_end::run::{Outcome, Program};
+use end_to_end::scratch::Scratch;
 use end_to_end::server::Server;
 use end_to_end::snapshot::Snapshot;
 use end_to_end::starts::pulls_alike;
@@ -158,4 +160,27 @@ fn other_names_are_told_of_by_what_was_there() {
             assert_eq!(created(&both.rsync), created(&both.deployer), "{options:?}");
         }
     }
+}
+
+/// A file of a lower layer with several names becomes another one when it gets one more.
+#[test]
+fn hard_links_on_layers() {
+    let scratch = Scratch::new();
+    let [source, lower, upper, work, merged] =
+        ["source", "lower", "upper", "work", "merged"].map(|name| scratch.directory(name));
+    for (root, others) in [(&source, &["b", "c"][..]), (&lower, &["b"])] {
+        dated(&root.join("a"), "the same", 1_000_000_000);
+        for other in others {
+            fs::hard_link(root.join("a"), root.join(other)).expect("links can be made");
+        }
+    }
+    let [lower, upper_dir, work, merged_dir] = [&lower, &upper, &work, &merged].map(|path| path.display());
+    let program = Program::deployer().in_own_mounts(&format!(
+        "mount -t overlay overlay -o lowerdir={lower},upperdir={upper_dir},workdir={work},index=off {merged_dir}"
+    ));
+    let daemon = Daemon::serving(&source);
+    let outcome = program.pull(&["-aH"], &daemon.url("tree/"), &merged);
+    assert_eq!(outcome.code(), 0, "{outcome}");
+    let new = fs::read_to_string(upper.join("c")).expect("it was linked in the upper layer");
+    assert_eq!(new, "the same", "{outcome}");
 }

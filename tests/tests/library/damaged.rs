@@ -11,7 +11,7 @@ use rsync_proto::checksum::StrongSum;
 use rsync_proto::delta::Offer;
 use rsync_proto::destination::{Destination, Failure, Incoming, Linking, Making, Received, Sink, Verdict};
 use rsync_proto::flist::{EntryRef, SafePath, Segment};
-use rsync_proto::local::{LocalBasis, LocalDir, LocalSink, LocalTree, LocalTreeOptions};
+use rsync_proto::local::{LocalBasis, LocalDir, LocalSink, LocalTree, LocalTreeOptions, Machine};
 use rsync_proto::report::{Changes, Summary};
 use rsync_proto::{Options, Result};
 
@@ -128,7 +128,11 @@ impl Destination for Damaging {
 fn pull_damaged(daemon: &Daemon, options: &Options, to: &Path, times: u32) -> Summary {
     let left = Arc::new(Mutex::new(times));
     let summary = run(client(daemon, options.clone()).pull_into(|agreed| {
-        let settings = LocalTreeOptions { options: options.clone(), summer: agreed.summer };
+        let settings = LocalTreeOptions {
+            options: options.clone(),
+            summer: agreed.summer,
+            machine: Machine::read(options)?,
+        };
         Ok(Damaging { tree: LocalTree::new(to, settings), left: Arc::clone(&left) })
     }));
     assert_eq!(*left.lock().expect("no thread panics with the lock"), 0, "the file was expected so often");
