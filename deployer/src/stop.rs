@@ -29,14 +29,16 @@ impl Stop {
     pub(crate) fn on_signals(patience: Duration, last_words: impl FnOnce() + Send + 'static) -> Self {
         let stop = Self::default();
         let own = stop.clone();
-        std::thread::spawn(move || {
+        let thread = std::thread::Builder::new().name("signals".into());
+        let listen = move || {
             if wait_for_signal() {
                 own.now();
                 std::thread::sleep(patience);
                 last_words();
                 std::process::exit(20);
             }
-        });
+        };
+        thread.spawn(listen).expect("a process that begins can start a thread");
         stop
     }
 

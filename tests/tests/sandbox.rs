@@ -34,6 +34,17 @@ fn threads(process: u32) -> Vec<(String, String)> {
     tasks.map(|task| (read(&task.path().join("comm")), read(&task.path().join("status")))).collect()
 }
 
+/// The deployer among the children of a process, or theirs.
+fn deployer_below(process: u32) -> u32 {
+    let file = |name: &str| fs::read_to_string(format!("/proc/{process}/{name}")).unwrap_or_default();
+    if file("comm").trim() == "deployer" {
+        return process;
+    }
+    let children = file(&format!("task/{process}/children"));
+    let child = children.split_whitespace().next().expect("it started something");
+    deployer_below(child.parse().expect("processes have numbers"))
+}
+
 /// A server that says nothing behind its list until it is told to, and what tells it.
 fn waiting(
     also: impl Fn() + Send + Sync + 'static,
@@ -60,14 +71,15 @@ fn every_thread_of_a_transfer_is_within() {
         let running = Program::deployer().pulling(options, &server.url("module/"), &destination).start();
         asked.recv_timeout(PATIENCE).expect("the client asks");
         let found = threads(running.id());
-        for name in ["generator", "disk"] {
-            let of_name = |(comm, _): &&(String, String)| comm.trim() == name;
-            let ours: Vec<_> = found.iter().filter(of_name).collect();
-            assert!(!ours.is_empty() || name == "generator", "{name} is not among {found:#?}");
-            for (_, status) in ours {
-                let walls = status.contains("NoNewPrivs:\t1\n") && status.contains("Seccomp:\t2\n");
-                assert_eq!(walls, within, "{name} {options:?}: {status}");
-            }
+        // The first one waits, and these do what is done outside.
+        let outside = ["deployer", "signals", "resolver"];
+        for (name, status) in &found {
+            let walls = status.contains("NoNewPrivs:\t1\n") && status.contains("Seccomp:\t2\n");
+            assert_eq!(walls, within && !outside.contains(&name.trim()), "{name} {options:?}: {status}");
+        }
+        // All that the server says is read in the first of these, and files are written in the other.
+        for name in if within { &["sandbox", "disk"][..] } else { &["disk"] } {
+            assert!(found.iter().any(|(found, _)| found.trim() == *name), "{name} is not among {found:#?}");
         }
         go.send(()).expect("the server waits");
         let outcome = running.wait();
@@ -163,6 +175,15 @@ fn whatever_a_pull_has_to_do_with_it_reaches() {
     };
     assert_eq!(inode("made/a/b/file"), inode("linked/a/b/file"));
     pull(&["--copy-dest=../made"], "tree/", &scratch.join("copied"));
+    // From where the destination is going to be.
+    fs::create_dir_all(scratch.join("one/two")).expect("memory is large enough");
+    let there = ["--link-dest=../../../made", "--temp-dir=../../../temporary"];
+    pull(&there, "tree/", &scratch.join("one/two/three"));
+    assert_eq!(inode("made/a/b/file"), inode("one/two/three/a/b/file"));
+    pull(&[&there[..], &["--mkpath"]].concat(), "tree/", &scratch.join("one/2/3"));
+    assert_eq!(inode("made/a/b/file"), inode("one/2/3/a/b/file"));
+    pull(&["-I", "--backup-dir=../../../elsewhere/of/today"], "tree/", &scratch.join("one/two/three"));
+    assert!(scratch.join("elsewhere/of/today/a/b/file").exists());
 }
 
 #[test]
@@ -173,6 +194,21 @@ fn where_the_kernel_has_none() {
     let daemon = Daemon::serving(&source);
     let program = Program::deployer().without_calls(LANDLOCK, &scratch);
     let destination = scratch.join("destination");
+    // What is left of the walls is there all the same.
+    let (server, asked, go) = waiting(|| ());
+    let there = scratch.directory("there");
+    let running = program.pulling(&["-a", "--numeric-ids"], &server.url("module/"), &there).start();
+    asked.recv_timeout(PATIENCE).expect("the client asks");
+    let found = threads(deployer_below(running.id()));
+    let disk: Vec<_> = found.iter().filter(|(name, _)| name.trim() == "disk").collect();
+    // One of these filters stands for the kernel without Landlock.
+    assert!(
+        !disk.is_empty() && disk.iter().all(|(_, status)| status.contains("Seccomp_filters:\t2\n")),
+        "{found:#?}"
+    );
+    go.send(()).expect("the server waits");
+    let outcome = running.wait();
+    assert_eq!(outcome.code(), 0, "{outcome}");
     let refused = program.pull(&["-a", "--sandbox"], &daemon.url("tree/"), &destination);
     assert_eq!(refused.code(), 4, "{refused}");
     assert!(refused.stderr.contains("this kernel has no Landlock"), "{refused}");

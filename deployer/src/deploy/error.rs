@@ -80,7 +80,7 @@ pub(crate) enum DeployError {
     #[error("cannot restart the machine: {0}")]
     Reboot(io::Error),
     /// There are no walls around a transfer, and they are demanded.
-    #[error("{0}; rsync_flags of the description have --sandbox, which demands them")]
+    #[error("{0}; options stand in image_deploy_flags.rsync_flags of the description")]
     Sandbox(#[from] SandboxError),
     /// A signal came.
     #[error("stopped by a signal")]

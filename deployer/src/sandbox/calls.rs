@@ -1,11 +1,15 @@
-//! Which system calls fail: those that no pull makes, and that lead to more power than it has. A filter for seccomp.
+//! Which system calls fail: those that no pull makes, and that lead to more power than it has, or to others than the
+//! server. A filter for seccomp.
 
 use std::collections::BTreeMap;
 
 use libc::c_long;
-use seccompiler::{BpfProgram, SeccompAction, SeccompFilter, TargetArch};
+use seccompiler::{
+    BackendError, BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter,
+    SeccompRule, TargetArch,
+};
 
-use super::SandboxError;
+use super::Lack;
 
 /// Calls that are not there for a pull. All others are: which ones a C library makes differs too much.
 const FORBIDDEN: &[c_long] = &[
@@ -30,6 +34,10 @@ const FORBIDDEN: &[c_long] = &[
     libc::SYS_fspick,
     libc::SYS_mount_setattr,
     libc::SYS_open_by_handle_at,
+    libc::SYS_fanotify_init,
+    libc::SYS_quotactl_fd,
+    // open_tree_attr
+    467,
     libc::SYS_setns,
     libc::SYS_unshare,
     libc::SYS_quotactl,
@@ -68,16 +76,37 @@ const FORBIDDEN: &[c_long] = &[
 ];
 
 /// Makes them fail in this thread and those that it starts.
-pub(super) fn restrict() -> Result<(), SandboxError> {
+pub(super) fn restrict() -> Result<(), Lack> {
     program()
         .and_then(|program| seccompiler::apply_filter(&program).map_err(|error| error.to_string()))
-        .map_err(SandboxError::Calls)
+        .map_err(Lack::Filter)
+}
+
+/// Other sockets than those of TCP: nothing is asked of services of this machine, and nothing is sent elsewhere.
+fn other_sockets() -> Result<Vec<SeccompRule>, BackendError> {
+    let argument = |number, operator, value: i32| {
+        SeccompCondition::new(number, SeccompCmpArgLen::Dword, operator, value as u64)
+    };
+    let family = |family| argument(0, SeccompCmpOp::Ne, family);
+    // Flags stand in the same number.
+    let kind = |kind| argument(1, SeccompCmpOp::MaskedEq(0xf), kind);
+    let mut rules = vec![SeccompRule::new(vec![family(libc::AF_INET)?, family(libc::AF_INET6)?])?];
+    for number in (0..=0xf).filter(|number| *number != libc::SOCK_STREAM) {
+        rules.push(SeccompRule::new(vec![kind(number)?])?);
+    }
+    Ok(rules)
 }
 
 fn program() -> Result<BpfProgram, String> {
     let arch = TargetArch::try_from(std::env::consts::ARCH).map_err(|error| error.to_string())?;
     // By their number alone, whatever their arguments.
-    let rules: BTreeMap<i64, Vec<_>> = FORBIDDEN.iter().map(|call| (*call, Vec::new())).collect();
+    let mut rules: BTreeMap<i64, Vec<_>> = FORBIDDEN.iter().map(|call| (*call, Vec::new())).collect();
+    rules.insert(libc::SYS_socket, other_sockets().map_err(|error| error.to_string())?);
+    // The same calls once more, as the x32 kind of program makes them.
+    if cfg!(target_arch = "x86_64") {
+        let x32 = |(call, rules): (&i64, &Vec<_>)| (call | 0x4000_0000, rules.clone());
+        rules = rules.iter().map(x32).chain(rules.clone()).collect();
+    }
     let refused = SeccompAction::Errno(libc::EPERM as u32);
     let filter = SeccompFilter::new(rules, SeccompAction::Allow, refused, arch);
     filter.and_then(BpfProgram::try_from).map_err(|error| error.to_string())

@@ -6,7 +6,7 @@ use landlock::{
 };
 use rsync_proto::local::{Access, Reach};
 
-use super::SandboxError;
+use super::Lack;
 
 /// Without this version no file can be renamed or linked from one directory to another.
 const LEAST: ABI = ABI::V2;
@@ -14,11 +14,11 @@ const LEAST: ABI = ABI::V2;
 const LATEST: ABI = ABI::V9;
 
 /// Restricts this thread, and those that it starts, to these places and this TCP port. Sets `no_new_privs`.
-pub(super) fn restrict(places: &[Reach], port: u16) -> Result<(), SandboxError> {
+pub(super) fn restrict(places: &[Reach], port: u16) -> Result<(), Lack> {
     let handled = Ruleset::default()
         .set_compatibility(CompatLevel::HardRequirement)
         .handle_access(AccessFs::from_all(LEAST))
-        .map_err(SandboxError::Kernel)?;
+        .map_err(Lack::Landlock)?;
     let mut rules = handled
         .set_compatibility(CompatLevel::BestEffort)
         .handle_access(AccessFs::from_all(LATEST))
@@ -26,17 +26,17 @@ pub(super) fn restrict(places: &[Reach], port: u16) -> Result<(), SandboxError> 
         .and_then(|rules| rules.scope(Scope::from_all(LATEST)))
         .and_then(Ruleset::create)
         .and_then(|rules| rules.add_rule(NetPort::new(port, AccessNet::ConnectTcp)))
-        .map_err(SandboxError::Rules)?;
+        .map_err(Lack::Rules)?;
     for place in places {
-        let opened = PathFd::new(&place.path)
-            .map_err(|source| SandboxError::Place { path: place.path.clone(), source })?;
+        let opened =
+            PathFd::new(&place.path).map_err(|source| Lack::Place { path: place.path.clone(), source })?;
         let mut rights = rights(place.access);
         if !place.path.is_dir() {
             rights &= AccessFs::from_file(LATEST);
         }
-        rules = rules.add_rule(PathBeneath::new(opened, rights)).map_err(SandboxError::Rules)?;
+        rules = rules.add_rule(PathBeneath::new(opened, rights)).map_err(Lack::Rules)?;
     }
-    rules.restrict_self().map_err(SandboxError::Rules)?;
+    rules.restrict_self().map_err(Lack::Rules)?;
     Ok(())
 }
 

@@ -1,6 +1,7 @@
 //! Walls around a pull, for the day on which something within has a fault: its threads reach the files and the port that
 //! they need, become no other program, and do nothing else that a pull has no use for. Other threads of the process are
-//! not walled in: they listen for signals, look up names, and lay out disks.
+//! not walled in: they listen for signals, look up names, and lay out disks. Memory is shared with them, so that walls hold
+//! against a wrong path or call, not against who can write to any memory.
 //!
 //! Not what keeps a pull within its destination: that holds where the kernel has no such walls, too.
 
@@ -20,15 +21,15 @@ use self::resolver::Outside;
 use crate::exit::{Exit, Failure};
 use crate::model::Walls;
 
-/// Why there are no walls.
+/// What the kernel lacks.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum SandboxError {
+pub(crate) enum Lack {
     /// Landlock is missing, turned off, or its first version, in which no file changes its directory.
     #[error(
         "this kernel has no Landlock of version 2, which Linux 5.19 and later have unless it is turned off; boot with \
          lsm=landlock,… if it is"
     )]
-    Kernel(#[source] landlock::RulesetError),
+    Landlock(#[source] landlock::RulesetError),
     /// A place could not be opened.
     #[error("cannot open {path} for the rules of the sandbox")]
     Place {
@@ -41,7 +42,15 @@ pub(crate) enum SandboxError {
     Rules(#[source] landlock::RulesetError),
     /// The filter on system calls did not take effect.
     #[error("the kernel does not take the filter on system calls: {0}")]
-    Calls(String),
+    Filter(String),
+}
+
+/// Why nothing was done.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum SandboxError {
+    /// There are no walls, or not all of them.
+    #[error("--sandbox demands walls around the transfer: {0}")]
+    Lacking(#[from] Lack),
     /// No thread could be started.
     #[error("cannot start a thread: {0}")]
     Thread(#[source] io::Error),
@@ -49,8 +58,11 @@ pub(crate) enum SandboxError {
 
 impl From<SandboxError> for Failure {
     fn from(error: SandboxError) -> Self {
-        let message = format!("{error}; without --sandbox, what can be done without it is done");
-        Self { message, exit: Exit::Unsupported }
+        let exit = match error {
+            SandboxError::Lacking(_) => Exit::Unsupported,
+            SandboxError::Thread(_) => Exit::LocalFiles,
+        };
+        Self { message: error.to_string(), exit }
     }
 }
 
@@ -95,12 +107,12 @@ impl Sandbox {
         let within = || {
             match self.enter() {
                 Ok(()) => {}
-                Err(error) if self.walls == Walls::Demanded => return Err(error),
-                Err(error) if TOLD.swap(true, Ordering::Relaxed) => drop(error),
-                Err(error @ SandboxError::Calls(_)) => {
-                    warn(&format!("the sandbox around this transfer is not complete: {error}"));
+                Err(lack) if self.walls == Walls::Demanded => return Err(lack.into()),
+                Err(lack) if TOLD.swap(true, Ordering::Relaxed) => drop(lack),
+                Err(lack @ Lack::Filter(_)) => {
+                    warn(&format!("the sandbox around this transfer is not complete: {lack}"));
                 }
-                Err(error) => warn(&format!("there is no sandbox around this transfer: {error}")),
+                Err(lack) => warn(&format!("there is no sandbox around this transfer: {lack}")),
             }
             Ok(work())
         };
@@ -111,10 +123,11 @@ impl Sandbox {
         })
     }
 
-    /// Closes the walls behind this thread and all that it starts.
-    fn enter(&self) -> Result<(), SandboxError> {
-        files::restrict(&self.places, self.port)?;
-        calls::restrict()
+    /// Closes the walls behind this thread and all that it starts: as many as there are.
+    fn enter(&self) -> Result<(), Lack> {
+        let files = files::restrict(&self.places, self.port);
+        let calls = calls::restrict();
+        files.and(calls)
     }
 }
 

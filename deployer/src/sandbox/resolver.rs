@@ -13,6 +13,10 @@ struct Question {
     answer: Sender<io::Result<Vec<SocketAddr>>>,
 }
 
+fn named() -> thread::Builder {
+    thread::Builder::new().name("resolver".into())
+}
+
 /// The way to a thread outside.
 #[derive(Debug)]
 pub(super) struct Outside(Sender<Question>);
@@ -21,12 +25,15 @@ impl Outside {
     /// To be called outside: threads inherit the walls of those that start them.
     pub(super) fn open() -> Self {
         let (way, questions) = mpsc::channel::<Question>();
-        thread::spawn(move || {
+        let ask = move || {
             for Question { host, port, answer } in questions {
                 // Nobody waits for an answer that takes too long, and the next question must not wait for it either.
-                thread::spawn(move || answer.send(SystemResolver.look_up(&host, port)));
+                let ask = move || answer.send(SystemResolver.look_up(&host, port));
+                let _ = named().spawn(ask);
             }
-        });
+        };
+        // Where no thread can be started, nobody answers.
+        let _ = named().spawn(ask);
         Self(way)
     }
 }
@@ -34,7 +41,8 @@ impl Outside {
 impl Resolver for Outside {
     fn look_up(&self, host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
         let (answer, answered) = mpsc::channel();
-        self.0.send(Question { host: host.to_owned(), port, answer }).map_err(io::Error::other)?;
-        answered.recv().map_err(io::Error::other)?
+        let asked = self.0.send(Question { host: host.to_owned(), port, answer });
+        let found = asked.ok().and_then(|()| answered.recv().ok());
+        found.unwrap_or_else(|| Err(io::Error::other("no thread could be started to look it up")))
     }
 }

@@ -2,8 +2,9 @@
 
 use std::fs::{self, File};
 use std::io::{ErrorKind, Read};
-use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, TcpListener, TcpStream, UdpSocket};
 use std::os::unix::fs::symlink;
+use std::os::unix::net::{UnixListener, UnixStream};
 use std::process::Command;
 
 use rsync_proto::Options;
@@ -92,15 +93,23 @@ fn files_beside_are_linked_but_neither_made_nor_removed() {
         fs::hard_link(old.join("file"), to.join("file")).unwrap();
         assert!(refused(fs::remove_file(old.join("file"))));
         assert!(refused(fs::write(old.join("new"), "x")));
+        // The file is the same by either name, and the kernel gives it the same rights.
+        fs::write(old.join("file"), "changed").unwrap();
     });
+    assert_eq!(fs::read_to_string(to.join("file")).unwrap(), "changed");
 }
 
 #[test]
 fn only_the_port_of_the_server_is_connected_to() {
     let listeners = [(); 2].map(|()| TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap());
     let [server, other] = listeners.each_ref().map(|listener| listener.local_addr().unwrap());
+    let scratch = tempfile::tempdir().unwrap();
+    let service = scratch.path().join("service");
+    let _service = UnixListener::bind(&service).unwrap();
     within(Vec::new(), server.port(), || {
         TcpStream::connect(server).unwrap();
+        assert!(refused(UnixStream::connect(&service)));
+        assert!(refused(UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))));
         assert!(refused(TcpStream::connect(other)));
         assert!(refused(TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).and_then(|listener| listener.accept())));
     });

@@ -10,9 +10,9 @@ use crate::{
     names, openings, packed, references, segments, silence, values, words, zstd,
 };
 
-/// So many are there at least.
-const LIES: usize = 240;
-const TWINS: usize = 180;
+/// So many there are: whoever adds one, or takes one away, says so here.
+const LIES: usize = 244;
+const TWINS: usize = 188;
 
 /// What was to be told while one counts.
 #[derive(Default)]
@@ -130,5 +130,5 @@ fn no_lie_is_lost() {
     let told: BTreeSet<_> = lies.values().flatten().collect();
     let lies = lies.len().min(told.len());
     println!("{lies} lies, {} honest twins", twins.len());
-    assert!(lies >= LIES && twins.len() >= TWINS, "{lies} lies and {} twins are left", twins.len());
+    assert_eq!((lies, twins.len()), (LIES, TWINS), "lies, and honest twins");
 }

@@ -10,7 +10,7 @@ use end_to_end::server::Server;
 use rsync_proto::scripted::{Item, ListEncoder, Script, agreed};
 
 use crate::count;
-use crate::rows::LIMIT;
+use crate::rows::{LIMIT, beyond};
 
 /// What the limit for file lists is, in KiB.
 const LIST: u64 = 512 * 1024;
@@ -21,6 +21,7 @@ const SLACK: u64 = 200 * 1024;
 pub fn pull(options: &[&str], basis: &[u8], tale: Tale) -> (Outcome, u64) {
     let scratch = Scratch::new();
     fs::write(scratch.directory("destination").join("a"), basis).expect("memory is large enough");
+    let before = beyond(&scratch);
     let server = ScriptedServer::telling(tale);
     let pull = Program::deployer().pulling(options, &server.url("module/"), &scratch.join("destination"));
     let mut running = pull.limit(Duration::from_secs(110)).start();
@@ -34,7 +35,16 @@ pub fn pull(options: &[&str], basis: &[u8], tale: Tale) -> (Outcome, u64) {
         false
     });
     assert!(ended);
-    (running.wait(), peak)
+    let outcome = running.wait();
+    assert!(
+        beyond(&scratch).entries == before.entries,
+        "beyond the destination something changed\n{outcome}"
+    );
+    if outcome.code() != 0 {
+        let a = fs::read(scratch.join("destination/a")).expect("it was there");
+        assert!(a == basis, "what was there is gone\n{outcome}");
+    }
+    (outcome, peak)
 }
 
 /// The same entry for ever; each takes a few bytes on the way, and its whole name here.

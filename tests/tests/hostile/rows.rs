@@ -191,11 +191,11 @@ pub fn basis() -> Vec<u8> {
 
 /// A destination in which something stands already, and what lies beyond it.
 pub struct Place {
-    _scratch: Scratch,
     pub destination: PathBuf,
     /// What stands there.
     files: BTreeMap<&'static str, Vec<u8>>,
-    canary: PathBuf,
+    scratch: Scratch,
+    /// All that is beside the destination.
     before: Snapshot,
 }
 
@@ -216,8 +216,8 @@ impl Place {
         }
         // What a link within leads to is beyond.
         symlink(&canary, destination.join("link")).expect("links can be made");
-        let before = Snapshot::take(&canary);
-        Self { _scratch: scratch, destination, files, canary, before }
+        let before = beyond(&scratch);
+        Self { destination, files, scratch, before }
     }
 
     fn found(&self) -> Snapshot {
@@ -236,7 +236,7 @@ impl Place {
     }
 
     fn assert_canary(&self, what: &str, outcome: &Outcome) {
-        let now = Snapshot::take(&self.canary);
+        let now = beyond(&self.scratch);
         assert!(
             now.entries == self.before.entries,
             "{what}: beyond the destination something changed\n{outcome}"
@@ -258,4 +258,11 @@ impl Place {
             assert!(!name.starts_with(b"."), "{what}: \"{}\" is left\n{outcome}", path.escape_ascii());
         }
     }
+}
+
+/// What is in it, but for the destination.
+pub fn beyond(scratch: &Scratch) -> Snapshot {
+    let mut all = Snapshot::take(scratch.path());
+    all.entries.retain(|path, _| !path.starts_with(b"destination"));
+    all
 }
