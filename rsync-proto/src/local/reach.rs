@@ -141,6 +141,6 @@ mod tests {
         assert_eq!(access(&top.join("temporary")), Some(Access::Write));
         assert_eq!(access(&top.join("kept")), Some(Access::Write));
         options.dry_run = true;
-        assert_eq!(writable(&to, &options), [PathBuf::new(); 0], "nothing is written");
+        assert!(writable(&to, &options).is_empty(), "nothing is written");
     }
 }
