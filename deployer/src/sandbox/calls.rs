@@ -20,6 +20,9 @@ const FORBIDDEN: &[c_long] = &[
     libc::SYS_process_vm_readv,
     libc::SYS_process_vm_writev,
     libc::SYS_pidfd_getfd,
+    libc::SYS_kill,
+    libc::SYS_rt_sigqueueinfo,
+    libc::SYS_pidfd_send_signal,
     libc::SYS_kcmp,
     // Other views of the file system, and ways around paths.
     libc::SYS_mount,
@@ -82,26 +85,50 @@ pub(super) fn restrict() -> Result<(), Lack> {
         .map_err(Lack::Filter)
 }
 
+type Rules = Result<Vec<SeccompRule>, BackendError>;
+
+fn condition(argument: u8, operator: SeccompCmpOp, value: i32) -> Result<SeccompCondition, BackendError> {
+    SeccompCondition::new(argument, SeccompCmpArgLen::Dword, operator, value as u64)
+}
+
 /// Other sockets than those of TCP: nothing is asked of services of this machine, and nothing is sent elsewhere.
-fn other_sockets() -> Result<Vec<SeccompRule>, BackendError> {
-    let argument = |number, operator, value: i32| {
-        SeccompCondition::new(number, SeccompCmpArgLen::Dword, operator, value as u64)
+fn other_sockets() -> Rules {
+    let none_of = |argument, values: [i32; 2]| {
+        let differs = values.map(|value| condition(argument, SeccompCmpOp::Ne, value));
+        SeccompRule::new(differs.into_iter().collect::<Result<_, _>>()?)
     };
-    let family = |family| argument(0, SeccompCmpOp::Ne, family);
-    // Flags stand in the same number.
-    let kind = |kind| argument(1, SeccompCmpOp::MaskedEq(0xf), kind);
-    let mut rules = vec![SeccompRule::new(vec![family(libc::AF_INET)?, family(libc::AF_INET6)?])?];
-    for number in (0..=0xf).filter(|number| *number != libc::SOCK_STREAM) {
-        rules.push(SeccompRule::new(vec![kind(number)?])?);
+    let families = none_of(0, [libc::AF_INET, libc::AF_INET6])?;
+    // MPTCP connects past the rules for ports, which know TCP only.
+    let protocols = none_of(2, [0, libc::IPPROTO_TCP])?;
+    let mut rules = vec![families, protocols];
+    // The kind of a socket; flags stand in the same number.
+    for kind in (0..=0xf).filter(|kind| *kind != libc::SOCK_STREAM) {
+        rules.push(SeccompRule::new(vec![condition(1, SeccompCmpOp::MaskedEq(0xf), kind)?])?);
     }
     Ok(rules)
+}
+
+/// Data that connects a socket by the way, which the rules for ports do not see. Flags are in this argument.
+fn fast_opening(argument: u8) -> Rules {
+    let flag = libc::MSG_FASTOPEN;
+    let set = condition(argument, SeccompCmpOp::MaskedEq(flag as u64), flag)?;
+    Ok(vec![SeccompRule::new(vec![set])?])
+}
+
+fn in_part() -> Result<BTreeMap<i64, Vec<SeccompRule>>, BackendError> {
+    Ok(BTreeMap::from([
+        (libc::SYS_socket, other_sockets()?),
+        (libc::SYS_sendto, fast_opening(3)?),
+        (libc::SYS_sendmsg, fast_opening(2)?),
+        (libc::SYS_sendmmsg, fast_opening(3)?),
+    ]))
 }
 
 fn program() -> Result<BpfProgram, String> {
     let arch = TargetArch::try_from(std::env::consts::ARCH).map_err(|error| error.to_string())?;
     // By their number alone, whatever their arguments.
     let mut rules: BTreeMap<i64, Vec<_>> = FORBIDDEN.iter().map(|call| (*call, Vec::new())).collect();
-    rules.insert(libc::SYS_socket, other_sockets().map_err(|error| error.to_string())?);
+    rules.extend(in_part().map_err(|error| error.to_string())?);
     // The same calls once more, as the x32 kind of program makes them.
     if cfg!(target_arch = "x86_64") {
         let x32 = |(call, rules): (&i64, &Vec<_>)| (call | 0x4000_0000, rules.clone());

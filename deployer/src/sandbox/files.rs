@@ -47,6 +47,10 @@ fn rights(access: Access) -> BitFlags<AccessFs> {
         Access::Read => read,
         // A link must not give a file more rights than it has: the same as where it is linked to.
         Access::Link => read | AccessFs::WriteFile | AccessFs::Truncate | AccessFs::Refer,
-        Access::Write => AccessFs::from_all(ABI::V3) & !BitFlags::from(AccessFs::Execute),
+        Access::Write { devices } => {
+            let never = BitFlags::from(AccessFs::Execute);
+            let nodes = AccessFs::MakeChar | AccessFs::MakeBlock;
+            AccessFs::from_all(ABI::V3) & !if devices { never } else { never | nodes }
+        }
     }
 }

@@ -9,6 +9,7 @@ use std::process::Command;
 
 use rsync_proto::Options;
 use rsync_proto::local::{Access, Reach, reach};
+use rustix::net::{AddressFamily, SocketType};
 
 use super::*;
 
@@ -41,6 +42,13 @@ fn files_can_be_changed_in_the_destination_only() {
         fs::remove_file(to.join("dir/newer")).unwrap();
         File::options().write(true).truncate(true).open(to.join("file")).unwrap();
         fs::read("/etc/passwd").unwrap();
+        // Devices are kept, as they are by -D.
+        let device = |name: &str| {
+            let mode = rustix::fs::Mode::from_raw_mode(0o600);
+            let kind = rustix::fs::FileType::CharacterDevice;
+            rustix::fs::mknodat(rustix::fs::CWD, to.join(name), kind, mode, rustix::fs::makedev(1, 3))
+        };
+        device("null").unwrap();
         // Beyond, nothing does, by whatever way.
         for beyond in [&beyond, &to.join("link")] {
             assert!(refused(fs::read(beyond.join("file"))));
@@ -86,7 +94,7 @@ fn files_beside_are_linked_but_neither_made_nor_removed() {
     fs::create_dir(&to).unwrap();
     fs::create_dir(&old).unwrap();
     fs::write(old.join("file"), "content").unwrap();
-    let places = [(&to, Access::Write), (&old, Access::Link)]
+    let places = [(&to, Access::Write { devices: false }), (&old, Access::Link)]
         .map(|(path, access)| Reach { path: path.clone(), access })
         .to_vec();
     within(places, 1, || {
@@ -110,6 +118,12 @@ fn only_the_port_of_the_server_is_connected_to() {
         TcpStream::connect(server).unwrap();
         assert!(refused(UnixStream::connect(&service)));
         assert!(refused(UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))));
+        // Ways past the rules for ports.
+        let of = |protocol| rustix::net::socket(AddressFamily::INET, SocketType::STREAM, protocol);
+        assert!(refused(of(Some(rustix::net::ipproto::MPTCP)).map_err(io::Error::from)));
+        let tcp = of(Some(rustix::net::ipproto::TCP)).unwrap();
+        let fast = rustix::net::SendFlags::from_bits_retain(libc::MSG_FASTOPEN as u32);
+        assert!(refused(rustix::net::sendto(&tcp, b"x", fast, &other).map_err(io::Error::from)));
         assert!(refused(TcpStream::connect(other)));
         assert!(refused(TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).and_then(|listener| listener.accept())));
     });
@@ -117,7 +131,7 @@ fn only_the_port_of_the_server_is_connected_to() {
 
 #[test]
 fn nothing_becomes_more_than_it_is() {
-    let places = vec![Reach { path: "/".into(), access: Access::Write }];
+    let places = vec![Reach { path: "/".into(), access: Access::Write { devices: true } }];
     within(places, 1, || {
         assert!(refused(Command::new("true").status()));
         assert!(refused(rustix::process::chroot("/").map_err(io::Error::from)));

@@ -177,7 +177,7 @@ impl LocalTree {
 }
 
 /// A path whose `..` take back what stands in front of them, whatever that would be.
-pub(super) fn without_dots(path: &Path) -> PathBuf {
+fn without_dots(path: &Path) -> PathBuf {
     let mut cleaned = PathBuf::new();
     for component in path.components() {
         match component {

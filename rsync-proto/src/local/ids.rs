@@ -79,7 +79,7 @@ struct Numbers {
 impl IdMap {
     #[cfg(test)]
     pub(super) fn new(by_name: bool) -> Self {
-        let machine = Machine::default();
+        let machine = Machine::of_nobody();
         Self::with_rules(by_name, &IdRules::default(), &IdRules::default(), &machine).0
     }
 
@@ -190,7 +190,7 @@ mod tests {
     #[test]
     fn a_rule_with_a_name_that_is_unknown_here_is_told() {
         let rules = IdRules::parse("--usermap", "*:nobody-has-this-name").unwrap();
-        let (_, unknown) = IdMap::with_rules(false, &rules, &IdRules::default(), &Machine::default());
+        let (_, unknown) = IdMap::with_rules(false, &rules, &IdRules::default(), &Machine::of_nobody());
         let message = unknown.unwrap().error().to_string();
         assert!(message.contains("no user \"nobody-has-this-name\" is in /etc/passwd here"), "{message}");
     }

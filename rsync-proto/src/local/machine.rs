@@ -19,7 +19,7 @@ pub(super) const GROUPS: &str = "/etc/group";
 pub(super) type Ids = HashMap<Box<[u8]>, u32>;
 
 /// The users and groups of this machine, and the permissions that its files do not get.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct Machine {
     pub(super) users: Arc<Ids>,
     pub(super) groups: Arc<Ids>,
@@ -27,6 +27,11 @@ pub struct Machine {
 }
 
 impl Machine {
+    #[cfg(test)]
+    pub(super) fn of_nobody() -> Self {
+        Self { users: Arc::default(), groups: Arc::default(), umask: 0o022 }
+    }
+
     /// Reads what counts for a pull with these options. A ramdisk may have no users.
     ///
     /// # Errors

@@ -2,9 +2,9 @@
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
-use super::begin::{real, without_dots};
+use super::begin::real;
 use super::machine::{GROUPS, USERS};
 use super::umask::UMASK;
 use crate::options::{AlternateKind, Options};
@@ -18,7 +18,10 @@ pub enum Access {
     /// names may write to them here.
     Link,
     /// It is read, written, made and removed.
-    Write,
+    Write {
+        /// So are device nodes: they are kept, or moved with what is backed up.
+        devices: bool,
+    },
 }
 
 /// A place that a pull touches.
@@ -36,10 +39,11 @@ pub struct Reach {
 /// elsewhere that those name are not among the places.
 pub fn reach(destination: &Path, options: &Options) -> Vec<Reach> {
     let content = &options.content;
-    let writes = if options.dry_run { Access::Read } else { Access::Write };
+    let devices = options.devices || content.backs_up();
+    let writes = if options.dry_run { Access::Read } else { Access::Write { devices } };
     let beside = |dir: &Path| match real(destination) {
         // It will be a directory by then, which `..` leads out of.
-        Some(root) if !destination.exists() => without_dots(&root.join(dir)),
+        Some(root) if !destination.exists() => up_and_down(root, dir),
         _ => destination.join(dir),
     };
     // A single file may come under the name of the destination.
@@ -72,6 +76,17 @@ pub fn reach(destination: &Path, options: &Options) -> Vec<Reach> {
     places
 }
 
+/// Where a relative path leads from a directory that is not there yet, and has no symlinks above it.
+fn up_and_down(mut from: PathBuf, path: &Path) -> PathBuf {
+    let mut rest = path.components().peekable();
+    while let Some(step) = rest.next_if(|step| matches!(step, Component::ParentDir | Component::CurDir)) {
+        if step == Component::ParentDir {
+            from.pop();
+        }
+    }
+    from.join(rest.collect::<PathBuf>())
+}
+
 /// The directory at this path, or the nearest above it that is there.
 fn standing(path: &Path) -> PathBuf {
     let here = |dir: &&Path| !dir.as_os_str().is_empty() && dir.is_dir();
@@ -87,7 +102,7 @@ mod tests {
 
     fn writable(destination: &Path, options: &Options) -> Vec<PathBuf> {
         let places = reach(destination, options).into_iter();
-        places.filter(|place| place.access == Access::Write).map(|place| place.path).collect()
+        places.filter(|place| matches!(place.access, Access::Write { .. })).map(|place| place.path).collect()
     }
 
     #[test]
@@ -122,24 +137,24 @@ mod tests {
         let to = top.join("to");
         let places = reach(&to, &options);
         let access = |path: &Path| places.iter().find(|place| place.path == path).map(|place| place.access);
-        assert_eq!(access(&to), Some(Access::Write));
+        assert_eq!(access(&to), Some(Access::Write { devices: true }));
         assert_eq!(access(&to.join("../old")), Some(Access::Link));
-        assert_eq!(access(&to.join("../temporary")), Some(Access::Write));
-        assert_eq!(access(&top.join("kept")), Some(Access::Write));
+        assert_eq!(access(&to.join("../temporary")), Some(Access::Write { devices: true }));
+        assert_eq!(access(&top.join("kept")), Some(Access::Write { devices: true }));
         assert_eq!(access(&top.join(".rules")), Some(Access::Read));
         assert_eq!(access(Path::new(USERS)), Some(Access::Read));
         assert_eq!(places.len(), 8, "{places:?}");
         // Below a destination that is made first, the same names lead from there.
         options.content.alternates =
-            Some(Alternates { kind: AlternateKind::Link, dirs: vec!["../../../old".into()] });
+            Some(Alternates { kind: AlternateKind::Link, dirs: vec!["./../../../old".into()] });
         options.content.temp_dir = Some("../../../temporary".into());
         options.content.backup_dir = Some("../../../kept/more".into());
         let places = reach(&top.join("to/be/made"), &options);
         let access = |path: &Path| places.iter().find(|place| place.path == path).map(|place| place.access);
         let top = &top.canonicalize().unwrap();
         assert_eq!(access(&top.join("old")), Some(Access::Link));
-        assert_eq!(access(&top.join("temporary")), Some(Access::Write));
-        assert_eq!(access(&top.join("kept")), Some(Access::Write));
+        assert_eq!(access(&top.join("temporary")), Some(Access::Write { devices: true }));
+        assert_eq!(access(&top.join("kept")), Some(Access::Write { devices: true }));
         options.dry_run = true;
         assert!(writable(&to, &options).is_empty(), "nothing is written");
     }
