@@ -1,15 +1,18 @@
 //! A session made up of a small tree: told honestly, it comes to just that tree, in whatever frames and with whatever
 //! messages between; told with damage, nothing that was not asked for is handed out, nothing leads out of the root, the
-//! end is the same however the bytes are cut, and no content is verified that the server does not have.
+//! end is the same however the bytes are cut, all that came before the damage comes again, and a file whose answer lies
+//! outside of the damage is what the server has.
 //!
 //! There is no sum over the list, so nobody sees that a name, a mode or a time in it is another.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
 use rsync_proto::flist::EntryRef;
-use rsync_proto::wire::frame::{self, HEADER_LEN, MAX_DATA, Tag};
+use rsync_proto::wire::frame::{MAX_DATA, Tag};
 use rsync_proto_fuzz::choices::Choices;
 use rsync_proto_fuzz::damage::damage;
+use rsync_proto_fuzz::framed::Framed;
+use rsync_proto_fuzz::kept::{assert_kept, damaged_part};
 use rsync_proto_fuzz::player::{Played, Player, Want};
 use rsync_proto_fuzz::story::Story;
 
@@ -30,26 +33,37 @@ fuzz_target!(|input: &[u8]| {
         return;
     }
     // What is in the frames is changed, or the frames are.
-    let bytes = if choices.flag() {
-        let mut bytes = framed;
+    let (honest, bytes) = if choices.flag() {
+        let mut bytes = framed.clone();
         damage(&mut bytes, &mut choices);
-        bytes
+        let part = damaged_part(&framed, &bytes);
+        let pieces = [&framed[..part.start], &framed[part.clone()], &framed[part.end..]];
+        (play_in(&story, &wants, &pieces), bytes)
     } else {
-        let mut stream = unframed(&framed);
+        let mut told = Framed::read(&framed);
+        let mut stream = told.stream.clone();
         damage(&mut stream, &mut choices);
-        reframed(&stream, frame)
+        let part = damaged_part(&told.stream, &stream);
+        let pieces = [0..part.start, part.clone(), part.end..told.stream.len()];
+        let pieces = told.write_in(&pieces, frame);
+        let honest = play_in(&story, &wants, &pieces.each_ref().map(|piece| &piece[..]));
+        told.stream = stream;
+        let all = 0..told.stream.len();
+        (honest, told.write_in(&[all], frame).concat())
     };
+    assert_honest(&story, &honest);
     let whole = play(&story, &wants, &bytes, bytes.len().max(1));
     let parts = play(&story, &wants, &bytes, cut);
     whole.assert_same(&parts, &story.agreed);
-    for file in whole.files.iter().filter(|file| file.verified) {
-        let known = story.contents.values().any(|content| *content == file.content);
-        assert!(known, "content that the server does not have was verified: {:?}", file.path);
-    }
+    assert_kept(&story, &honest, &whole);
 });
 
 fn play(story: &Story, wants: &dyn Fn(EntryRef<'_>) -> Option<Want>, bytes: &[u8], cut: usize) -> Played {
     Player::new(&story.agreed, wants).play(bytes.chunks(cut))
+}
+
+fn play_in(story: &Story, wants: &dyn Fn(EntryRef<'_>) -> Option<Want>, pieces: &[&[u8]]) -> Played {
+    Player::new(&story.agreed, wants).play(pieces.iter().copied())
 }
 
 fn assert_honest(story: &Story, played: &Played) {
@@ -64,26 +78,4 @@ fn assert_honest(story: &Story, played: &Played) {
     let mut refused = played.not_sent.clone();
     refused.sort();
     assert_eq!(refused, story.refused);
-}
-
-/// The stream in these frames, without messages.
-fn unframed(mut bytes: &[u8]) -> Vec<u8> {
-    let mut stream = Vec::new();
-    while let Some((header, rest)) = bytes.split_first_chunk::<HEADER_LEN>() {
-        let (tag, len) = frame::parse_header(*header).expect("the frames are ours");
-        if tag == Tag::Data {
-            stream.extend_from_slice(&rest[..len]);
-        }
-        bytes = &rest[len..];
-    }
-    stream
-}
-
-fn reframed(stream: &[u8], size: usize) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    for piece in stream.chunks(size) {
-        frame::put_data_header(&mut bytes, piece.len());
-        bytes.extend_from_slice(piece);
-    }
-    bytes
 }

@@ -69,12 +69,23 @@ pub fn pattern(len: usize) -> Vec<u8> {
 }
 
 /// A file that came.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct File {
     pub path: Vec<u8>,
     pub content: Vec<u8>,
     /// Its sum is the one that the server sent.
     pub verified: bool,
+}
+
+/// How much of each had come when a chunk was taken in.
+#[derive(Debug, Clone, Copy)]
+pub struct Reached {
+    pub entries: usize,
+    pub files: usize,
+    /// The files, and the one that had only begun.
+    pub begun: usize,
+    /// Bytes of the course.
+    pub course: usize,
 }
 
 /// How a session went.
@@ -89,6 +100,8 @@ pub struct Played {
     /// Everything that happened, without messages.
     pub course: String,
     pub messages: String,
+    /// How far it was behind each chunk without an error.
+    pub reached: Vec<Reached>,
     /// What came of a file that is not complete.
     pub partial: usize,
     /// It was left because there was enough.
@@ -177,6 +190,7 @@ impl<'a> Player<'a> {
                 values: Vec::new(),
                 course: String::new(),
                 messages: String::new(),
+                reached: Vec::new(),
                 partial: 0,
                 left: false,
                 result: Ok(()),
@@ -199,6 +213,9 @@ impl<'a> Player<'a> {
         }
         // Every event but pieces of content takes a byte of its own at least.
         assert!(self.events <= self.fed + self.chunks, "{} events of {} bytes", self.events, self.fed);
+        let Played { entries, files, course, .. } = &self.played;
+        let (entries, files, course) = (entries.len(), files.len(), course.len());
+        self.played.reached.push(Reached { entries, files, begun: self.begun(), course });
         Ok(())
     }
 

@@ -6,7 +6,8 @@ use rsync_proto::delta::PackedToken;
 use rsync_proto::flist::{EntryRef, ListDecoder, ListOptions};
 use rsync_proto::handshake::Agreed;
 use rsync_proto::wire::Cursor;
-use rsync_proto::wire::frame::{self, HEADER_LEN, Tag};
+use rsync_proto::wire::frame;
+use rsync_proto_fuzz::framed::Framed;
 use rsync_proto_fuzz::player::{Player, everything};
 use rsync_proto_fuzz::shape;
 
@@ -16,7 +17,7 @@ use crate::Seeds;
 const FLUSH_END: [u8; 4] = [0, 0, 0xff, 0xff];
 
 pub fn write(seeds: &Seeds, name: &str, agreed: &Agreed, with_basis: bool, bytes: &[u8]) {
-    let stream = unframed(bytes);
+    let stream = Framed::read(bytes).stream;
     let shape = shape::write(agreed);
     let (list_len, contents) = places(agreed, with_basis, &stream);
     seeds.write("frames", name, &[&shape, &[u8::from(with_basis)], &[40, 3, 200, 1], &stream]);
@@ -54,18 +55,6 @@ pub fn write(seeds: &Seeds, name: &str, agreed: &Agreed, with_basis: bool, bytes
     if kind == CompressionKind::Zstd {
         seeds.write("tokens", name, &[&[0], &all]);
     }
-}
-
-fn unframed(mut bytes: &[u8]) -> Vec<u8> {
-    let mut stream = Vec::new();
-    while let Some((header, rest)) = bytes.split_first_chunk::<HEADER_LEN>() {
-        let (tag, len) = frame::parse_header(*header).expect("a daemon sends frames");
-        if tag == Tag::Data {
-            stream.extend_from_slice(&rest[..len]);
-        }
-        bytes = &rest[len..];
-    }
-    stream
 }
 
 /// How long the first segment of the list is in the stream, and where the content of each file begins.
