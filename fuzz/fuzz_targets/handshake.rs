@@ -5,6 +5,7 @@
 
 use bytes::BytesMut;
 use libfuzzer_sys::fuzz_target;
+use rsync_proto::checksum::{ChecksumKind, FileSummer};
 use rsync_proto::handshake::{Agreed, Digest, Handshake, Outcome};
 use rsync_proto::options::CompressionChoice;
 use rsync_proto_fuzz::choices::Choices;
@@ -39,11 +40,12 @@ impl Play {
         }
         let lines = look_at(&handshake.take_lines());
         let output = handshake.output().to_vec();
-        self.look_at_output(&output);
+        self.look_at_output(&output, bytes);
         (format!("{end} {lines} {}", output.escape_ascii()), fed - input.len(), agreed)
     }
 
-    fn look_at_output(&self, output: &[u8]) {
+    /// `said` is all that the server says.
+    fn look_at_output(&self, output: &[u8], said: &[u8]) {
         let places = |text: &[u8]| output.windows(text.len()).filter(|window| *window == text).count();
         assert_eq!(places(PASSWORD), 0, "the password is told");
         let answers = places(format!("{USER} ").as_bytes());
@@ -51,17 +53,11 @@ impl Play {
         let least = self.0.credentials.as_ref().and_then(|it| it.least_digest);
         for line in output.split(|byte| *byte == b'\n') {
             let Some(answer) = line.strip_prefix(format!("{USER} ").as_bytes()) else { continue };
-            // In base64 without padding.
-            let digest = match answer.len() {
-                86 => Digest::Sha512,
-                43 => Digest::Sha256,
-                27 => Digest::Sha1,
-                22 => Digest::Md5,
-                other => panic!("an answer of {other} bytes"),
-            };
-            let rank = |digest| Digest::ALL.iter().position(|known| *known == digest);
+            let digest = digest_of(answer, said);
+            // The digest of protocol 29 has no place among them: it is weaker than all.
+            let rank = |digest| Digest::ALL.iter().position(|known| *known == digest).unwrap_or(usize::MAX);
             let weak = least.is_some_and(|least| rank(digest) > rank(least));
-            assert!(!weak || least == Some(Digest::Md4), "{digest:?} where {least:?} is required");
+            assert!(!weak, "{digest:?} where {least:?} is required");
         }
     }
 
@@ -74,7 +70,7 @@ impl Play {
         let kind = asked.checksum_choice.map(|choice| choice.transfer);
         assert!(kind.is_none_or(|kind| kind == agreed.summer.kind));
         match (asked.transport.compress_choice, asked.transport.compress) {
-            (Some(CompressionChoice::None), 0 | 1) | (Some(CompressionChoice::Auto) | None, 0) => {
+            (Some(CompressionChoice::None), _) | (Some(CompressionChoice::Auto) | None, 0) => {
                 assert_eq!(agreed.compression, None, "it was not asked for");
             }
             (Some(CompressionChoice::Kind(kind)), _) => assert_eq!(agreed.compression, Some(kind)),
@@ -88,6 +84,39 @@ fn look_at(lines: &[String]) -> String {
         lines.len() <= 500 && lines.iter().all(|line| !line.chars().any(|c| c.is_control() && c != '\t'))
     );
     format!("{lines:?}")
+}
+
+/// The digest that an answer was made with: those of one length are told apart by computing them.
+fn digest_of(answer: &[u8], said: &[u8]) -> Digest {
+    // In base64 without padding.
+    match answer.len() {
+        86 => return Digest::Sha512,
+        43 => return Digest::Sha256,
+        27 => return Digest::Sha1,
+        22 => {}
+        other => panic!("an answer of {other} bytes"),
+    }
+    let lines = said.split(|byte| *byte == b'\n').map(|line| line.strip_suffix(b"\r").unwrap_or(line));
+    let challenges = lines.filter_map(|line| line.strip_prefix(b"@RSYNCD: AUTHREQD "));
+    let digests = [
+        (Digest::Md5, ChecksumKind::Md5, &b""[..]),
+        (Digest::Md4, ChecksumKind::Md4, b""),
+        (Digest::OldMd4, ChecksumKind::Md4, &[0; 4]),
+    ];
+    let is_of = |kind: ChecksumKind, front: &[u8], challenge: &[u8]| {
+        let digest = FileSummer::of(kind, &[front, PASSWORD, challenge].concat());
+        base64(digest.as_bytes()) == answer
+    };
+    let mut found = challenges
+        .flat_map(|challenge| digests.iter().filter(move |(_, kind, front)| is_of(*kind, front, challenge)));
+    found.next().expect("an answer to a challenge that was sent").0
+}
+
+fn base64(bytes: &[u8]) -> Vec<u8> {
+    const LETTERS: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let bit = |at: usize| bytes.get(at / 8).map_or(0, |byte| byte >> (7 - at % 8) & 1);
+    let letter = |from: usize| LETTERS[(from..from + 6).fold(0, |sum, at| sum << 1 | usize::from(bit(at)))];
+    (0..bytes.len() * 8).step_by(6).map(letter).collect()
 }
 
 fuzz_target!(|input: &[u8]| {
