@@ -3,12 +3,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use rsync_proto::compression::{CompressionKind, Inflate};
 use rsync_proto::delta::{BlockLayout, Offer, put_block_sums};
 use rsync_proto::error::{Error, Result};
-use rsync_proto::flist::{EntryRef, Kind, Segment};
+use rsync_proto::flist::{EntryRef, Kind, Segment, XattrSet};
 use rsync_proto::handshake::Agreed;
 use rsync_proto::limits::MAX_TIME;
 use rsync_proto::session::{Command, Event, Request, Session, Wanted};
@@ -37,13 +38,13 @@ impl Want {
             | if self.xattrs { item::REPORT_XATTR } else { 0 }
     }
 
-    /// How the basis is cut.
-    pub fn layout(&self, agreed: &Agreed) -> BlockLayout {
+    /// How the basis is cut; the second time with whole sums.
+    pub fn layout(&self, agreed: &Agreed, again: bool) -> BlockLayout {
         if self.basis.is_empty() {
             return BlockLayout::NONE;
         }
         let sum_len = agreed.summer.kind.sum_len();
-        BlockLayout::for_basis(self.basis.len() as u64, false, sum_len).expect("it is small")
+        BlockLayout::for_basis(self.basis.len() as u64, again, sum_len).expect("it is small")
     }
 }
 
@@ -132,11 +133,21 @@ impl Played {
 
 type Ticket = (u32, u64);
 
-struct Current {
-    ticket: Ticket,
+/// What was asked for.
+struct Asked {
     path: Vec<u8>,
     size: u64,
-    basis: Vec<u8>,
+    want: Want,
+    xattrs: Option<Arc<XattrSet>>,
+    /// There was a hold besides.
+    held: bool,
+    /// It came with a wrong sum before.
+    again: bool,
+}
+
+struct Current {
+    ticket: Ticket,
+    asked: Asked,
     content: Vec<u8>,
     /// Takes much memory, so it is made when it is needed.
     inflate: Option<Box<Inflate>>,
@@ -150,12 +161,12 @@ pub struct Player<'a> {
     agreed: &'a Agreed,
     wants: &'a dyn Fn(EntryRef<'_>) -> Option<Want>,
     /// What was asked for and has no answer, by ticket.
-    open: BTreeMap<Ticket, (Vec<u8>, u64, Want)>,
+    open: BTreeMap<Ticket, Asked>,
     tickets: u64,
     current: Option<Current>,
     seen: BTreeSet<Vec<u8>>,
     directories: BTreeSet<Vec<u8>>,
-    sets: Vec<std::sync::Arc<rsync_proto::flist::XattrSet>>,
+    sets: Vec<Arc<XattrSet>>,
     next_index: u32,
     fed: usize,
     chunks: usize,
@@ -247,7 +258,7 @@ impl<'a> Player<'a> {
         if self.played.result.is_ok() && !self.played.left {
             assert!(self.finished, "it succeeds without an end");
             assert!(self.current.is_none(), "it succeeds in the middle of a file");
-            assert!(self.open.is_empty(), "it succeeds without answers to {:?}", self.open);
+            assert!(self.open.is_empty(), "it succeeds without answers to {:?}", self.open.keys());
         }
         for set in std::mem::take(&mut self.sets) {
             for xattr in &set.items {
@@ -270,18 +281,10 @@ impl<'a> Player<'a> {
             Event::ListEnd => self.log(format_args!("list end")),
             Event::FileBegins(ticket) => {
                 assert!(self.current.is_none(), "a file begins in another");
-                let (path, size, want) = self.open.remove(&ticket).expect("content that nobody asked for");
-                assert!(want.content, "content of what only attributes were asked for");
+                let asked = self.open.remove(&ticket).expect("content that nobody asked for");
+                assert!(asked.want.content, "content of what only attributes were asked for");
                 self.log(format_args!("begins {ticket:?}"));
-                self.current = Some(Current {
-                    ticket,
-                    path,
-                    size,
-                    basis: want.basis,
-                    content: Vec::new(),
-                    inflate: None,
-                    unseen: 0,
-                });
+                self.current = Some(Current { ticket, asked, content: Vec::new(), inflate: None, unseen: 0 });
             }
             Event::Literal(piece) => {
                 assert!(!piece.is_empty() && self.agreed.compression != Some(CompressionKind::Zlib));
@@ -294,11 +297,11 @@ impl<'a> Player<'a> {
             Event::Matched { offset, len } => {
                 let current = self.current.as_mut().expect("content outside of files");
                 let from = usize::try_from(offset).expect("the basis is small");
-                let block = current.basis[from..from + len as usize].to_vec();
+                let block = current.asked.want.basis[from..from + len as usize].to_vec();
                 assert!(!block.is_empty());
                 if self.agreed.compression == Some(CompressionKind::Zlib) {
                     current.inflate.as_mut().map_or(Ok(()), |inflate| inflate.pause())?;
-                    if current.content.len() + block.len() > current.size as usize {
+                    if current.content.len() + block.len() > current.asked.size as usize {
                         return Err(Error::Violation("more than announced".to_owned()));
                     }
                     current.unseen += block.len();
@@ -312,20 +315,27 @@ impl<'a> Player<'a> {
                 let verified = is_same(own.as_bytes(), sum.as_bytes());
                 let len = current.content.len();
                 self.log(format_args!("ends {:?}: {len} bytes, {verified}", current.ticket));
-                self.session.command(Command::Release(current.ticket.0));
-                self.played.files.push(File { path: current.path, content: current.content, verified });
+                let Current { ticket, asked, content, .. } = current;
+                self.played.files.push(File { path: asked.path.clone(), content, verified });
+                if verified || asked.again {
+                    self.settle(ticket, asked.held);
+                } else {
+                    // What held the entry goes over to the new request, which is made before.
+                    self.ask(ticket.0, Asked { again: true, ..asked });
+                    self.session.command(Command::Release(ticket.0));
+                }
             }
             Event::Attributes(ticket) => {
-                let (_, _, want) = self.open.remove(&ticket).expect("attributes that nobody asked for");
-                assert!(want.xattrs && !want.content);
+                let asked = self.open.remove(&ticket).expect("attributes that nobody asked for");
+                assert!(asked.want.xattrs && !asked.want.content);
                 self.log(format_args!("attributes {ticket:?}"));
-                self.session.command(Command::Release(ticket.0));
+                self.settle(ticket, asked.held);
             }
             Event::NotSent(ticket) => {
-                let (path, _, _) = self.open.remove(&ticket).expect("a refusal of what nobody asked for");
+                let asked = self.open.remove(&ticket).expect("a refusal of what nobody asked for");
                 self.log(format_args!("not sent {ticket:?}"));
-                self.played.not_sent.push(path);
-                self.session.command(Command::Release(ticket.0));
+                self.played.not_sent.push(asked.path);
+                self.settle(ticket, asked.held);
             }
             Event::Message(severity, text) => {
                 assert!(text.chars().all(|c| matches!(c, '\n' | '\t') || !c.is_control()), "{text:?}");
@@ -347,7 +357,7 @@ impl<'a> Player<'a> {
         self.unpacked += bytes.len();
         let current = self.current.as_mut().expect("content outside of files");
         current.content.extend_from_slice(bytes);
-        assert!(current.content.len() as u64 <= current.size, "more content than was announced");
+        assert!(current.content.len() as u64 <= current.asked.size, "more content than was announced");
     }
 
     /// As a worker does it: it is the destination that has the blocks which deflated data refers to.
@@ -364,7 +374,7 @@ impl<'a> Player<'a> {
             let Some(unpacked) = current.inflate.get_or_insert_default().next(&mut piece)? else {
                 return Ok(());
             };
-            if current.content.len() + unpacked.len() > current.size as usize {
+            if current.content.len() + unpacked.len() > current.asked.size as usize {
                 return Err(Error::Violation("more than announced".to_owned()));
             }
             self.append(&unpacked);
@@ -382,7 +392,15 @@ impl<'a> Player<'a> {
         }
         for entry in segment.iter().filter(|entry| !entry.is_left_out()) {
             let Some(want) = (self.wants)(entry) else { continue };
-            self.ask(entry, want);
+            let xattrs = entry.xattrs().filter(|_| want.xattrs).cloned();
+            self.sets.extend(xattrs.clone());
+            // As where others may wait for the entry: names of one file.
+            let held = entry.index() % 2 == 1;
+            if held {
+                self.session.command(Command::Hold(entry.index()));
+            }
+            let (path, size) = (entry.path().as_bytes().to_vec(), entry.size());
+            self.ask(entry.index(), Asked { path, size, want, xattrs, held, again: false });
         }
         self.session.command(Command::Scanned(segment.first_index()));
     }
@@ -409,25 +427,29 @@ impl<'a> Player<'a> {
         self.played.entries.push(line);
     }
 
-    fn ask(&mut self, entry: EntryRef<'_>, want: Want) {
+    fn ask(&mut self, index: u32, asked: Asked) {
         self.tickets += 1;
-        let ticket = (entry.index(), self.tickets);
-        let layout = want.layout(self.agreed);
+        let ticket = (index, self.tickets);
+        let want = &asked.want;
+        let layout = want.layout(self.agreed, asked.again);
         let mut sums = Vec::new();
         for block in want.basis.chunks(layout.block_len.max(1) as usize) {
             put_block_sums(&mut sums, &self.agreed.summer, &layout, block);
         }
-        let content = Wanted::Content { offer: Offer { layout, sums, kept: 0 }, size: entry.size() };
-        let xattrs = entry.xattrs().filter(|_| want.xattrs).cloned();
-        self.sets.extend(xattrs.clone());
+        let content = Wanted::Content { offer: Offer { layout, sums, kept: 0 }, size: asked.size };
         self.session.command(Command::Ask(Request {
-            index: entry.index(),
+            index,
             changes: item::REPORT_CHANGE,
             wanted: if want.content { content } else { Wanted::Attributes },
-            xattrs,
+            xattrs: asked.xattrs.clone().filter(|set| !asked.again || !set.is_complete()),
             ticket,
         }));
-        self.open.insert(ticket, (entry.path().as_bytes().to_vec(), entry.size(), want));
+        self.open.insert(ticket, asked);
+    }
+
+    /// Nothing more will be asked about it.
+    fn settle(&mut self, ticket: Ticket, held: bool) {
+        (0..1 + u8::from(held)).for_each(|_| self.session.command(Command::Release(ticket.0)));
     }
 }
 

@@ -1,7 +1,7 @@
 //! A session from beginning to end that a server may honestly lead, made out of an input: a small tree, what a client
 //! wants of it and has already, and all that the server says.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
 use rsync_proto::delta::BlockLayout;
 use rsync_proto::handshake::Agreed;
@@ -27,6 +27,8 @@ struct File {
     pieces: Vec<Piece>,
     content: Vec<u8>,
     refused: bool,
+    /// The first time it comes with a wrong sum.
+    wrong: bool,
 }
 
 /// The session.
@@ -40,6 +42,8 @@ pub struct Story {
     /// What each file that is sent has to come to.
     pub contents: BTreeMap<Vec<u8>, Vec<u8>>,
     pub refused: Vec<Vec<u8>>,
+    /// What comes with a wrong sum before.
+    pub wrong: Vec<Vec<u8>>,
 }
 
 impl Story {
@@ -61,16 +65,18 @@ impl Story {
             }
         }
         let script = tell(choices, &agreed, &cut, &files);
-        let (mut wants, mut contents, mut refused) = (BTreeMap::new(), BTreeMap::new(), Vec::new());
+        let (mut wants, mut contents) = (BTreeMap::new(), BTreeMap::new());
+        let (mut refused, mut wrong) = (Vec::new(), Vec::new());
         for (path, file) in files {
             wants.insert(path.clone(), file.want);
             if file.refused {
                 refused.push(path);
             } else {
+                wrong.extend(file.wrong.then(|| path.clone()));
                 contents.insert(path, file.content);
             }
         }
-        Self { agreed, script, wants, entries, contents, refused }
+        Self { agreed, script, wants, entries, contents, refused, wrong }
     }
 }
 
@@ -122,7 +128,7 @@ fn tree(choices: &mut Choices<'_>, agreed: &Agreed, files: &mut BTreeMap<Vec<u8>
 fn file(choices: &mut Choices<'_>, agreed: &Agreed) -> File {
     let basis = if choices.flag() { pattern(choices.below(3_000)) } else { Vec::new() };
     let want = Want { content: true, basis, xattrs: false };
-    let BlockLayout { count, block_len, .. } = want.layout(agreed);
+    let BlockLayout { count, block_len, .. } = want.layout(agreed, false);
     let (mut pieces, mut content) = (Vec::new(), Vec::new());
     for _ in 0..choices.below(6) {
         let kind = choices.below(4);
@@ -145,8 +151,11 @@ fn file(choices: &mut Choices<'_>, agreed: &Agreed) -> File {
             pieces.push(Piece::Literal(bytes));
         }
     }
-    let refused = choices.below(8) == 7;
-    File { want, pieces, content, refused }
+    let (refused, wrong) = match choices.below(8) {
+        7 => (true, false),
+        number => (false, number == 6),
+    };
+    File { want, pieces, content, refused, wrong }
 }
 
 /// All that the server says.
@@ -161,8 +170,8 @@ fn tell(
     if let Some(kind) = agreed.compression {
         script.pack_with(packer(kind, agreed.protocol, level));
     }
-    // What was asked for and has no answer yet, in order.
-    let mut open: Vec<&[u8]> = Vec::new();
+    // What was asked for and has no answer yet, in order, and whether it was asked for again.
+    let mut open: VecDeque<(&[u8], bool)> = VecDeque::new();
     let mut last = None;
     for (number, items) in cut {
         match number {
@@ -173,22 +182,23 @@ fn tell(
             items.iter().map(|item| &item.path[..]).filter(|path| files.contains_key(*path)).collect();
         asked.sort_by_key(|path| place(&script, path));
         last = asked.last().copied().or(last);
-        open.extend(asked);
+        open.extend(asked.into_iter().map(|path| (path, false)));
         // Old lists are whole, and so are the answers to what is asked for of them.
         let answers = if agreed.protocol < 30 { open.len() } else { choices.below(open.len() + 1) };
-        for path in open.drain(..answers) {
-            answer(choices, &mut script, agreed, path, &files[path]);
+        for _ in 0..answers {
+            answer_next(choices, &mut script, agreed, &mut open, files);
         }
     }
     let ends_early = choices.flag();
     if ends_early {
         script.list_end();
     }
-    for path in open.drain(..) {
-        answer(choices, &mut script, agreed, path, &files[path]);
-    }
     if let Some(last) = last {
         script.marker(std::str::from_utf8(last).expect("names here are text"));
+    }
+    while let Some(path) = answer_next(choices, &mut script, agreed, &mut open, files) {
+        // Each that is asked for again has a marker of its own.
+        script.marker(std::str::from_utf8(path).expect("names here are text"));
     }
     if !ends_early {
         script.list_end();
@@ -202,7 +212,31 @@ fn place(script: &Script, path: &[u8]) -> u32 {
     script.place(std::str::from_utf8(path).expect("names here are text"))
 }
 
-fn answer(choices: &mut Choices<'_>, script: &mut Script, agreed: &Agreed, path: &[u8], file: &File) {
+/// Answers the oldest request, whose path comes back. After a wrong sum it is asked for again.
+fn answer_next<'a>(
+    choices: &mut Choices<'_>,
+    script: &mut Script,
+    agreed: &Agreed,
+    open: &mut VecDeque<(&'a [u8], bool)>,
+    files: &BTreeMap<Vec<u8>, File>,
+) -> Option<&'a [u8]> {
+    let (path, again) = open.pop_front()?;
+    let file = &files[path];
+    answer(choices, script, agreed, path, file, again);
+    if file.wrong && !again {
+        open.push_back((path, true));
+    }
+    Some(path)
+}
+
+fn answer(
+    choices: &mut Choices<'_>,
+    script: &mut Script,
+    agreed: &Agreed,
+    path: &[u8],
+    file: &File,
+    again: bool,
+) {
     let index = place(script, path);
     if file.refused {
         script.no_send(index);
@@ -211,8 +245,9 @@ fn answer(choices: &mut Choices<'_>, script: &mut Script, agreed: &Agreed, path:
     if agreed.protocol >= 30 && choices.below(6) == 5 {
         script.message(Tag::Info, b"a message\n");
     }
-    script.begin_answer(index, file.want.flags()).layout(file.want.layout(agreed));
-    let block_len = file.want.layout(agreed).block_len as usize;
+    let layout = file.want.layout(agreed, again);
+    script.begin_answer(index, file.want.flags()).layout(layout);
+    let block_len = layout.block_len as usize;
     let basis: Vec<&[u8]> = file.want.basis.chunks(block_len.max(1)).collect();
     let packs = agreed.compression.is_some();
     let mut pieces = file.pieces.iter().peekable();
@@ -233,5 +268,9 @@ fn answer(choices: &mut Choices<'_>, script: &mut Script, agreed: &Agreed, path:
             }
         }
     }
-    script.end_of_file(&file.content);
+    if file.wrong && !again {
+        script.end_of_file(b"what it was a moment ago");
+    } else {
+        script.end_of_file(&file.content);
+    }
 }
