@@ -9,7 +9,7 @@ use rsync_proto::handshake::Agreed;
 use rsync_proto::scripted::{Item, ListEncoder, Script, options, sorted};
 use rsync_proto_fuzz::choices::Choices;
 use rsync_proto_fuzz::damage::damage;
-use rsync_proto_fuzz::items::{name_of, tree, xattrs};
+use rsync_proto_fuzz::items::{lacks, name_of, tree, with_xattrs};
 use rsync_proto_fuzz::lists::{assert_comes_back, read_any};
 use rsync_proto_fuzz::player::{Player, Want};
 use rsync_proto_fuzz::shape;
@@ -74,12 +74,7 @@ fn on_request(choices: &mut Choices<'_>, mut agreed: Agreed) {
     agreed.list =
         ListOptions { acls: false, xattrs: true, numeric_ids: true, limits: shape::limits(), ..shape };
     (agreed.protocol, agreed.compression) = (protocol, None);
-    let mut items = vec![Item::dir(".")];
-    for name in ["a", "b", "c"] {
-        // Sets that are alike are asked for once.
-        let set = if choices.flag() { items[items.len() - 1].xattrs.clone() } else { xattrs(choices) };
-        items.push(Item { xattrs: set, ..Item::file(name, 0) });
-    }
+    let items = with_xattrs(choices);
     let mut script = Script::new(&agreed);
     script.list(&items, 0);
     let want = Want { xattrs: true, ..Want::default() };
@@ -87,7 +82,6 @@ fn on_request(choices: &mut Choices<'_>, mut agreed: Agreed) {
     let mut expected = Vec::new();
     let listed = sorted(&items, b"");
     for item in &listed {
-        let lacks = |(name, value): &(Vec<u8>, Vec<u8>)| value.len() > 32 && !name.starts_with(b"foreign.");
         if !item.xattrs.iter().any(lacks) {
             continue;
         }

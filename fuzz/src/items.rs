@@ -146,7 +146,7 @@ fn acl(choices: &mut Choices<'_>) -> TestAcl {
 }
 
 /// A set of extended attributes; values are short, or long enough that only their sum is sent.
-pub fn xattrs(choices: &mut Choices<'_>) -> Vec<(Vec<u8>, Vec<u8>)> {
+fn xattrs(choices: &mut Choices<'_>) -> Vec<(Vec<u8>, Vec<u8>)> {
     let count = choices.below(5);
     let xattr = |_| {
         let space = choices.of(&["user.", "trusted.", "security.", "foreign."]);
@@ -159,4 +159,19 @@ pub fn xattrs(choices: &mut Choices<'_>) -> Vec<(Vec<u8>, Vec<u8>)> {
         (name, value)
     };
     (0..count).map(xattr).collect()
+}
+
+/// Three files with sets of extended attributes, some of them alike: those are asked for once.
+pub fn with_xattrs(choices: &mut Choices<'_>) -> Vec<Item> {
+    let mut items = vec![Item::dir(".")];
+    for name in ["a", "b", "c"] {
+        let set = if choices.flag() { items[items.len() - 1].xattrs.clone() } else { xattrs(choices) };
+        items.push(Item { xattrs: set, ..Item::file(name, 0) });
+    }
+    items
+}
+
+/// Whether the value of an attribute has to be asked for.
+pub fn lacks((name, value): &(Vec<u8>, Vec<u8>)) -> bool {
+    value.len() > 32 && !name.starts_with(b"foreign.")
 }

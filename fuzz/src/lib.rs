@@ -9,6 +9,7 @@ pub mod framed;
 pub mod globs;
 pub mod items;
 pub mod kept;
+pub mod lies;
 pub mod lists;
 pub mod naive;
 pub mod names;

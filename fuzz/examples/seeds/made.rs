@@ -1,42 +1,43 @@
 //! What there is no session of: inputs that are decisions, paths, patterns, descriptions.
 
 use end_to_end::random::Random;
+use rsync_proto::checksum::ChecksumKind;
 use rsync_proto::compression::CompressionKind;
+use rsync_proto::flist::ListOptions;
+use rsync_proto::handshake::Agreed;
+use rsync_proto::scripted::{Item, TestAcl, agreed, options};
+use rsync_proto_fuzz::choices::Choices;
+use rsync_proto_fuzz::items::{lacks, tree, with_xattrs};
+use rsync_proto_fuzz::lies::tell_lie;
+use rsync_proto_fuzz::lists::assert_comes_back;
 use rsync_proto_fuzz::packer::packer;
 use rsync_proto_fuzz::player::pattern;
+use rsync_proto_fuzz::shape;
+use rsync_proto_fuzz::story::Story;
 
 use crate::Seeds;
 
 pub fn write(seeds: &Seeds) {
     let mut random = Random::new(1);
     for protocol in 29..=32u8 {
-        for compression in 0..5u32 {
-            // Everything that the protocol has, and one of the sums.
-            let bits =
-                u32::from(protocol - 29) | 0x01_9ffc & !(u32::from(protocol == 30) << 3) | compression << 20;
-            let shape =
-                [bits | ((compression + u32::from(protocol)) % 6) << 17, 7].map(u32::to_le_bytes).concat();
-            let name = format!(
-                "{protocol}-{}",
-                CompressionKind::ALL.get(compression as usize).map_or("plain", |kind| kind.name())
-            );
-            let decisions = random.bytes(500);
-            seeds.write("session", &name, &[&shape, &decisions]);
-            if compression < 4 {
-                for (mode, kind) in [(1, "honest"), (2, "lie")] {
-                    seeds.write(
-                        "flist",
-                        &format!("{protocol}-{kind}-{compression}"),
-                        &[&shape, &[mode], &random.bytes(300)],
-                    );
-                }
-                for (mode, kind) in [(1, "names"), (2, "request")] {
-                    seeds.write(
-                        "metadata",
-                        &format!("{protocol}-{kind}-{compression}"),
-                        &[&shape, &[mode], &random.bytes(300)],
-                    );
-                }
+        for number in 0..5 {
+            let agreed = shape_of(protocol, number);
+            let name = agreed.compression.map_or("plain", |kind| kind.name());
+            let decisions = deciding(&mut random, 500, &agreed, &reaches_damage);
+            seeds.write("session", &format!("{protocol}-{name}"), &[&shape::write(&agreed), &decisions]);
+            if number == 4 {
+                continue;
+            }
+            let kinds: [(&str, u8, &str, &Reaches); 4] = [
+                ("flist", 1, "honest", &lists_several),
+                ("flist", 2, "lie", &lies),
+                ("metadata", 1, "names", &names_owners),
+                ("metadata", 2, "request", &lacks_values),
+            ];
+            for (target, mode, kind, reaches) in kinds {
+                let decisions = deciding(&mut random, 300, &agreed, reaches);
+                let name = format!("{protocol}-{kind}-{number}");
+                seeds.write(target, &name, &[&shape::write(&agreed), &[mode], &decisions]);
             }
         }
     }
@@ -44,6 +45,66 @@ pub fn write(seeds: &Seeds) {
     paths(seeds);
     filters(seeds);
     seeds.write("deploy_config", "example", &[include_bytes!("../../../docs/provision.json")]);
+}
+
+/// A shape with everything that the protocol has; by its number, each compression, and some with sums, without names of
+/// owners and without segments.
+fn shape_of(protocol: u8, number: usize) -> Agreed {
+    let inc_recurse = protocol >= 30 && number != 1;
+    let mut agreed = agreed(options(protocol, protocol >= 31, inc_recurse));
+    agreed.summer.kind = ChecksumKind::ALL[(number + usize::from(protocol)) % ChecksumKind::ALL.len()];
+    agreed.list.sum_len = if number.is_multiple_of(2) { agreed.summer.kind.sum_len() } else { 0 };
+    agreed.list.numeric_ids = number == 2;
+    agreed.compression = CompressionKind::ALL.get(number).copied();
+    // As the target sees it: what the shape has no place for would be missed here.
+    shape::read(&mut Choices::new(&shape::write(&agreed)))
+}
+
+/// Whether decisions lead a target to what it is for.
+type Reaches = dyn Fn(&mut Choices<'_>, &Agreed) -> bool;
+
+/// Decisions of this length that do.
+fn deciding(random: &mut Random, len: usize, agreed: &Agreed, reaches: &Reaches) -> Vec<u8> {
+    let mut tries = (0..10_000).map(|_| random.bytes(len).to_vec());
+    let found = tries.find(|decisions| reaches(&mut Choices::new(decisions), agreed));
+    found.expect("some of so many decisions lead there")
+}
+
+/// Files are sent, one of them after a wrong sum, and something is left to make damage of.
+fn reaches_damage(choices: &mut Choices<'_>, agreed: &Agreed) -> bool {
+    let shape = shape::write(agreed);
+    let input = [&shape[..], choices.rest()].concat();
+    let mut choices = Choices::new(&input);
+    let story = Story::new(&mut choices);
+    story.contents.len() >= 2 && !story.wrong.is_empty() && choices.rest().len() > 20
+}
+
+fn lists_several(choices: &mut Choices<'_>, agreed: &Agreed) -> bool {
+    let items = tree(choices, &agreed.list, 24);
+    let has = |what: &dyn Fn(&Item) -> bool| items.iter().any(what);
+    let (old, list) = (agreed.protocol < 30, &agreed.list);
+    items.len() > 5
+        && (list.sum_len == 0 || has(&|item| !item.sum.is_empty()))
+        && (old || has(&|item| !item.xattrs.is_empty()) && has(&|item| item.acl != TestAcl::default()))
+}
+
+fn lies(choices: &mut Choices<'_>, agreed: &Agreed) -> bool {
+    let mut items = tree(choices, &agreed.list, 12);
+    items.len() > 2 && tell_lie(choices, &mut items, agreed.protocol, agreed.list.links).is_some()
+}
+
+/// Owners have names, which are told where numbers are not all that counts.
+fn names_owners(choices: &mut Choices<'_>, agreed: &Agreed) -> bool {
+    let asked = ListOptions { sum_len: 0, ..agreed.list.clone() };
+    let items = tree(choices, &asked, 20);
+    let named = items.iter().any(|item| item.uid != 0 && item.user.is_some_and(|name| !name.is_empty()));
+    let told = assert_comes_back(&asked, &items);
+    let seen = told.iter().any(|segment| segment.users().iter().next().is_some());
+    named && seen != asked.numeric_ids
+}
+
+fn lacks_values(choices: &mut Choices<'_>, _: &Agreed) -> bool {
+    with_xattrs(choices).iter().flat_map(|item| &item.xattrs).any(lacks) && !choices.is_empty()
 }
 
 fn tokens(seeds: &Seeds, random: &mut Random) {
