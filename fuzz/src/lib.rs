@@ -6,6 +6,8 @@ pub mod clients;
 pub mod damage;
 pub mod describe;
 pub mod framed;
+#[cfg(test)]
+mod fresh;
 pub mod globs;
 pub mod items;
 pub mod kept;
