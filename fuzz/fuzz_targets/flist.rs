@@ -3,6 +3,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
+use rsync_proto::flist::ListOptions;
 use rsync_proto::scripted::segments;
 use rsync_proto_fuzz::choices::Choices;
 use rsync_proto_fuzz::items::tree;
@@ -20,14 +21,14 @@ fuzz_target!(|input: &[u8]| {
             assert_eq!(whole, read_any(&asked, bytes, 1), "it depends on how the bytes are cut");
         }
         1 => {
-            asked.access_times = false;
+            asked = ListOptions { access_times: false, ..shape::of_all(asked) };
             let items = tree(&mut choices, &asked, 24);
             assert_comes_back(&asked, &items);
         }
         _ => {
-            asked.access_times = false;
+            asked = ListOptions { access_times: false, ..shape::of_all(asked) };
             let mut items = tree(&mut choices, &asked, 12);
-            let Some(lie) = tell_lie(&mut choices, &mut items, asked.protocol, asked.links) else { return };
+            let Some(lie) = tell_lie(&mut choices, &mut items, &mut asked) else { return };
             let mut cut = if asked.inc_recurse { segments(&items) } else { vec![(None, items.clone())] };
             // What lies in no directory of the tree stands in no segment.
             if !cut.iter().any(|(_, items)| items.iter().any(|item| item.path == lie.1)) {

@@ -45,7 +45,7 @@ fn in_place(choices: &mut Choices<'_>, list: ListOptions) {
 
 /// Names come with the numbers that they belong to, and every number comes with its name.
 fn names(choices: &mut Choices<'_>, list: ListOptions) {
-    let asked = ListOptions { access_times: false, sum_len: 0, ..list };
+    let asked = ListOptions { access_times: false, sum_len: 0, ..shape::of_all(list) };
     let items = tree(choices, &asked, 20);
     let read = assert_comes_back(&asked, &items);
     let mut known: [Vec<(u32, Vec<u8>)>; 2] = [Vec::new(), Vec::new()];

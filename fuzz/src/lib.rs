@@ -1,6 +1,7 @@
 //! What fuzz targets share. Whatever a target makes up, it makes out of the front of its input, byte by byte, so that
 //! seeds can be written by hand and by `examples/seeds.rs`.
 
+pub mod allowed;
 pub mod choices;
 pub mod clients;
 pub mod damage;

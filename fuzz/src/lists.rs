@@ -7,6 +7,7 @@ use rsync_proto::flist::{ListDecoder, ListOptions, Segment};
 use rsync_proto::scripted::{Item, ListEncoder, segments, sorted};
 use rsync_proto::wire::{Cursor, Stop};
 
+use crate::allowed::assert_allowed;
 use crate::describe::{describe, expected, link_groups};
 
 /// A list in segments: the number of each directory, and what lies in it.
@@ -79,7 +80,12 @@ pub fn read_any(asked: &ListOptions, bytes: &[u8], step: usize) -> String {
                 begin += cursor.position();
                 let Some((segment, error)) = complete else { continue };
                 write!(course, "{error} {:?} {:?};", segment.users(), segment.groups()).expect("memory");
-                segment.iter().for_each(|entry| course += &describe(entry));
+                for entry in segment.iter() {
+                    if !entry.is_left_out() {
+                        assert_allowed(asked, entry);
+                    }
+                    course += &describe(entry);
+                }
                 while decoder.begin_directory(next).is_err() {
                     if next as usize > bytes.len() {
                         return course;

@@ -15,6 +15,7 @@ use rsync_proto::limits::MAX_TIME;
 use rsync_proto::session::{Command, Event, Request, Session, Wanted};
 use rsync_proto::wire::flags::item;
 
+use crate::allowed::assert_allowed;
 use crate::describe::describe;
 use crate::names::is_safe;
 
@@ -411,6 +412,9 @@ impl<'a> Player<'a> {
         assert!(is_safe(&path), "the path {path:?}");
         assert!(self.directories.contains(entry.parent().as_bytes()), "{path:?} lies in no directory");
         assert!(entry.is_left_out() || self.seen.insert(path.clone()), "{path:?} is there twice");
+        if !entry.is_left_out() {
+            assert_allowed(&self.agreed.list, entry);
+        }
         if entry.kind() == Kind::Directory {
             self.directories.insert(path);
         }

@@ -4,11 +4,11 @@ use bytes::Bytes;
 use rsync_proto::checksum::{BlockSummer, ChecksumKind};
 use rsync_proto::chmod::ModeChanges;
 use rsync_proto::compression::CompressionKind;
-use rsync_proto::filter::ListFilter;
-use rsync_proto::flist::{Asked, ListOptions};
+use rsync_proto::flist::ListOptions;
 use rsync_proto::handshake::Agreed;
 use rsync_proto::limits::Limits;
 
+use crate::allowed::{asked_for, excluding, numbers};
 use crate::choices::Choices;
 
 /// How many bytes a shape takes.
@@ -46,9 +46,9 @@ pub fn read(choices: &mut Choices<'_>) -> Agreed {
         access_times: new && bit(15),
         chmod: ModeChanges::default(),
         sum_len: if bit(16) { kind.sum_len() } else { 0 },
-        filter: ListFilter::default(),
+        filter: excluding((bits >> 28 & 3) as usize),
         munge_links: false,
-        asked: if bit(25) { Asked::anything() } else { everything() },
+        asked: asked_for((bits >> 25 & 7) as usize),
         limits: limits(),
     };
     Agreed {
@@ -61,6 +61,11 @@ pub fn read(choices: &mut Choices<'_>) -> Agreed {
         compression,
         names: None,
     }
+}
+
+/// For trees that are made up: all of them is asked for, and nothing excluded.
+pub fn of_all(list: ListOptions) -> ListOptions {
+    ListOptions { asked: asked_for(0), filter: excluding(0), ..list }
 }
 
 /// The shape of a session, for a seed.
@@ -91,16 +96,12 @@ pub fn write(agreed: &Agreed) -> [u8; LEN] {
     let compression = agreed.compression.map(|it| CompressionKind::ALL.iter().position(|kind| *kind == it));
     bits |= compression.map_or(4, place) << 20;
     bits |= u32::from(agreed.summer.seed_first) << 23 | u32::from(agreed.summer.seeds_files) << 24;
+    let (asked, filter) = numbers(list);
+    bits |= (asked as u32) << 25 | (filter as u32) << 28;
     let mut bytes = [0; LEN];
     bytes[..4].copy_from_slice(&bits.to_le_bytes());
     bytes[4..].copy_from_slice(&agreed.summer.seed.to_le_bytes());
     bytes
-}
-
-fn everything() -> Asked {
-    let mut asked = Asked::new(true, false);
-    asked.pattern(b"");
-    asked
 }
 
 /// Bounds that an input of some KiB can reach.

@@ -49,6 +49,7 @@ pub struct Story {
 impl Story {
     pub fn new(choices: &mut Choices<'_>) -> Self {
         let mut agreed = shape::read(choices);
+        agreed.list = shape::of_all(agreed.list);
         // The scripted server does not know access times.
         agreed.list.access_times = false;
         (agreed.list.acls, agreed.list.xattrs) = (false, false);

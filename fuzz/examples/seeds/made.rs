@@ -6,10 +6,11 @@ use rsync_proto::compression::CompressionKind;
 use rsync_proto::flist::ListOptions;
 use rsync_proto::handshake::Agreed;
 use rsync_proto::scripted::{Item, TestAcl, agreed, options};
+use rsync_proto_fuzz::allowed::{asked_for, excluding};
 use rsync_proto_fuzz::choices::Choices;
 use rsync_proto_fuzz::items::{lacks, tree, with_xattrs};
 use rsync_proto_fuzz::lies::tell_lie;
-use rsync_proto_fuzz::lists::assert_comes_back;
+use rsync_proto_fuzz::lists::{assert_comes_back, decode, encode};
 use rsync_proto_fuzz::packer::packer;
 use rsync_proto_fuzz::player::pattern;
 use rsync_proto_fuzz::shape;
@@ -41,10 +42,36 @@ pub fn write(seeds: &Seeds) {
             }
         }
     }
+    names(seeds);
     tokens(seeds, &mut random);
     paths(seeds);
     filters(seeds);
     seeds.write("deploy_config", "example", &[include_bytes!("../../../docs/provision.json")]);
+}
+
+/// Lists of what was asked for, and of what is not excluded.
+fn names(seeds: &Seeds) {
+    let in_directory = |name: &str, below: &[&str]| {
+        let files = below.iter().map(|path| Item::file(path, 3));
+        [Item::dir(name)].into_iter().chain(files).collect::<Vec<_>>()
+    };
+    for protocol in 29..=32u8 {
+        for (asked, filter, items) in [
+            (1, 0, in_directory("anything", &["anything/b", "c"])),
+            (2, 1, in_directory("a", &["a/b.c", "a/o"])),
+            (3, 2, in_directory("x.c", &["x.c/b", "y.c"])),
+            (4, 1, [Item::dir("d"), Item::dir("d/e"), Item::file("d/e/f", 1)].to_vec()),
+            (0, 2, in_directory(".", &["d", "e.o"])),
+        ] {
+            let mut agreed = agreed(options(protocol, protocol >= 31, false));
+            (agreed.list.asked, agreed.list.filter) = (asked_for(asked), excluding(filter));
+            let shape = shape::write(&agreed);
+            let list = shape::read(&mut Choices::new(&shape)).list;
+            let bytes = encode(&list, &vec![(None, items)]);
+            assert!(decode(&list, &bytes).is_ok_and(|read| read[0].len() > 1), "{asked} {filter}");
+            seeds.write("flist", &format!("{protocol}-asked-{asked}"), &[&shape, &[0], &bytes[0].1]);
+        }
+    }
 }
 
 /// A shape with everything that the protocol has; by its number, each compression, and some with sums, without names of
@@ -90,7 +117,7 @@ fn lists_several(choices: &mut Choices<'_>, agreed: &Agreed) -> bool {
 
 fn lies(choices: &mut Choices<'_>, agreed: &Agreed) -> bool {
     let mut items = tree(choices, &agreed.list, 12);
-    items.len() > 2 && tell_lie(choices, &mut items, agreed.protocol, agreed.list.links).is_some()
+    items.len() > 2 && tell_lie(choices, &mut items, &mut agreed.list.clone()).is_some()
 }
 
 /// Owners have names, which are told where numbers are not all that counts.
