@@ -31,7 +31,7 @@ pub(crate) enum Lack {
     )]
     Landlock(#[source] landlock::RulesetError),
     /// A place could not be opened.
-    #[error("cannot open {path} for the rules of the sandbox")]
+    #[error("cannot open {path} for the rules of the sandbox: {source}; see that it stays where it is")]
     Place {
         path: std::path::PathBuf,
         #[source]
