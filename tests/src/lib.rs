@@ -40,6 +40,7 @@ pub mod record;
 pub mod refusal;
 pub mod relay;
 pub mod run;
+pub mod said;
 pub mod scratch;
 pub mod scripted;
 pub mod server;

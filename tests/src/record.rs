@@ -6,17 +6,15 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
+use crate::said::Said;
 use crate::server::Server;
 
-/// A client says again what it said then, in frames that may be cut otherwise: when it has said as much, and then
-/// nothing for so long, it has said it all.
-const QUIET: Duration = Duration::from_millis(100);
-/// It may take its time before.
+/// A client says again what it said then, and may take so long.
 const PATIENCE: Duration = Duration::from_secs(20);
 /// One that was told something wrong may not; the daemon's part goes on without it.
 const IMPATIENCE: Duration = Duration::from_millis(40);
 
-/// What the daemon said, and how many bytes the client had said before each part of it.
+/// What the daemon said, and how much the client had said before each part of it, as [`Said`] counts it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Recording {
     parts: Vec<(usize, Vec<u8>)>,
@@ -75,7 +73,7 @@ impl Recording {
 #[derive(Debug)]
 pub struct Recorder {
     address: SocketAddr,
-    said: Arc<Mutex<(usize, Recording)>>,
+    said: Arc<Mutex<(Said, Recording)>>,
 }
 
 impl Recorder {
@@ -87,24 +85,25 @@ impl Recorder {
     pub fn before(daemon: SocketAddr) -> Self {
         let listener = TcpListener::bind(("127.0.0.1", 0)).expect("loopback has a free port");
         let address = listener.local_addr().expect("a bound socket has an address");
-        let said = Arc::new(Mutex::new((0, Recording::default())));
+        let said = Arc::new(Mutex::new((Said::default(), Recording::default())));
         let log = Arc::clone(&said);
         thread::spawn(move || {
             for client in listener.incoming().flatten() {
                 let Ok(server) = TcpStream::connect(daemon) else { continue };
-                *log.lock().expect("no thread panics with the lock") = (0, Recording::default());
+                *log.lock().expect("no thread panics with the lock") =
+                    (Said::default(), Recording::default());
                 let other = |stream: &TcpStream| stream.try_clone().expect("a socket has two directions");
                 let (from_client, to_server, log_client) = (other(&client), other(&server), Arc::clone(&log));
                 thread::spawn(move || {
                     pass(from_client, to_server, |bytes| {
-                        log_client.lock().expect("no thread panics with the lock").0 += bytes.len();
+                        log_client.lock().expect("no thread panics with the lock").0.hear(bytes);
                     });
                 });
                 let log = Arc::clone(&log);
                 thread::spawn(move || {
                     pass(server, client, |bytes| {
                         let mut log = log.lock().expect("no thread panics with the lock");
-                        let before = log.0;
+                        let before = log.0.count();
                         log.1.parts.push((before, bytes.to_vec()));
                     });
                 });
@@ -193,21 +192,14 @@ fn play(client: &TcpStream, recording: &Recording) {
     let mut stream = client;
     let _ = client.set_nodelay(true);
     let _ = client.set_read_timeout(Some(if recording.faulty { IMPATIENCE } else { PATIENCE }));
-    let mut heard = 0;
+    let mut said = Said::default();
     let mut buffer = [0; 16 * 1024];
     for (before, bytes) in &recording.parts {
-        while heard < *before {
+        while said.count() < *before {
             match stream.read(&mut buffer) {
-                Ok(count @ 1..) => heard += count,
+                Ok(count @ 1..) => said.hear(&buffer[..count]),
                 _ => break,
             }
-        }
-        if !recording.faulty {
-            let _ = client.set_read_timeout(Some(QUIET));
-            while let Ok(count @ 1..) = stream.read(&mut buffer) {
-                heard += count;
-            }
-            let _ = client.set_read_timeout(Some(PATIENCE));
         }
         if stream.write_all(bytes).is_err() {
             return;
