@@ -154,6 +154,10 @@ fn block(bits: &mut Bits<'_>, out: &mut Vec<u8>, most: usize) -> Result<bool, St
 fn codes(bits: &mut Bits<'_>) -> Result<(Code, Code), Stop> {
     const ORDER: [usize; 19] = [16, 17, 18, 0, 8, 7, 9, 6, 10, 5, 11, 4, 12, 3, 13, 2, 14, 1, 15];
     let (literals, distances, count) = (bits.take(5)? + 257, bits.take(5)? + 1, bits.take(4)? + 4);
+    // There are codes for more, which mean nothing.
+    if literals > 286 || distances > 30 {
+        return Err(Stop::Bad);
+    }
     let mut lengths = [0; 19];
     for place in &ORDER[..count] {
         lengths[*place] = bits.take(3)?;
