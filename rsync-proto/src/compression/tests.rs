@@ -138,6 +138,37 @@ mod deflated {
         }
     }
 
+    /// The decoder may take its last input before it has handed out all that comes of it, where its own buffer ends.
+    #[test]
+    fn all_that_came_is_handed_out() {
+        let mut dice = Dice::new(5);
+        for round in 0..600 {
+            let (mut sender, mut receiver) = (Sender::new(1 + dice.roll(9) as u32), Inflate::default());
+            let len = 1 + dice.roll(4_000);
+            let parts = [content(&mut dice, len), vec![2; 32_768 - len + dice.roll(400)]];
+            for part in &parts {
+                let mut out = Vec::new();
+                inflate(&mut receiver, &sender.literal(part), &mut out).unwrap();
+                assert_eq!(out.len(), part.len(), "round {round}");
+                receiver.pause().unwrap();
+            }
+        }
+    }
+
+    /// What is remembered is no output, whenever the decoder hands it out.
+    #[test]
+    fn all_that_is_remembered_is_waste() {
+        for len in (32_768 - 300..32_768 + 300).chain(65_536 - 300..65_536 + 300) {
+            let data: Vec<u8> = (0..len).map(|at| (at % 251) as u8).collect();
+            let (mut sender, mut receiver, mut out) = (Sender::new(1), Inflate::default(), Vec::new());
+            sender.flush(&data);
+            receiver.remember(&data).unwrap();
+            inflate(&mut receiver, &sender.literal(&data[..9_000]), &mut out).unwrap();
+            receiver.pause().unwrap();
+            assert!(out == data[..9_000], "{len}");
+        }
+    }
+
     #[test]
     fn literals_refer_to_matched_blocks() {
         let mut dice = Dice::new(3);

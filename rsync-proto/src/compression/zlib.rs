@@ -20,8 +20,8 @@ pub struct Inflate {
     outlet: Outlet,
     /// Bytes came since the last interruption.
     running: bool,
-    /// There was no room for all of the output.
-    full: bool,
+    /// There may be output of what was taken: there was no room for it, here or in the decoder itself.
+    more: bool,
     /// Where output goes that nobody wants.
     waste: Vec<u8>,
 }
@@ -32,7 +32,7 @@ impl Default for Inflate {
             stream: Decompress::new(false),
             outlet: Outlet::default(),
             running: false,
-            full: false,
+            more: false,
             waste: Vec::new(),
         }
     }
@@ -45,7 +45,7 @@ impl Inflate {
     /// Another file begins.
     pub fn reset(&mut self) {
         self.stream.reset(false);
-        (self.running, self.full) = (false, false);
+        (self.running, self.more) = (false, false);
     }
 
     /// Takes packed bytes off the front of `input` until something came of them. Nothing once all are taken.
@@ -53,7 +53,7 @@ impl Inflate {
     /// # Errors
     /// [`Error::Malformed`] if they are not deflated data, [`Error::Violation`] if they end the stream.
     pub fn next(&mut self, input: &mut Bytes) -> Result<Option<Bytes>> {
-        if input.is_empty() && !self.full {
+        if input.is_empty() && !self.more {
             return Ok(None);
         }
         self.running = true;
@@ -66,7 +66,7 @@ impl Inflate {
                 Ok::<_, Error>(written)
             })?;
             input.advance(taken);
-            self.full = piece.len() == PIECE;
+            self.more = !piece.is_empty();
             if !piece.is_empty() {
                 return Ok(Some(piece));
             }
@@ -109,9 +109,13 @@ impl Inflate {
             let len = (stored.len() as u16).to_le_bytes();
             let header = [0, len[0], len[1], !len[0], !len[1]];
             for mut rest in [&header[..], stored] {
-                while !rest.is_empty() {
-                    let (used, _) = step(&mut self.stream, rest, &mut waste)?;
+                loop {
+                    let (used, written) = step(&mut self.stream, rest, &mut waste)?;
                     rest = &rest[used..];
+                    // Output that is left would pass for content.
+                    if rest.is_empty() && written == 0 {
+                        break;
+                    }
                 }
             }
         }
