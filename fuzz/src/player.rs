@@ -45,7 +45,7 @@ impl Want {
             return BlockLayout::NONE;
         }
         let sum_len = agreed.summer.kind.sum_len();
-        BlockLayout::for_basis(self.basis.len() as u64, again, sum_len).expect("it is small")
+        BlockLayout::with_blocks(700, self.basis.len() as u64, again, sum_len).expect("it is small")
     }
 }
 

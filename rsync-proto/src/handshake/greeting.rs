@@ -41,7 +41,8 @@ impl Greeting {
         };
         let own = u32::from(ours);
         let agreed = match self.version.cmp(&own) {
-            std::cmp::Ordering::Less => self.version - u32::from(subversion != 0),
+            // There may be no version below it.
+            std::cmp::Ordering::Less => self.version.saturating_sub(u32::from(subversion != 0)),
             std::cmp::Ordering::Equal => own - u32::from(subversion != 0),
             std::cmp::Ordering::Greater => own,
         };

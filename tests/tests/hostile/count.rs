@@ -11,7 +11,7 @@ use crate::{
 };
 
 /// So many there are: whoever adds one, or takes one away, says so here.
-const LIES: usize = 244;
+const LIES: usize = 245;
 const TWINS: usize = 188;
 
 /// What was to be told while one counts.

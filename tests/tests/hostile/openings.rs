@@ -36,6 +36,9 @@ pub fn greetings() {
             },
             row("a version that is no number", STREAM, "the greeting", |t| greet(t, b"@RSYNCD: x.0 md5\n")),
             row("a negative version", STREAM, "the greeting", |t| greet(t, b"@RSYNCD: -1.0 md5\n")),
+            row("an unfinished version of none", UNSUPPORTED, "speaks protocol version 0", |t| {
+                greet(t, b"@RSYNCD: 0.1 md5\n");
+            }),
             row("a version beyond numbers", STREAM, "the greeting", |t| {
                 greet(t, b"@RSYNCD: 99999999999999999999.0 md5\n");
             }),

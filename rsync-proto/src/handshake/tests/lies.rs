@@ -205,3 +205,11 @@ fn flipped_bits_do_no_harm() {
         assert_eq!(format!("{:?}", whole.result), format!("{:?}", drip.result), "bit {at}");
     }
 }
+
+#[test]
+fn there_is_no_version_below_the_first() {
+    for greeting in ["@RSYNCD: 0.1 md5", "@RSYNCD: 0.23", "@RSYNCD: 29.1 md5"] {
+        let error = error_of(&Client::new("h::m"), &[greeting, OK], b"");
+        assert!(matches!(error, Error::Unsupported(_)), "{greeting}: {error:?}");
+    }
+}
