@@ -14,6 +14,9 @@ use crate::scratch::Scratch;
 use crate::server::Server;
 use crate::snapshot::Snapshot;
 
+/// Both programs cut old files into blocks of this length. Left to themselves, the one under test takes shorter ones.
+pub const EQUAL_BLOCKS: &str = "--block-size=1000";
+
 /// What both programs came to. `rsync` is the oracle, `deployer` is under test.
 #[derive(Debug, Clone)]
 pub struct Both<T> {

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use end_to_end::daemon::{Daemon, Module, Plan};
 use end_to_end::diff::assert_same_lines;
-use end_to_end::pair::{Both, Pair};
+use end_to_end::pair::{Both, EQUAL_BLOCKS, Pair};
 use end_to_end::random::Random;
 use end_to_end::relay::{Relay, arguments};
 use end_to_end::run::{Outcome, Program};
@@ -101,7 +101,7 @@ fn assert_travelled(what: &str, form: Form, both: &Both<Outcome>) {
 
 /// Returns how many bytes were found in old files.
 fn pulls_alike(pair: &Pair, options: &[&str], form: Form, what: &str) -> u64 {
-    let outcomes = pair.pull(&[&["-a", "-i", "--stats"], options].concat());
+    let outcomes = pair.pull(&[&["-a", "-i", "--stats", EQUAL_BLOCKS], options].concat());
     assert_eq!(outcomes.rsync.code(), 0, "{what}\n{}", outcomes.rsync);
     assert_same_lines(what, &outcomes.rsync.itemized(), &outcomes.deployer.itemized());
     assert_travelled(what, form, &outcomes);

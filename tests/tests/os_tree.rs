@@ -5,12 +5,12 @@ use std::time::Duration;
 use end_to_end::diff::assert_same;
 use end_to_end::mutate::{self, mutate};
 use end_to_end::os_tree;
-use end_to_end::pair::Pair;
+use end_to_end::pair::{EQUAL_BLOCKS, Pair};
 use end_to_end::run::Program;
 use end_to_end::server::Server;
 use end_to_end::snapshot::Snapshot;
 
-const OPTIONS: &[&str] = &["-aHAX", "--numeric-ids", "--stats"];
+const OPTIONS: &[&str] = &["-aHAX", "--numeric-ids", "--stats", EQUAL_BLOCKS];
 
 /// How far the found content may lie from what rsync finds, in hundredths.
 const TOLERANCE: u64 = 5;

@@ -11,7 +11,7 @@ use end_to_end::daemon::{Daemon, Module, Plan};
 use end_to_end::diff::{assert_same, assert_same_lines};
 use end_to_end::mutate::{self, mutate};
 use end_to_end::old_server::OldServer;
-use end_to_end::pair::Pair;
+use end_to_end::pair::{EQUAL_BLOCKS, Pair};
 use end_to_end::run::{Outcome, Program};
 use end_to_end::scratch::Scratch;
 use end_to_end::server::Server;
@@ -133,7 +133,7 @@ fn as_much_is_found_in_the_basis_as_by_rsync() {
     let pair = Pair::awkward(&Options { crowd: 10, ..Options::all() });
     pair.prepare();
     mutate(&pair.source(), &mutate::Options { clashes: false, ..mutate::Options::all() });
-    let outcomes = pair.pull(&["-aH", HELD_DOWN, "--stats"]);
+    let outcomes = pair.pull(&["-aH", HELD_DOWN, "--stats", EQUAL_BLOCKS]);
     let (rsync, deployer) = (outcomes.rsync.stats(), outcomes.deployer.stats());
     assert!(rsync.matched() > 0, "some content was expected to be found\n{}", outcomes.rsync);
     assert_eq!((deployer.literal(), deployer.matched()), (rsync.literal(), rsync.matched()));
@@ -233,7 +233,8 @@ fn a_server_that_speaks_nothing_newer() {
             if what == "after an update" {
                 mutate(&pair.source(), &mutate::Options { clashes: false, ..mutate::Options::all() });
             }
-            let [rsync, deployer] = pull_both(&server.url("tree/"), &["-aH", "--stats"], &scratch);
+            let [rsync, deployer] =
+                pull_both(&server.url("tree/"), &["-aH", "--stats", EQUAL_BLOCKS], &scratch);
             let (rsync, deployer) = (rsync.expect(0), deployer.expect(0));
             let numbers = |outcome: &Outcome| (outcome.stats().literal(), outcome.stats().matched());
             assert_eq!(numbers(&deployer), numbers(&rsync), "{greeting}, {what}\n{deployer}");

@@ -5,12 +5,12 @@ use end_to_end::awkward::{self, Options};
 use end_to_end::diff::assert_same;
 use end_to_end::disk::{Kind, LoopDisk};
 use end_to_end::mutate::{self, mutate};
-use end_to_end::pair::Pair;
+use end_to_end::pair::{EQUAL_BLOCKS, Pair};
 use end_to_end::run::Program;
 use end_to_end::server::Server;
 use end_to_end::snapshot::Snapshot;
 
-const EVERYTHING: &[&str] = &["-aHAX", "--numeric-ids", "--stats"];
+const EVERYTHING: &[&str] = &["-aHAX", "--numeric-ids", "--stats", EQUAL_BLOCKS];
 
 /// The three pulls. The clocks of protocol 30 know whole seconds only: then the source is not what must come
 /// out.

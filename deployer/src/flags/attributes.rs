@@ -6,7 +6,7 @@ use rsync_proto::chmod::ModeChanges;
 use rsync_proto::local::umask;
 use rsync_proto::options::{IdRules, Privileges};
 
-use super::switches::{Switch, switch};
+use super::switches::{Implied, Switch, switch};
 use crate::exit::Failure;
 
 pub(super) const SWITCHES: &[Switch] = &[
@@ -71,9 +71,6 @@ pub(super) fn apply(matches: &ArgMatches, options: &mut Options) -> Result<(), F
     }
     Ok(())
 }
-
-/// What an option means besides, and the place at which it was typed.
-type Implied = (usize, fn(&mut Options));
 
 /// Switches that these options mean.
 pub(super) fn implied(matches: &ArgMatches) -> Vec<Implied> {

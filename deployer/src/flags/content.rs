@@ -2,14 +2,14 @@
 
 use std::path::PathBuf;
 
-use clap::builder::{OsStringValueParser, TypedValueParser};
+use clap::builder::{OsStringValueParser, PossibleValuesParser, TypedValueParser};
 use clap::{Arg, ArgAction, ArgMatches, Command as Parser, value_parser};
 use rsync_proto::Options;
 use rsync_proto::limits::MAX_BLOCK;
-use rsync_proto::options::{AlternateKind, Alternates, Append};
+use rsync_proto::options::{AlternateKind, Alternates, Append, Fuzzy};
 
 use super::sizes;
-use super::switches::{Switch, switch};
+use super::switches::{Implied, Switch, switch};
 use crate::exit::Failure;
 
 pub(super) const SWITCHES: &[Switch] = &[
@@ -48,10 +48,20 @@ pub(super) const SWITCHES: &[Switch] = &[
     switch("fsync", None, "Wait until a file is on the disk before it gets its name", |options, on| {
         options.content.fsync = on;
     }),
-    switch("fuzzy", Some('y'), "Use a similar file as a basis where there is none", |options, on| {
-        options.content.fuzzy = if on { options.content.fuzzy + 1 } else { 0 };
-    }),
+    switch(
+        "fuzzy",
+        Some('y'),
+        "Use a similar file as a basis where there is none; =tree, from anywhere",
+        |options, on| {
+            options.content.fuzzy = if on { options.content.fuzzy.more() } else { Fuzzy::Nowhere };
+        },
+    ),
 ];
+
+/// In the directory that a file is missing from; as the option without a value.
+const FUZZY_PLAIN: &str = "directory";
+/// Anywhere at the destination.
+const FUZZY_TREE: &str = "tree";
 
 /// `-P`, which has no long name.
 pub(super) const PARTIAL_PROGRESS: &str = "P";
@@ -96,6 +106,30 @@ pub(super) fn arguments(parser: Parser) -> Parser {
                 .help("Length of the blocks of a basis, as 700, 16K or 2KB [default: by its size]"),
         )
         .args(ALTERNATES.map(|(_, name, help)| path(name, "DIR", help).action(ArgAction::Append)))
+}
+
+/// `--fuzzy` where it has a value.
+pub(super) fn with_value(fuzzy: Arg) -> Arg {
+    let values = PossibleValuesParser::new([FUZZY_PLAIN, FUZZY_TREE]);
+    fuzzy
+        .num_args(0..=1)
+        .require_equals(true)
+        .default_missing_value(FUZZY_PLAIN)
+        .value_parser(values)
+        .hide_possible_values(true)
+        .value_name("WHERE")
+}
+
+/// What options with values mean for switches, by their places.
+pub(super) fn implied(matches: &ArgMatches) -> Vec<Implied> {
+    let places = matches.indices_of("fuzzy").into_iter().flatten();
+    let values = matches.get_many::<String>("fuzzy").into_iter().flatten();
+    let trees = places.zip(values).filter(|(_, value)| *value == FUZZY_TREE);
+    trees
+        .map(|(at, _)| {
+            (at, (|options: &mut Options| options.content.fuzzy = Fuzzy::Tree) as fn(&mut Options))
+        })
+        .collect()
 }
 
 /// What they come to.

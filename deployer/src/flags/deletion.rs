@@ -2,7 +2,7 @@
 
 use clap::{Arg, ArgAction, ArgMatches, Command as Parser, value_parser};
 use rsync_proto::Options;
-use rsync_proto::options::DeleteWhen;
+use rsync_proto::options::{DeleteWhen, Fuzzy};
 
 use super::switches::{Switch, switch};
 use crate::exit::Failure;
@@ -57,8 +57,11 @@ pub(super) fn apply(matches: &ArgMatches, options: &mut Options) -> Result<(), F
     let when: Vec<_> = WHEN.iter().filter(|(name, ..)| typed(name)).collect();
     let deletion = &mut options.deletion;
     deletion.excluded = typed("delete-excluded");
+    let any = typed("delete") || deletion.excluded;
     deletion.when = match when[..] {
-        [] => (typed("delete") || deletion.excluded).then_some(DeleteWhen::During),
+        // What is deleted early is of no use to those that come later.
+        [] if options.content.fuzzy == Fuzzy::Tree => any.then_some(DeleteWhen::Delay),
+        [] => any.then_some(DeleteWhen::During),
         [(_, when, _)] => Some(*when),
         [(first, ..), (second, ..), ..] => {
             return Err(Failure::usage(format!(

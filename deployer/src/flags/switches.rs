@@ -4,7 +4,7 @@
 use clap::{Arg, ArgAction, ArgMatches};
 use rsync_proto::Options;
 
-use super::attributes;
+use super::{attributes, content};
 
 /// One switch.
 pub(super) struct Switch {
@@ -22,6 +22,9 @@ pub(super) const fn switch(
 ) -> Switch {
     Switch { long, short, help, apply }
 }
+
+/// What an option means besides, and the place at which it was typed.
+pub(super) type Implied = (usize, fn(&mut Options));
 
 /// What is kept of entries.
 pub(super) const KEPT: &[Switch] = &[
@@ -147,6 +150,7 @@ pub(super) fn arguments(of: Of, switches: &'static [Switch]) -> impl Iterator<It
             }
             "existing" => [on.visible_alias("ignore-non-existing"), off],
             "implied-dirs" => [on.alias("i-d"), off.alias("no-i-d")],
+            "fuzzy" => [content::with_value(on), off],
             _ => [on, off],
         }
     })
@@ -168,7 +172,7 @@ pub(super) fn apply(matches: &ArgMatches, of: Of, options: &mut Options) {
         }
     }
     if of == Of::Pull {
-        let implied = attributes::implied(matches).into_iter();
+        let implied = attributes::implied(matches).into_iter().chain(content::implied(matches));
         typed.extend(implied.map(|(at, apply)| (at, Typed::Implied(apply))));
     }
     typed.sort_by_key(|(at, _)| *at);

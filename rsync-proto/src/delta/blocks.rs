@@ -8,6 +8,10 @@ use crate::error::Malformed;
 use crate::limits;
 use crate::wire::{Cursor, Parse};
 
+/// The shortest block, in bytes.
+const MIN_BLOCK: u32 = 256;
+/// The square root of a basis's size over the length of its blocks.
+const PARTS_OF_ROOT: u64 = 4;
 /// The length of a strong sum sent for the first try. Collisions are found by the whole-file sum, and the
 /// second try sends the sums in full.
 const SHORT_SUM: u32 = 2;
@@ -34,14 +38,9 @@ impl BlockLayout {
     /// No basis: the file comes whole.
     pub const NONE: BlockLayout = BlockLayout { count: 0, block_len: 0, sum_len: 0, remainder: 0 };
 
-    /// The layout for a basis of `size` bytes, as the reference chooses it: blocks of about the square root
-    /// of the size. `full` asks for whole strong sums (the second try), of which `max_sum` bytes exist.
-    /// Nothing for sizes that no index can express.
-    pub fn for_basis(size: u64, full: bool, max_sum: usize) -> Option<Self> {
-        Self::with_blocks(block_len(size), size, full, max_sum)
-    }
-
-    /// As [`Self::for_basis`], with blocks of this length.
+    /// The layout for a basis of `size` bytes that is cut into blocks of `block_len` bytes; [`block_len`] finds a good
+    /// length. `full` asks for whole strong sums (the second try), of which `max_sum` bytes exist. Nothing for sizes
+    /// that no index can express.
     pub fn with_blocks(block_len: u32, size: u64, full: bool, max_sum: usize) -> Option<Self> {
         let count =
             u32::try_from(size.div_ceil(u64::from(block_len))).ok().filter(|n| *n < i32::MAX as u32)?;
@@ -99,16 +98,13 @@ impl Offer {
     pub const NONE: Offer = Offer { layout: BlockLayout::NONE, sums: Vec::new(), kept: 0 };
 }
 
-/// The square root of the size, rounded down to a multiple of 8, within the bounds of the protocol.
-fn block_len(size: u64) -> u32 {
-    let root = size.isqrt();
-    if root <= u64::from(limits::MIN_BLOCK) {
-        return limits::MIN_BLOCK;
-    }
-    if root >= u64::from(limits::MAX_BLOCK) {
-        return limits::MAX_BLOCK;
-    }
-    ((root as u32) & !7).max(limits::MIN_BLOCK)
+/// The length of blocks that a basis of `size` bytes is cut into, in bytes: a quarter of the square root of the size,
+/// rounded down to a multiple of 8, between 256 and 131,072. Clients choose it. The reference takes the root itself, and
+/// 700 at least: with shorter blocks more is found again, which is worth far more bytes than the sums take, until the
+/// server's search in more sums takes longer than it saves.
+pub fn block_len(size: u64) -> u32 {
+    let root = size.isqrt() / PARTS_OF_ROOT;
+    (root.clamp(MIN_BLOCK.into(), limits::MAX_BLOCK.into()) as u32) & !7
 }
 
 /// Enough bytes that a block is not mistaken for another: two bits for every doubling of the size, less one
@@ -130,23 +126,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn layouts_match_the_reference() {
-        // Worked out by hand from the two rules: the root down to a multiple of 8, and
+    fn lengths_of_blocks_and_sums_follow_from_the_size() {
+        // Worked out by hand from the two rules: a quarter of the root down to a multiple of 8, and
         // 10 + 2 log2(size) - log2(block) - 32 bits up to whole bytes.
-        for (size, block_len, sum_len) in [
-            (1u64, 700, 2),
-            (700, 700, 2),
-            (490_000, 700, 2),
-            (490_001, 700, 2),
-            (1 << 20, 1024, 2),
-            (1 << 24, 4096, 2),
-            ((1 << 24) + 12_345, 4096, 2),
-            (1 << 30, 32_768, 3),
-            (1 << 31, 46_336, 4),
+        for (size, expected, sum_len) in [
+            (1u64, 256, 2),
+            (256, 256, 2),
+            (1 << 20, 256, 2),
+            (1 << 24, 1024, 3),
+            ((1 << 24) + 12_345, 1024, 3),
+            (1 << 30, 8192, 4),
+            (1 << 31, 11_584, 4),
             (1 << 40, 131_072, 6),
         ] {
-            let layout = BlockLayout::for_basis(size, false, 16).unwrap();
-            assert_eq!((layout.block_len, layout.sum_len), (block_len, sum_len), "size {size}");
+            let layout = BlockLayout::with_blocks(block_len(size), size, false, 16).unwrap();
+            assert_eq!((layout.block_len, layout.sum_len), (expected, sum_len), "size {size}");
             assert_eq!(u64::from(layout.remainder), size % u64::from(layout.block_len));
             let (offset, len) = layout.block(layout.count - 1).unwrap();
             assert_eq!(offset + u64::from(len), size);
@@ -156,12 +150,12 @@ mod tests {
 
     #[test]
     fn a_second_try_sends_whole_sums() {
-        assert_eq!(BlockLayout::for_basis(5000, true, 20).unwrap().sum_len, 16);
-        assert_eq!(BlockLayout::for_basis(5000, true, 8).unwrap().sum_len, 8);
+        assert_eq!(BlockLayout::with_blocks(700, 5000, true, 20).unwrap().sum_len, 16);
+        assert_eq!(BlockLayout::with_blocks(700, 5000, true, 8).unwrap().sum_len, 8);
     }
 
     #[test]
     fn sizes_without_an_index_have_no_layout() {
-        assert_eq!(BlockLayout::for_basis(1 << 60, false, 16), None);
+        assert_eq!(BlockLayout::with_blocks(block_len(1 << 60), 1 << 60, false, 16), None);
     }
 }

@@ -14,6 +14,7 @@ use super::tree::LocalTree;
 use crate::destination::Verdict;
 use crate::flist::{EntryRef, Kind};
 use crate::limits;
+use crate::options::Fuzzy;
 use crate::report::{Changes, Skip};
 use crate::wire::flags::item;
 
@@ -92,8 +93,8 @@ impl LocalTree {
         }
         if let Some(verdict) = self.look_for_alternate(dir, entry, own)? {
             return Ok(match verdict {
-                Verdict::Content { changes, .. } if self.places().has_partial(dir, name) => {
-                    Verdict::Content { changes, basis: Some(LocalBasis::Partial) }
+                Verdict::Content { changes, basis } if self.places().has_partial(dir, name) => {
+                    Verdict::Content { changes, basis: Some(after_partial(basis)) }
                 }
                 Verdict::Content { .. } => verdict,
                 _ => {
@@ -118,7 +119,7 @@ impl LocalTree {
         changes.set(!self.options.times, item::REPORT_TIME);
         changes.set(self.options.checksum, item::REPORT_CHANGE);
         let partial = self.places().has_partial(dir, name);
-        let basis = if partial { LocalBasis::Partial } else { LocalBasis::Own };
+        let basis = if partial { after_partial(Some(LocalBasis::Own)) } else { LocalBasis::Own };
         Ok(Verdict::Content { changes, basis: Some(basis) })
     }
 
@@ -131,19 +132,32 @@ impl LocalTree {
 
     /// What can serve as a basis for a file of which nothing is there.
     fn other_basis(&self, dir: &LocalDir, entry: EntryRef<'_>) -> io::Result<Option<LocalBasis>> {
-        let name = self.name(entry);
-        if self.places().has_partial(dir, name) {
-            return Ok(Some(LocalBasis::Partial));
-        }
+        let similar = self.similar_basis(dir, entry)?;
+        Ok(match self.places().has_partial(dir, self.name(entry)) {
+            true => Some(after_partial(similar)),
+            false => similar,
+        })
+    }
+
+    fn similar_basis(&self, dir: &LocalDir, entry: EntryRef<'_>) -> io::Result<Option<LocalBasis>> {
+        let (name, size, mtime) = (self.name(entry), entry.size(), entry.mtime().0);
         let fuzzy = self.options.content.fuzzy;
-        if fuzzy == 0 || dir.fd.is_none() || dir.fresh && fuzzy < 2 || entry.size() == 0 {
+        if fuzzy == Fuzzy::Nowhere || size == 0 {
+            return Ok(None);
+        }
+        if fuzzy == Fuzzy::Tree
+            && let Some(found) = self.old_tree().find(&dir.path, name, size, mtime)
+        {
+            return Ok(Some(found));
+        }
+        if dir.fd.is_none() || dir.fresh && fuzzy < Fuzzy::Alternates {
             return Ok(None);
         }
         if dir.similar.get().is_none() {
-            let _ = dir.similar.set(fuzzy::candidates(dir, fuzzy > 1)?);
+            let _ = dir.similar.set(fuzzy::candidates(dir, fuzzy >= Fuzzy::Alternates)?);
         }
         let candidates = dir.similar.get().expect("just set");
-        Ok(fuzzy::find(candidates, name, entry.size(), entry.mtime().0))
+        Ok(fuzzy::find(candidates, name, size, mtime))
     }
 
     pub(super) fn look_at_other(
@@ -227,5 +241,13 @@ impl LocalTree {
             changes.0 &= !item::REPORT_PERMS;
         }
         changes
+    }
+}
+
+/// What an interrupted transfer left, and what serves without that: most of a file may have come, or next to nothing.
+fn after_partial(other: Option<LocalBasis>) -> LocalBasis {
+    match other {
+        Some(other) => LocalBasis::Several([LocalBasis::Partial, other].into()),
+        None => LocalBasis::Partial,
     }
 }

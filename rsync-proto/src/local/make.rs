@@ -187,7 +187,7 @@ impl LocalTree {
             writer,
             basis,
             is_own_basis: content.writes_in_place() && incoming.basis == Some(&LocalBasis::Own),
-            from_partial: incoming.basis == Some(&LocalBasis::Partial),
+            from_partial: incoming.basis.is_some_and(|basis| *basis.first() == LocalBasis::Partial),
             checksum: self.summer.file_sum(),
             state: Content::default(),
         };

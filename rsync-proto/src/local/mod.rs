@@ -21,6 +21,8 @@ mod leftovers;
 mod machine;
 mod make;
 mod node;
+mod offer;
+mod old_tree;
 mod on_demand;
 mod partial;
 mod place;

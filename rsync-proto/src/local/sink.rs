@@ -1,7 +1,7 @@
 //! The content of one file: collected into large writes, verified, then put into its place.
 
 use std::io;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::AsFd;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -9,6 +9,7 @@ use rustix::fs::{AtFlags, Stat, fstat, unlinkat};
 use rustix::io::pread;
 
 use super::dir::LocalDir;
+use super::offer::OpenBasis;
 use super::place::Places;
 use super::write::Writer;
 use crate::checksum::{FileSum, FileSummer, StrongSum};
@@ -31,7 +32,7 @@ pub struct LocalSink {
     /// Where it is until it is complete.
     pub(super) staged: Staged,
     pub(super) writer: Writer,
-    pub(super) basis: Option<OwnedFd>,
+    pub(super) basis: Option<OpenBasis>,
     /// The basis is the file that is written into, so that what is at its place already needs no writing.
     pub(super) is_own_basis: bool,
     /// The basis is what an interrupted transfer left.
@@ -102,7 +103,7 @@ impl LocalSink {
         content.buffer.resize(COPY_SIZE, 0);
         while left > 0 {
             let len = left.min(COPY_SIZE as u64) as usize;
-            let len = pread(basis, &mut content.buffer[..len], offset)?;
+            let len = basis.read_at(&mut content.buffer[..len], offset)?;
             if len == 0 {
                 // It was cut meanwhile: the sum will not agree, and the file is asked for again.
                 return Ok(());
@@ -145,7 +146,7 @@ impl LocalSink {
     /// What an earlier try left is more than what came of this one.
     fn is_less(&self) -> bool {
         let left = self.basis.as_ref().filter(|_| self.from_partial);
-        left.is_some_and(|left| fstat(left).is_ok_and(|stat| stat.st_size as u64 > self.writer.at()))
+        left.is_some_and(|left| fstat(left.first()).is_ok_and(|stat| stat.st_size as u64 > self.writer.at()))
     }
 
     /// The outer result is that of the renaming, the inner one that of the attributes.

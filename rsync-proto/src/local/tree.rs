@@ -15,6 +15,7 @@ use super::dir::{LocalDir, is_empty};
 use super::handle::Root;
 use super::machine::Machine;
 use super::node::Node;
+use super::old_tree::OldTree;
 use super::partial::PartialRoom;
 use super::place::Places;
 use super::remove::is_no_directory;
@@ -55,6 +56,8 @@ pub struct LocalTree {
     pub(super) alias: OnceLock<Box<[u8]>>,
     pub(super) stopped: AtomicBool,
     places: OnceLock<Arc<Places>>,
+    /// Where else files may be that missing ones can be made of; listed when the first is missed.
+    old_tree: OnceLock<OldTree>,
     pub(super) alternates: OnceLock<Vec<Option<Root>>>,
     /// Where the caller keeps something or takes it from, as far as it lies in the destination, beneath its root.
     pub(super) in_use: OnceLock<Vec<Vec<u8>>>,
@@ -75,6 +78,7 @@ impl LocalTree {
             alias: OnceLock::new(),
             stopped: AtomicBool::new(false),
             places: OnceLock::new(),
+            old_tree: OnceLock::new(),
             alternates: OnceLock::new(),
             in_use: OnceLock::new(),
             odd: Mutex::default(),
@@ -83,6 +87,13 @@ impl LocalTree {
 
     pub(super) fn places(&self) -> &Arc<Places> {
         self.places.get().expect("a transfer begins before anything else")
+    }
+
+    pub(super) fn old_tree(&self) -> &OldTree {
+        let is_new = self.made.load(Ordering::Relaxed);
+        let root = self.root.get().filter(|_| !is_new);
+        let go_on = || !self.stopped.load(Ordering::Relaxed);
+        self.old_tree.get_or_init(|| root.map(|root| OldTree::of(root, go_on)).unwrap_or_default())
     }
 
     pub(super) fn root(&self) -> &Root {

@@ -45,11 +45,39 @@ pub struct Content {
     pub fsync: bool,
     /// Length of the blocks that a basis is cut into, in bytes (`-B`), in place of one that fits its size.
     pub block_size: Option<u32>,
-    /// Look for a similar file as a basis where there is none of the same name (`-y`); twice, in the directories of
-    /// [`Self::alternates`] as well.
-    pub fuzzy: u8,
+    /// Where to look for a similar file as a basis, where there is none of the same name (`-y`).
+    pub fuzzy: Fuzzy,
     /// Where files may be that are not at the destination.
     pub alternates: Option<Alternates>,
+}
+
+/// Where a similar file is looked for that may serve as a basis of a missing one. Each place includes those before it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Fuzzy {
+    /// Nowhere.
+    #[default]
+    Nowhere,
+    /// In the directory that it is missing from (`-y`).
+    Directory,
+    /// In the same directory of the [`Alternates`] (`-yy`).
+    Alternates,
+    /// Anywhere at the destination (`--fuzzy=tree`): a file of the same name, of the same size and time, or of the same
+    /// path but for a version in it. The destination is listed when the first file is missed, which takes some 100
+    /// bytes of memory for each file of it. Deletion comes too early before or during the transfer:
+    /// [`DeleteWhen::Delay`](super::DeleteWhen::Delay) leaves what may be of use.
+    Tree,
+}
+
+impl Fuzzy {
+    /// What one more `-y` comes to.
+    #[must_use]
+    pub fn more(self) -> Self {
+        match self {
+            Self::Nowhere => Self::Directory,
+            Self::Directory => Self::Alternates,
+            more => more,
+        }
+    }
 }
 
 /// What is done about files that are shorter than they should be.

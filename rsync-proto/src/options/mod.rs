@@ -18,7 +18,9 @@ use crate::limits::Limits;
 pub use selection::{FilesFrom, NameList, Selection};
 
 pub use attributes::{Attributes, Privileges};
-pub use content::{AlternateKind, Alternates, Append, BACKUP_SUFFIX, Content, DELAYED_DIR, MAX_ALTERNATES};
+pub use content::{
+    AlternateKind, Alternates, Append, BACKUP_SUFFIX, Content, DELAYED_DIR, Fuzzy, MAX_ALTERNATES,
+};
 pub use deletion::{DeleteWhen, Deletion};
 pub use owners::{IdRules, Rule, To};
 pub use reports::Reports;

@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
-use end_to_end::pair::Pair;
+use end_to_end::pair::{EQUAL_BLOCKS, Pair};
 use end_to_end::run::Program;
 use end_to_end::server::Server;
 use end_to_end::starts::{ALL, Start, pair, plant_foreign, pulls_alike};
@@ -22,6 +22,7 @@ fn fuzzy() {
                 let _ = fs::rename(root.join("b/lib-1.2.so"), root.join("b/lib-1.1.so"));
                 let _ = fs::rename(root.join("big"), root.join("large"));
             }
+            let options = &[&[EQUAL_BLOCKS], options].concat();
             let outcomes = pulls_alike(&pair, &format!("{start:?} {options:?}"), options);
             let [rsync, deployer] = [outcomes.rsync.stats(), outcomes.deployer.stats()];
             assert_eq!(rsync.literal(), deployer.literal(), "{start:?} {options:?}");

@@ -4,6 +4,7 @@
 
 mod alternates;
 mod backups;
+mod fuzzy_tree;
 mod inplace;
 mod waiting;
 
@@ -12,7 +13,7 @@ use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
-use end_to_end::pair::Both;
+use end_to_end::pair::{Both, EQUAL_BLOCKS};
 use end_to_end::run::{Outcome, Program};
 use end_to_end::server::Server;
 use end_to_end::starts::{ALL, Start, alike, pair};
@@ -27,7 +28,7 @@ fn everywhere(options: &[&str]) {
 /// As [`everywhere`], and as much has to come from what is there as rsync takes from it.
 fn with_the_same_bytes(options: &[&str]) {
     for start in ALL {
-        let (_, outcomes) = alike(start, false, options);
+        let (_, outcomes) = alike(start, false, &[&[EQUAL_BLOCKS], options].concat());
         let [rsync, deployer] = [outcomes.rsync.stats(), outcomes.deployer.stats()];
         assert_eq!(
             (rsync.literal(), rsync.matched()),

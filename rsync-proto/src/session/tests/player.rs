@@ -47,7 +47,8 @@ pub fn layout(basis: &[u8], agreed: &Agreed) -> BlockLayout {
     if basis.is_empty() {
         return BlockLayout::NONE;
     }
-    BlockLayout::for_basis(basis.len() as u64, false, agreed.summer.kind.sum_len()).expect("a small basis")
+    BlockLayout::with_blocks(700, basis.len() as u64, false, agreed.summer.kind.sum_len())
+        .expect("a small basis")
 }
 
 /// What was handed out.

@@ -1,0 +1,208 @@
+//! What is offered to the server as a basis: the blocks of one file, or of several as if they were one.
+
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+
+use rustix::fs::fstat;
+use rustix::io::pread;
+
+use super::basis::{LocalBasis, READ_SIZE};
+use super::dir::LocalDir;
+use super::tree::LocalTree;
+use crate::delta::{BlockLayout, Offer, block_len, put_block_sums};
+use crate::flist::EntryRef;
+
+/// A basis that can be read. Of several files, each but the last counts as far as its whole blocks reach: a server
+/// expects a shorter one at the end only.
+pub(super) struct OpenBasis {
+    parts: Vec<Part>,
+    block_len: u32,
+}
+
+struct Part {
+    file: OwnedFd,
+    /// Where it ends in the whole.
+    end: u64,
+}
+
+impl OpenBasis {
+    fn new(files: Vec<(OwnedFd, u64)>, asked_block_len: Option<u32>) -> Self {
+        let total = files.iter().map(|(_, size)| size).sum();
+        let block_len = asked_block_len.unwrap_or_else(|| block_len(total));
+        let last = files.len() - 1;
+        let mut end = 0;
+        let parts = files.into_iter().enumerate().map(|(number, (file, size))| {
+            end += if number == last { size } else { size - size % u64::from(block_len) };
+            Part { file, end }
+        });
+        Self { parts: parts.collect(), block_len }
+    }
+
+    /// The first file of it.
+    pub(super) fn first(&self) -> &OwnedFd {
+        &self.parts[0].file
+    }
+
+    /// Length of all of it, in bytes, as it was when it was opened.
+    pub(super) fn len(&self) -> u64 {
+        self.parts.last().map_or(0, |part| part.end)
+    }
+
+    /// Reads what lies at this offset, at least a byte; none at the end, or where a file was cut meanwhile.
+    pub(super) fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+        if let [single] = &self.parts[..] {
+            return Ok(pread(&single.file, buffer, offset)?);
+        }
+        let Some(number) = self.parts.iter().position(|part| offset < part.end) else { return Ok(0) };
+        let start = number.checked_sub(1).map_or(0, |before| self.parts[before].end);
+        let part = &self.parts[number];
+        let most = buffer.len().min((part.end - offset).try_into().unwrap_or(usize::MAX));
+        Ok(pread(&part.file, &mut buffer[..most], offset - start)?)
+    }
+
+    /// Whether as much was there as was to be read.
+    fn read_exact_at(&self, mut buffer: &mut [u8], mut offset: u64) -> io::Result<bool> {
+        while !buffer.is_empty() {
+            let len = self.read_at(buffer, offset)?;
+            if len == 0 {
+                return Ok(false);
+            }
+            buffer = &mut buffer[len..];
+            offset += len as u64;
+        }
+        Ok(true)
+    }
+}
+
+impl LocalTree {
+    /// Opens the basis of the entry `name`. Of several files, those that are gone are left out.
+    pub(super) fn open_basis(
+        &self,
+        dir: &LocalDir,
+        name: &[u8],
+        basis: &LocalBasis,
+    ) -> io::Result<OpenBasis> {
+        let open = |basis| {
+            let file = self.open_single(dir, name, basis)?;
+            let size = fstat(&file)?.st_size as u64;
+            Ok::<_, io::Error>((file, size))
+        };
+        let files = match basis {
+            LocalBasis::Several(several) => {
+                let files: Vec<_> = several.iter().filter_map(|basis| open(basis).ok()).collect();
+                if files.is_empty() {
+                    return Err(io::ErrorKind::NotFound.into());
+                }
+                files
+            }
+            single => vec![open(single)?],
+        };
+        Ok(OpenBasis::new(files, self.options.content.block_size))
+    }
+
+    fn open_single(&self, dir: &LocalDir, name: &[u8], basis: &LocalBasis) -> io::Result<OwnedFd> {
+        let gone = || io::Error::from(io::ErrorKind::NotFound);
+        match basis {
+            LocalBasis::Own => self.open_content(dir.fd(), name),
+            LocalBasis::Partial => {
+                self.open_content(self.places().partial_dir(dir).ok_or_else(gone)?.as_fd(), name)
+            }
+            LocalBasis::Alternate(place) => {
+                self.open_content(dir.alternate(place.number).ok_or_else(gone)?, name)
+            }
+            LocalBasis::Similar { alternate: None, name } => self.open_content(dir.fd(), name),
+            LocalBasis::Similar { alternate: Some(number), name } => {
+                self.open_content(dir.alternate(*number).ok_or_else(gone)?, name)
+            }
+            LocalBasis::Elsewhere { directory, name } => {
+                self.open_content(self.root().open(directory)?.as_fd(), name)
+            }
+            LocalBasis::Several(_) => unreachable!("several are not several again"),
+        }
+    }
+
+    /// What to say of a basis. What cannot be read is of no use, and the file comes whole.
+    pub(super) fn offer_of(
+        &self,
+        dir: &LocalDir,
+        entry: EntryRef<'_>,
+        basis: &LocalBasis,
+        again: bool,
+    ) -> io::Result<Offer> {
+        let opened = self.open_basis(dir, self.name(entry), basis)?;
+        let size = opened.len();
+        let layout = BlockLayout::with_blocks(opened.block_len, size, again, self.summer.kind.sum_len());
+        let Some(layout) = layout.filter(|layout| layout.count > 0) else { return Ok(Offer::NONE) };
+        if self.options.content.append.is_some() && !again {
+            // Only what is at the entry's own place can be gone on with.
+            return Ok(match basis {
+                LocalBasis::Own if size < entry.size() => Offer { layout, sums: Vec::new(), kept: size },
+                _ => Offer::NONE,
+            });
+        }
+        match self.block_sums(&opened, &layout)? {
+            Some(sums) => Ok(Offer { layout, sums, kept: 0 }),
+            None => Ok(Offer::NONE),
+        }
+    }
+
+    /// Nothing if the file became shorter while it was read: then it is of no use.
+    fn block_sums(&self, basis: &OpenBasis, layout: &BlockLayout) -> io::Result<Option<Vec<u8>>> {
+        let size = basis.len();
+        let mut sums = Vec::with_capacity(layout.count as usize * (4 + layout.sum_len as usize));
+        let block_len = layout.block_len as usize;
+        let mut buffer = vec![0; READ_SIZE.max(block_len) / block_len * block_len];
+        let mut offset = 0;
+        while offset < size {
+            self.check_stop()?;
+            let len = (size - offset).min(buffer.len() as u64) as usize;
+            if !basis.read_exact_at(&mut buffer[..len], offset)? {
+                return Ok(None);
+            }
+            for block in buffer[..len].chunks(block_len) {
+                put_block_sums(&mut sums, &self.summer, layout, block);
+            }
+            offset += len as u64;
+        }
+        Ok(Some(sums))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use super::*;
+
+    fn file(content: &[u8]) -> (OwnedFd, u64) {
+        let mut file = tempfile::tempfile().unwrap();
+        file.write_all(content).unwrap();
+        (file.into(), content.len() as u64)
+    }
+
+    fn all(basis: &OpenBasis) -> Vec<u8> {
+        let mut content = vec![0; basis.len() as usize];
+        assert!(basis.read_exact_at(&mut content, 0).unwrap());
+        content
+    }
+
+    #[test]
+    fn several_files_are_one_as_far_as_whole_blocks_reach() {
+        let files = vec![file(&[1; 2500]), file(&[2; 999]), file(&[3; 1000]), file(&[4; 30])];
+        let basis = OpenBasis::new(files, Some(1000));
+        assert_eq!(basis.len(), 3030);
+        assert_eq!(all(&basis), [vec![1; 2000], vec![3; 1000], vec![4; 30]].concat());
+        let mut buffer = [0; 100];
+        assert_eq!(basis.read_at(&mut buffer, 1990).unwrap(), 10, "a file ends there");
+        assert_eq!(basis.read_at(&mut buffer, 3030).unwrap(), 0);
+        assert_eq!(basis.read_at(&mut buffer, 1 << 40).unwrap(), 0);
+    }
+
+    #[test]
+    fn one_file_is_itself() {
+        let basis = OpenBasis::new(vec![file(&[1; 2500])], None);
+        assert_eq!((basis.len(), basis.block_len), (2500, block_len(2500)));
+        assert_eq!(all(&basis), [1; 2500]);
+        assert!(!basis.read_exact_at(&mut [0; 2], 2499).unwrap());
+    }
+}
