@@ -3,19 +3,20 @@
 
 use std::hint::black_box;
 
+use benches::{decode, list, list_options, noise, play, story};
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use fast_rsync::{Signature, SignatureOptions};
 use rsync_proto::checksum::{BlockSummer, ChecksumKind, FileSummer, weak_sum};
-use rsync_proto::chmod::ModeChanges;
-use rsync_proto::filter::ListFilter;
-use rsync_proto::flist::{Asked, ListDecoder, ListOptions};
-use rsync_proto::limits::Limits;
-use rsync_proto::wire::{Cursor, flags, put};
+use rsync_proto::delta::{BlockLayout, put_block_sums};
 
 const BLOCK: usize = 32 * 1024;
 const ENTRIES: usize = 10_000;
+const FILES: usize = 2_000;
+const BASIS: usize = 4 << 20;
+const SMALL_BLOCK: u32 = 512;
 
 fn sums(criterion: &mut Criterion) {
-    let block: Vec<u8> = (0..BLOCK as u32).map(|i| (i.wrapping_mul(2_654_435_761) >> 24) as u8).collect();
+    let block = noise(BLOCK);
     let mut group = criterion.benchmark_group("sums of a block of 32 KiB");
     group.throughput(Throughput::Bytes(BLOCK as u64));
     group.bench_function("weak", |bencher| bencher.iter(|| weak_sum(black_box(&block))));
@@ -30,66 +31,48 @@ fn sums(criterion: &mut Criterion) {
     }
 }
 
-/// A directory of small files, as it stands on the wire.
-fn list() -> Vec<u8> {
-    let mut bytes = Vec::new();
-    let same = flags::entry::SAME_UID | flags::entry::SAME_GID | flags::entry::NANOSECONDS;
-    for number in 0..ENTRIES {
-        let name = format!("file-{number:08}");
-        put::varint(&mut bytes, same as i32);
-        bytes.push(name.len() as u8);
-        bytes.extend_from_slice(name.as_bytes());
-        put::varlong(&mut bytes, number as i64, 3);
-        put::varlong(&mut bytes, 1_700_000_000 + number as i64, 4);
-        put::varint(&mut bytes, 123_456_789);
-        put::u32(&mut bytes, flags::mode::REGULAR | 0o644);
-    }
-    bytes.extend([0, 0]);
-    bytes
-}
-
-fn file_list(criterion: &mut Criterion) {
-    let bytes = list();
-    let options = ListOptions {
-        protocol: 32,
-        recursive: true,
-        dirs: false,
-        varint_flags: true,
-        inc_recurse: true,
-        safe_flist: true,
-        id0_names: true,
-        owner: true,
-        group: true,
-        numeric_ids: true,
-        links: true,
-        devices: true,
-        specials: true,
-        hard_links: true,
-        acls: false,
-        xattrs: false,
-        sum_len: 0,
-        filter: ListFilter::default(),
-        access_times: false,
-        chmod: ModeChanges::default(),
-        munge_links: false,
-        asked: Asked::anything(),
-        limits: Limits::default(),
-    };
-    let mut group = criterion.benchmark_group("file list");
-    group.throughput(Throughput::Elements(ENTRIES as u64));
-    group.bench_function("a segment of 10,000 files", |bencher| {
-        bencher.iter(|| {
-            let mut decoder = ListDecoder::new(options.clone());
-            decoder.begin();
-            let mut cursor = Cursor::new(black_box(&bytes));
-            loop {
-                if let Some(complete) = decoder.read(&mut cursor).expect("the list is well-formed") {
-                    break complete;
+/// The sums of a basis, as they go out; with MD4, beside those of another library that knows nothing else.
+fn signature(criterion: &mut Criterion) {
+    let basis = noise(BASIS);
+    let mut group = criterion.benchmark_group("sums of 4 MiB in blocks of 512 bytes");
+    group.throughput(Throughput::Bytes(BASIS as u64));
+    for kind in [ChecksumKind::Xxh128, ChecksumKind::Md5, ChecksumKind::Md4] {
+        let summer = BlockSummer { kind, seed: 0, seed_first: true, seeds_files: false };
+        let layout =
+            BlockLayout::with_blocks(SMALL_BLOCK, BASIS as u64, true, kind.sum_len()).expect("it has one");
+        group.bench_function(kind.name(), |bencher| {
+            bencher.iter(|| {
+                let mut sums = Vec::with_capacity(BASIS / SMALL_BLOCK as usize * 20);
+                for block in black_box(&basis).chunks(SMALL_BLOCK as usize) {
+                    put_block_sums(&mut sums, &summer, &layout, block);
                 }
-            }
+                sums
+            });
         });
+    }
+    let options = SignatureOptions { block_size: SMALL_BLOCK, crypto_hash_size: 16 };
+    group.bench_function("md4, fast_rsync", |bencher| {
+        bencher.iter(|| Signature::calculate(black_box(&basis), options));
     });
 }
 
-criterion_group!(benches, sums, file_list);
+fn file_list(criterion: &mut Criterion) {
+    let (bytes, options) = (list(ENTRIES), list_options());
+    let mut group = criterion.benchmark_group("file list");
+    group.throughput(Throughput::Elements(ENTRIES as u64));
+    group.bench_function("a segment of 10,000 files", |bencher| {
+        bencher.iter(|| decode(&options, black_box(&bytes)));
+    });
+}
+
+fn session(criterion: &mut Criterion) {
+    let story = story(FILES);
+    let mut group = criterion.benchmark_group("a session");
+    group.throughput(Throughput::Elements(FILES as u64));
+    group.bench_function("2,000 files: list, requests, tokens", |bencher| {
+        bencher.iter(|| play(black_box(&story)));
+    });
+}
+
+criterion_group!(benches, sums, signature, file_list, session);
 criterion_main!(benches);
