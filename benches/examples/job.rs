@@ -5,13 +5,13 @@ use std::process::ExitCode;
 
 use benches::{decode, list, list_options, noise, play, story};
 use rsync_proto::checksum::{BlockSummer, ChecksumKind, FileSummer};
-use rsync_proto::delta::{BlockLayout, block_len, put_block_sums};
+use rsync_proto::delta::{BlockLayout, SHORT_BLOCK, block_len, put_block_sums};
 
 fn sums() -> usize {
     let basis = noise(4 << 20);
     let summer = BlockSummer { kind: ChecksumKind::Xxh128, seed: 7, seed_first: true, seeds_files: false };
     let size = basis.len() as u64;
-    let layout = BlockLayout::with_blocks(block_len(size), size, false, 16).expect("it has one");
+    let layout = BlockLayout::with_blocks(block_len(size, SHORT_BLOCK), size, false, 16).expect("it has one");
     let mut sums = Vec::new();
     for block in basis.chunks(layout.block_len as usize) {
         put_block_sums(&mut sums, &summer, &layout, block);

@@ -8,10 +8,13 @@ use crate::error::Malformed;
 use crate::limits;
 use crate::wire::{Cursor, Parse};
 
-/// The shortest block, in bytes.
-const MIN_BLOCK: u32 = 256;
+/// The shortest block of an older state of a file, in bytes: it may change in a few places.
+pub const SHORT_BLOCK: u32 = 512;
+/// The shortest block of a file that is not an older state but has something in common, in bytes: such a file may differ in
+/// many places, between which little lies.
+pub const SHORTEST_BLOCK: u32 = 256;
 /// The square root of a basis's size over the length of its blocks.
-const PARTS_OF_ROOT: u64 = 4;
+const PARTS_OF_ROOT: u64 = 8;
 /// The length of a strong sum sent for the first try. Collisions are found by the whole-file sum, and the
 /// second try sends the sums in full.
 const SHORT_SUM: u32 = 2;
@@ -98,13 +101,16 @@ impl Offer {
     pub const NONE: Offer = Offer { layout: BlockLayout::NONE, sums: Vec::new(), kept: 0 };
 }
 
-/// The length of blocks that a basis of `size` bytes is cut into, in bytes: a quarter of the square root of the size,
-/// rounded down to a multiple of 8, between 256 and 131,072. Clients choose it. The reference takes the root itself, and
-/// 700 at least: with shorter blocks more is found again, which is worth far more bytes than the sums take, until the
-/// server's search in more sums takes longer than it saves.
-pub fn block_len(size: u64) -> u32 {
+/// The length of blocks that a basis of `size` bytes is cut into, in bytes: an eighth of the square root of the size,
+/// rounded down to a power of two, between `shortest` and 131,072. Clients choose it.
+///
+/// The reference takes the root itself, and 700 at least. With shorter blocks more is found again, which is worth far more
+/// bytes than the sums take, and the server has less to search through around what changed. Images, databases and the
+/// like change by whole pages, which lie in as few blocks as can be if their length is a power of two.
+pub fn block_len(size: u64, shortest: u32) -> u32 {
     let root = size.isqrt() / PARTS_OF_ROOT;
-    (root.clamp(MIN_BLOCK.into(), limits::MAX_BLOCK.into()) as u32) & !7
+    let root = root.clamp(shortest.into(), limits::MAX_BLOCK.into()) as u32;
+    1 << root.ilog2()
 }
 
 /// Enough bytes that a block is not mistaken for another: two bits for every doubling of the size, less one
@@ -127,19 +133,20 @@ mod tests {
 
     #[test]
     fn lengths_of_blocks_and_sums_follow_from_the_size() {
-        // Worked out by hand from the two rules: a quarter of the root down to a multiple of 8, and
+        // Worked out by hand from the two rules: an eighth of the root down to a power of two, and
         // 10 + 2 log2(size) - log2(block) - 32 bits up to whole bytes.
         for (size, expected, sum_len) in [
-            (1u64, 256, 2),
-            (256, 256, 2),
-            (1 << 20, 256, 2),
-            (1 << 24, 1024, 3),
-            ((1 << 24) + 12_345, 1024, 3),
-            (1 << 30, 8192, 4),
-            (1 << 31, 11_584, 4),
+            (1u64, 512, 2),
+            (512, 512, 2),
+            (1 << 24, 512, 3),
+            ((1 << 26) - 1, 512, 3),
+            (1 << 26, 1024, 3),
+            ((1 << 26) + 12_345, 1024, 3),
+            (1 << 30, 4096, 4),
+            (1 << 31, 4096, 4),
             (1 << 40, 131_072, 6),
         ] {
-            let layout = BlockLayout::with_blocks(block_len(size), size, false, 16).unwrap();
+            let layout = BlockLayout::with_blocks(block_len(size, SHORT_BLOCK), size, false, 16).unwrap();
             assert_eq!((layout.block_len, layout.sum_len), (expected, sum_len), "size {size}");
             assert_eq!(u64::from(layout.remainder), size % u64::from(layout.block_len));
             let (offset, len) = layout.block(layout.count - 1).unwrap();
@@ -156,6 +163,6 @@ mod tests {
 
     #[test]
     fn sizes_without_an_index_have_no_layout() {
-        assert_eq!(BlockLayout::with_blocks(block_len(1 << 60), 1 << 60, false, 16), None);
+        assert_eq!(BlockLayout::with_blocks(limits::MAX_BLOCK, 1 << 60, false, 16), None);
     }
 }

@@ -4,6 +4,6 @@ mod blocks;
 mod packed;
 mod tokens;
 
-pub use blocks::{BlockLayout, Offer, block_len, put_block_sums};
+pub use blocks::{BlockLayout, Offer, SHORT_BLOCK, SHORTEST_BLOCK, block_len, put_block_sums};
 pub use packed::PackedToken;
 pub use tokens::Token;

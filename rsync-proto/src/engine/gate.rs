@@ -6,6 +6,9 @@ use std::sync::{Condvar, Mutex};
 #[derive(Debug)]
 pub(super) struct Gate {
     limit: u64,
+    /// Whoever waits goes on only when so much is free: to wake for each bit that is given back costs more than it
+    /// brings.
+    slack: u64,
     used: Mutex<State>,
     freed: Condvar,
 }
@@ -14,11 +17,18 @@ pub(super) struct Gate {
 struct State {
     used: u64,
     closed: bool,
+    /// Somebody waits until no more than this is used.
+    awaited: Option<u64>,
 }
 
 impl Gate {
     pub(super) fn new(limit: u64) -> Self {
-        Self { limit, used: Mutex::default(), freed: Condvar::new() }
+        Self::with_slack(limit, 0)
+    }
+
+    /// A gate at which a single thread waits, until `slack` is free. What was taken has to come back without its doing.
+    pub(super) fn with_slack(limit: u64, slack: u64) -> Self {
+        Self { limit, slack, used: Mutex::default(), freed: Condvar::new() }
     }
 
     /// Whether `cost` would have to wait.
@@ -43,8 +53,13 @@ impl Gate {
     /// The same for whoever has taken `own` and is not going to give it back before.
     pub(super) fn enter_beside(&self, own: u64, cost: u64) {
         let mut state = self.used.lock().expect("no thread panics with the lock");
-        while self.must_wait(&state, own, cost) {
-            state = self.freed.wait(state).expect("no thread panics with the lock");
+        if self.must_wait(&state, own, cost) {
+            let awaited = own.max(self.limit.saturating_sub(cost.max(self.slack)));
+            state.awaited = Some(awaited);
+            while !state.closed && state.used > awaited {
+                state = self.freed.wait(state).expect("no thread panics with the lock");
+            }
+            state.awaited = None;
         }
         state.used += cost;
     }
@@ -58,8 +73,11 @@ impl Gate {
     pub(super) fn leave(&self, cost: u64) {
         let mut state = self.used.lock().expect("no thread panics with the lock");
         state.used -= cost;
+        let wakes = state.awaited.is_some_and(|awaited| state.used <= awaited);
         drop(state);
-        self.freed.notify_one();
+        if wakes {
+            self.freed.notify_one();
+        }
     }
 
     /// Nobody waits any more.

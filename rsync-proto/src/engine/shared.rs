@@ -121,7 +121,7 @@ impl<D: Destination> Shared<D> {
             monitor,
             progress,
             notices,
-            requests: Gate::new(REQUEST_BYTES),
+            requests: Gate::with_slack(REQUEST_BYTES, REQUEST_BYTES / 4),
             links: Links::default(),
             backlog: Arc::default(),
             inflates,

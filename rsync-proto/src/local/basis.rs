@@ -8,6 +8,7 @@ use std::sync::atomic::Ordering;
 use rustix::fs::{Mode, OFlags, fstat, openat};
 use rustix::io::read;
 
+use super::buffer;
 use super::dir::is_file;
 use super::tree::LocalTree;
 use crate::checksum::{FileSummer, StrongSum};
@@ -51,6 +52,14 @@ impl LocalBasis {
             single => single,
         }
     }
+
+    /// Whether it is, or has in it, another file than an older state of the wanted one.
+    pub(super) fn is_another(&self) -> bool {
+        match self {
+            Self::Several(several) => several.iter().any(Self::is_another),
+            single => matches!(single, Self::Similar { .. } | Self::Elsewhere { .. }),
+        }
+    }
 }
 
 /// A file in an alternate directory.
@@ -71,14 +80,15 @@ impl LocalTree {
     pub(super) fn file_sum(&self, dir: BorrowedFd<'_>, name: &[u8]) -> io::Result<StrongSum> {
         let file = self.open_content(dir, name)?;
         let mut summer = FileSummer::new(self.options.file_checksum(self.summer.kind));
-        let mut buffer = vec![0; READ_SIZE];
-        loop {
-            self.check_stop()?;
-            match read(&file, &mut buffer[..])? {
-                0 => return Ok(summer.finish()),
-                len => summer.update(&buffer[..len]),
+        buffer::with(READ_SIZE, |buffer| {
+            loop {
+                self.check_stop()?;
+                match read(&file, &mut *buffer)? {
+                    0 => return Ok(summer.finish()),
+                    len => summer.update(&buffer[..len]),
+                }
             }
-        }
+        })
     }
 
     /// Opens a file to read what is in it.

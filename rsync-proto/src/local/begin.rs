@@ -3,7 +3,7 @@
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Component, Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use rustix::fs::{Mode, fstat};
 
@@ -141,6 +141,7 @@ impl LocalTree {
             keeps_partial: content.keeps_partial() && !dry,
             backups,
             fsync: content.fsync,
+            names_later: OnceLock::new(),
             delayed: content.delay_updates.then(Default::default),
         })
     }

@@ -39,6 +39,8 @@ pub struct LocalDir {
     pub(super) mode_before: Option<u32>,
     /// It gets that mode back when it is closed: it is not going to be left as a directory of the list is.
     pub(super) is_visited: bool,
+    /// It lies on a file system without files that have no name.
+    pub(super) takes_names_only: AtomicBool,
     /// Something in it was made, so that its time is no longer its own.
     pub(super) disturbed: AtomicBool,
 }

@@ -6,8 +6,7 @@ use std::os::fd::AsFd;
 use std::sync::Arc;
 
 use rustix::fs::{
-    AtFlags, FileType, Mode, OFlags, Stat, makedev, mkdirat, mknodat, openat, renameat, statat, symlinkat,
-    unlinkat,
+    AtFlags, FileType, Mode, OFlags, Stat, makedev, mkdirat, mknodat, renameat, statat, symlinkat, unlinkat,
 };
 use rustix::io::Errno;
 
@@ -171,13 +170,11 @@ impl LocalTree {
             writer = Writer::new(file, content.sparse, existing.is_some());
             Staged::InPlace { before: existing, stays: true }
         } else {
-            dir.disturb();
-            let temporary = temporary_name(name);
-            let flags = OFlags::RDWR | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-            let staging = self.places().staging(dir);
-            let file = openat(staging, &temporary[..], flags, Mode::from_raw_mode(0o600))?;
-            writer = Writer::new(file, content.sparse, false);
-            Staged::Beside(Some(temporary))
+            let permissions = if self.policy.identity.fake { 0o600 } else { entry.permissions() };
+            let replaces = incoming.basis.is_some_and(|basis| *basis.first() == LocalBasis::Own);
+            let stage = self.places().stage_for(dir, name, permissions, replaces)?;
+            writer = Writer::new(stage.file, content.sparse, false);
+            Staged::Beside(stage.name)
         };
         let mut sink = LocalSink {
             places: Arc::clone(self.places()),

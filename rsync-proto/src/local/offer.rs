@@ -7,9 +7,10 @@ use rustix::fs::fstat;
 use rustix::io::pread;
 
 use super::basis::{LocalBasis, READ_SIZE};
+use super::buffer;
 use super::dir::LocalDir;
 use super::tree::LocalTree;
-use crate::delta::{BlockLayout, Offer, block_len, put_block_sums};
+use crate::delta::{BlockLayout, Offer, SHORT_BLOCK, SHORTEST_BLOCK, block_len, put_block_sums};
 use crate::flist::EntryRef;
 
 /// A basis that can be read. Of several files, each but the last counts as far as its whole blocks reach: a server
@@ -26,9 +27,8 @@ struct Part {
 }
 
 impl OpenBasis {
-    fn new(files: Vec<(OwnedFd, u64)>, asked_block_len: Option<u32>) -> Self {
-        let total = files.iter().map(|(_, size)| size).sum();
-        let block_len = asked_block_len.unwrap_or_else(|| block_len(total));
+    fn new(files: Vec<(OwnedFd, u64)>, block_len: impl FnOnce(u64) -> u32) -> Self {
+        let block_len = block_len(files.iter().map(|(_, size)| size).sum());
         let last = files.len() - 1;
         let mut end = 0;
         let parts = files.into_iter().enumerate().map(|(number, (file, size))| {
@@ -97,7 +97,10 @@ impl LocalTree {
             }
             single => vec![open(single)?],
         };
-        Ok(OpenBasis::new(files, self.options.content.block_size))
+        Ok(OpenBasis::new(files, |size| {
+            let shortest = if basis.is_another() { SHORTEST_BLOCK } else { SHORT_BLOCK };
+            self.options.content.block_size.unwrap_or_else(|| block_len(size, shortest))
+        }))
     }
 
     fn open_single(&self, dir: &LocalDir, name: &[u8], basis: &LocalBasis) -> io::Result<OwnedFd> {
@@ -151,20 +154,21 @@ impl LocalTree {
         let size = basis.len();
         let mut sums = Vec::with_capacity(layout.count as usize * (4 + layout.sum_len as usize));
         let block_len = layout.block_len as usize;
-        let mut buffer = vec![0; READ_SIZE.max(block_len) / block_len * block_len];
-        let mut offset = 0;
-        while offset < size {
-            self.check_stop()?;
-            let len = (size - offset).min(buffer.len() as u64) as usize;
-            if !basis.read_exact_at(&mut buffer[..len], offset)? {
-                return Ok(None);
+        buffer::with(READ_SIZE.max(block_len) / block_len * block_len, |buffer| {
+            let mut offset = 0;
+            while offset < size {
+                self.check_stop()?;
+                let len = (size - offset).min(buffer.len() as u64) as usize;
+                if !basis.read_exact_at(&mut buffer[..len], offset)? {
+                    return Ok(None);
+                }
+                for block in buffer[..len].chunks(block_len) {
+                    put_block_sums(&mut sums, &self.summer, layout, block);
+                }
+                offset += len as u64;
             }
-            for block in buffer[..len].chunks(block_len) {
-                put_block_sums(&mut sums, &self.summer, layout, block);
-            }
-            offset += len as u64;
-        }
-        Ok(Some(sums))
+            Ok(Some(sums))
+        })
     }
 }
 
@@ -189,7 +193,7 @@ mod tests {
     #[test]
     fn several_files_are_one_as_far_as_whole_blocks_reach() {
         let files = vec![file(&[1; 2500]), file(&[2; 999]), file(&[3; 1000]), file(&[4; 30])];
-        let basis = OpenBasis::new(files, Some(1000));
+        let basis = OpenBasis::new(files, |_| 1000);
         assert_eq!(basis.len(), 3030);
         assert_eq!(all(&basis), [vec![1; 2000], vec![3; 1000], vec![4; 30]].concat());
         let mut buffer = [0; 100];
@@ -200,8 +204,8 @@ mod tests {
 
     #[test]
     fn one_file_is_itself() {
-        let basis = OpenBasis::new(vec![file(&[1; 2500])], None);
-        assert_eq!((basis.len(), basis.block_len), (2500, block_len(2500)));
+        let basis = OpenBasis::new(vec![file(&[1; 2500])], |size| block_len(size, SHORTEST_BLOCK));
+        assert_eq!((basis.len(), basis.block_len), (2500, SHORTEST_BLOCK));
         assert_eq!(all(&basis), [1; 2500]);
         assert!(!basis.read_exact_at(&mut [0; 2], 2499).unwrap());
     }

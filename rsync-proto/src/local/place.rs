@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 
 use rustix::fs::{AtFlags, Stat, fstat, fsync, linkat, renameat, unlinkat};
 use rustix::io::Errno;
@@ -31,6 +31,8 @@ pub(super) struct Places {
     pub(super) keeps_partial: bool,
     pub(super) backups: Option<Backups>,
     pub(super) fsync: bool,
+    /// Whether files without a name can get one; found out with the first.
+    pub(super) names_later: OnceLock<bool>,
     /// Files that are put into place at the end; nothing if all are at once.
     pub(super) delayed: Option<Mutex<HashMap<SafePath, Delayed>>>,
 }
@@ -66,19 +68,22 @@ impl Places {
     }
 
     /// Puts a complete file into its place, or where it waits for the end. The outer result is that of the renaming,
-    /// the inner one that of the attributes. Whatever happens, nothing stays under the temporary name.
+    /// the inner one that of the attributes. Whatever happens, nothing stays under the temporary name, if it has one.
     pub(super) fn put(
         &self,
         dir: &LocalDir,
         name: &[u8],
         entry: EntryRef<'_>,
         file: BorrowedFd<'_>,
-        temporary: &[u8],
+        temporary: Option<&[u8]>,
     ) -> io::Result<io::Result<()>> {
+        let discard = |temporary: Option<&[u8]>| {
+            temporary.map(|temporary| unlinkat(self.staging(dir), temporary, AtFlags::empty()))
+        };
         let existing = match dir.stat(name) {
             Ok(existing) => existing,
             Err(error) => {
-                let _ = unlinkat(self.staging(dir), temporary, AtFlags::empty());
+                let _ = discard(temporary);
                 return Err(error);
             }
         };
@@ -86,6 +91,23 @@ impl Places {
         let mut changes = Changes(item::IS_NEW | item::TRANSFER);
         changes.set(dir.gives_list || wish.has_list(), item::REPORT_ACL);
         let set = self.apply(&wish, file, changes);
+        let node = Node::borrowed(file);
+        let own_name;
+        let temporary = match temporary {
+            Some(temporary) => temporary,
+            None => {
+                if existing.is_none() {
+                    match node.link(dir.fd(), name) {
+                        // Somebody else put something there meanwhile.
+                        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+                        linked => return linked.map(|()| set),
+                    }
+                }
+                own_name = temporary_name(name);
+                node.link(dir.fd(), &own_name)?;
+                &own_name
+            }
+        };
         let renamed = match &self.delayed {
             Some(_) => self.stage(dir, name, temporary).map(|()| self.delay(dir, name, entry.path())),
             None => self
@@ -93,7 +115,7 @@ impl Places {
                 .and_then(|()| self.rename(dir, temporary, dir.fd(), name)),
         };
         if let Err(error) = renamed {
-            let _ = unlinkat(self.staging(dir), temporary, AtFlags::empty());
+            let _ = discard(Some(temporary));
             return Err(error);
         }
         Ok(set)

@@ -8,6 +8,7 @@ use bytes::Bytes;
 use rustix::fs::{AtFlags, Stat, fstat, unlinkat};
 use rustix::io::pread;
 
+use super::buffer;
 use super::dir::LocalDir;
 use super::offer::OpenBasis;
 use super::place::Places;
@@ -43,7 +44,7 @@ pub struct LocalSink {
 
 /// Where a file is until it is complete.
 pub(super) enum Staged {
-    /// Under this temporary name; nothing once it was renamed.
+    /// Under this temporary name; nothing if it has none, or was renamed.
     Beside(Option<Vec<u8>>),
     /// At its own place.
     InPlace {
@@ -62,7 +63,6 @@ pub(super) struct Content {
     /// A run of the basis: offset and length.
     run: (u64, u64),
     summer: Option<FileSummer>,
-    buffer: Vec<u8>,
     /// Something came that was not here.
     got_literal: bool,
 }
@@ -100,24 +100,25 @@ impl LocalSink {
         // Gone, it is like one that was cut.
         let Some(basis) = &self.basis else { return Ok(()) };
         let summer = content.summer.get_or_insert_with(|| self.checksum.begin());
-        content.buffer.resize(COPY_SIZE, 0);
-        while left > 0 {
-            let len = left.min(COPY_SIZE as u64) as usize;
-            let len = basis.read_at(&mut content.buffer[..len], offset)?;
-            if len == 0 {
-                // It was cut meanwhile: the sum will not agree, and the file is asked for again.
-                return Ok(());
+        buffer::with(COPY_SIZE, |buffer| {
+            while left > 0 {
+                let len = left.min(COPY_SIZE as u64) as usize;
+                let len = basis.read_at(&mut buffer[..len], offset)?;
+                if len == 0 {
+                    // It was cut meanwhile: the sum will not agree, and the file is asked for again.
+                    return Ok(());
+                }
+                summer.update(&buffer[..len]);
+                if self.is_own_basis && offset == self.writer.at() {
+                    self.writer.pass(len as u64);
+                } else {
+                    self.writer.bytes(&buffer[..len])?;
+                }
+                offset += len as u64;
+                left -= len as u64;
             }
-            summer.update(&content.buffer[..len]);
-            if self.is_own_basis && offset == self.writer.at() {
-                self.writer.pass(len as u64);
-            } else {
-                self.writer.bytes(&content.buffer[..len])?;
-            }
-            offset += len as u64;
-            left -= len as u64;
-        }
-        Ok(())
+            Ok(())
+        })
     }
 
     /// Writes what is left, and compares the sum. It alone decides: a file may have become longer or shorter since it
@@ -158,9 +159,9 @@ impl LocalSink {
                 self.places.settle(&self.dir, entry, self.writer.file.as_fd(), before.as_ref())
             }
             Staged::Beside(temporary) => {
-                let temporary = temporary.take().expect("it is renamed once");
+                let temporary = temporary.take();
                 let fd = self.writer.file.as_fd();
-                self.places.put(&self.dir, &self.name, entry, fd, &temporary)?
+                self.places.put(&self.dir, &self.name, entry, fd, temporary.as_deref())?
             }
         };
         // Where updates wait for the end, the new file stands in the place of what was left of it.

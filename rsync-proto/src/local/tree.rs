@@ -168,6 +168,7 @@ impl LocalTree {
             fake: self.policy.identity.fake,
             mode_before,
             is_visited: false,
+            takes_names_only: AtomicBool::new(false),
             disturbed: AtomicBool::new(false),
         })
     }
