@@ -329,4 +329,6 @@ pub struct Incoming<'a, B> {
     pub kept: u64,
     /// It came damaged once.
     pub again: bool,
+    /// Something of its kind is there, which it replaces.
+    pub replaces: bool,
 }

@@ -198,6 +198,30 @@ fn closed_directories_without_root() {
     assert_eq!(fs::read(tree.join("closed/file")).expect("it was expected"), b"content", "filled again");
 }
 
+/// Who is not root cannot give extended attributes to what he may not write.
+#[test]
+fn attributes_of_what_nobody_may_write_without_root() {
+    let source = Scratch::new();
+    for (name, mode) in [("read", 0o444), ("shut", 0o000), ("usual", 0o644)] {
+        let path = source.join(name);
+        write(&path, "content", mode);
+        rustix::fs::setxattr(&path, "user.note", b"kept", rustix::fs::XattrFlags::empty())
+            .expect("it can be set");
+    }
+    let daemon = Daemon::serving(source.path());
+    let scratch = Scratch::new();
+    fs::set_permissions(scratch.path(), Permissions::from_mode(0o755)).expect("a mode can be set");
+    let program = Program::deployer().for_nobody(scratch.path());
+    let to = scratch.directory("new");
+    chown(&to, Some(65_534), Some(65_534)).expect("an owner can be set");
+    let _ = program.pull(&["-aX"], &daemon.url("tree/"), &to).expect(0);
+    for (name, expected) in [("read", 0o444), ("shut", 0o000), ("usual", 0o644)] {
+        let mut value = [0; 16];
+        let len = rustix::fs::getxattr(to.join(name), "user.note", &mut value).expect("it has the attribute");
+        assert_eq!((&value[..len], mode(&to.join(name))), (&b"kept"[..], expected), "{name}");
+    }
+}
+
 #[test]
 fn closed_directories_that_are_come_back_to() {
     let nobody = |path: &Path| chown(path, Some(65_534), Some(65_534)).expect("an owner can be set");

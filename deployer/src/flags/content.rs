@@ -183,7 +183,32 @@ fn alternates(matches: &ArgMatches) -> Result<Option<Alternates>, Failure> {
 
 #[cfg(test)]
 mod tests {
+    use rsync_proto::options::{DeleteWhen, Fuzzy};
+
     use super::super::parse_line;
+
+    #[test]
+    fn similar_files_are_looked_for_where_it_was_said() {
+        let fuzzy = |text: &str| parse_line(text).map(|flags| flags.options.content.fuzzy);
+        for (text, expected) in [
+            ("-a", Fuzzy::Nowhere),
+            ("-ay", Fuzzy::Directory),
+            ("-ayy", Fuzzy::Alternates),
+            ("-ayyy", Fuzzy::Alternates),
+            ("-a --fuzzy -v", Fuzzy::Directory),
+            ("-a --fuzzy=tree", Fuzzy::Tree),
+            ("-ay --fuzzy=tree -y", Fuzzy::Tree),
+            ("-a --fuzzy=tree --no-fuzzy", Fuzzy::Nowhere),
+            ("-a --fuzzy=tree --no-y -y", Fuzzy::Directory),
+        ] {
+            assert_eq!(fuzzy(text).unwrap(), expected, "{text}");
+        }
+        assert!(fuzzy("-a --fuzzy=wood").unwrap_err().contains("--fuzzy"));
+        let when = |text: &str| parse_line(text).unwrap().options.deletion.when;
+        assert_eq!(when("-a --fuzzy=tree --delete"), Some(DeleteWhen::Delay));
+        assert_eq!(when("-a --fuzzy=tree --del"), Some(DeleteWhen::During));
+        assert_eq!(when("-ay --delete"), Some(DeleteWhen::During));
+    }
 
     #[test]
     fn lengths_of_blocks_have_units() {

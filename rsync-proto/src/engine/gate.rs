@@ -31,12 +31,17 @@ impl Gate {
         Self { limit, slack, used: Mutex::default(), freed: Condvar::new() }
     }
 
-    /// Whether `cost` would have to wait.
-    pub(super) fn is_full(&self, cost: u64) -> bool {
-        self.is_full_beside(0, cost)
+    /// Takes `cost` if there is room for it.
+    pub(super) fn try_enter(&self, cost: u64) -> bool {
+        let mut state = self.used.lock().expect("no thread panics with the lock");
+        let enters = !self.must_wait(&state, 0, cost);
+        if enters {
+            state.used += cost;
+        }
+        enters
     }
 
-    /// The same for whoever has taken `own` and is not going to give it back before.
+    /// Whether `cost` would have to wait, for whoever has taken `own` and is not going to give it back before.
     pub(super) fn is_full_beside(&self, own: u64, cost: u64) -> bool {
         self.must_wait(&self.used.lock().expect("no thread panics with the lock"), own, cost)
     }
@@ -95,12 +100,49 @@ mod tests {
     fn the_limit_holds_but_for_one_alone() {
         let gate = Gate::new(10);
         gate.enter(50);
-        assert!(gate.is_full(1));
+        assert!(!gate.try_enter(1));
         gate.leave(50);
         gate.enter(6);
-        assert!(!gate.is_full(4) && gate.is_full(5));
+        assert!(!gate.try_enter(5) && gate.try_enter(4));
+        gate.leave(4);
         assert!(gate.is_full_beside(5, 5) && !gate.is_full_beside(6, 5), "nobody waits for himself");
         gate.close();
         gate.enter(100);
+    }
+
+    /// One thread enters with `cost` while all is taken; then `given` come back one after the other, and only the last
+    /// lets it in.
+    fn waits_for(gate: &Gate, cost: u64, given: &[u64]) {
+        let awaited = || gate.used.lock().unwrap().awaited;
+        std::thread::scope(|scope| {
+            let waiting = scope.spawn(|| gate.enter(cost));
+            while awaited().is_none() {
+                std::thread::yield_now();
+            }
+            let (last, first) = given.split_last().unwrap();
+            for cost in first {
+                gate.leave(*cost);
+                assert!(awaited().is_some() && !waiting.is_finished());
+            }
+            gate.leave(*last);
+            waiting.join().unwrap();
+        });
+    }
+
+    #[test]
+    fn whoever_waits_goes_on_when_the_slack_is_free() {
+        let gate = Gate::with_slack(8, 4);
+        gate.enter(8);
+        waits_for(&gate, 1, &[1, 1, 1, 1]);
+        assert_eq!(gate.used.lock().unwrap().used, 5);
+        let gate = Gate::with_slack(8, 4);
+        gate.enter(8);
+        waits_for(&gate, 6, &[4, 2]);
+        let gate = Gate::with_slack(8, 4);
+        gate.enter(8);
+        waits_for(&gate, 100, &[4, 3, 1]);
+        let gate = Gate::new(8);
+        gate.enter(8);
+        waits_for(&gate, 1, &[1]);
     }
 }

@@ -203,11 +203,11 @@ impl<D: Destination> Generator<'_, D> {
 
     pub(super) fn ask(&mut self, request: Request<Job<D>>) {
         let cost = request.ticket.cost;
-        if self.shared.requests.is_full(cost) {
+        if !self.shared.requests.try_enter(cost) {
             // Room comes only from requests that the driver knows of.
             self.flush();
+            self.shared.requests.enter(cost);
         }
-        self.shared.requests.enter(cost);
         request.ticket.dir.enter();
         self.commands.push(Command::Ask(request));
     }

@@ -205,7 +205,12 @@ impl<D: Destination> Worker<'_, D> {
 
     fn begin(&mut self, job: Job<D>) {
         let handle = job.entry.clone();
-        let incoming = Incoming { basis: job.basis.as_ref(), kept: job.kept, again: job.again };
+        let incoming = Incoming {
+            basis: job.basis.as_ref(),
+            kept: job.kept,
+            again: job.again,
+            replaces: !job.changes.is_new(),
+        };
         let opened = job.dir.receive(self.shared, handle.get(), incoming);
         let sink = self.ok(opened);
         #[cfg(feature = "zlib")]

@@ -14,7 +14,7 @@ use super::tree::LocalTree;
 use crate::destination::Verdict;
 use crate::flist::{EntryRef, Kind};
 use crate::limits;
-use crate::options::Fuzzy;
+use crate::options::{Fuzzy, Options};
 use crate::report::{Changes, Skip};
 use crate::wire::flags::item;
 
@@ -141,11 +141,15 @@ impl LocalTree {
 
     fn similar_basis(&self, dir: &LocalDir, entry: EntryRef<'_>) -> io::Result<Option<LocalBasis>> {
         let (name, size, mtime) = (self.name(entry), entry.size(), entry.mtime().0);
-        let fuzzy = self.options.content.fuzzy;
-        if fuzzy == Fuzzy::Nowhere || size == 0 {
+        let Options { content, dry_run, whole_file, hard_links, .. } = &self.options;
+        let fuzzy = content.fuzzy;
+        if fuzzy == Fuzzy::Nowhere || size == 0 || *dry_run || *whole_file || content.append.is_some() {
             return Ok(None);
         }
+        // Another name of its own group would be found, which it is to be linked to.
+        let is_linked = *hard_links && entry.hard_link().is_some();
         if fuzzy == Fuzzy::Tree
+            && !is_linked
             && let Some(found) = self.old_tree().find(&dir.path, name, size, mtime)
         {
             return Ok(Some(found));

@@ -4,7 +4,8 @@ use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use rustix::fs::{
-    FileType, Mode, OFlags, Stat, copy_file_range, fstat, mknodat, openat, readlinkat, symlinkat,
+    FileType, Mode, OFlags, SeekFrom, Stat, copy_file_range, fstat, mknodat, openat, readlinkat, seek,
+    symlinkat,
 };
 use rustix::io::{Errno, read};
 
@@ -36,6 +37,19 @@ pub(super) fn copy_file(
 pub(super) fn create(dir: BorrowedFd<'_>, name: &[u8]) -> io::Result<OwnedFd> {
     let flags = OFlags::RDWR | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     Ok(openat(dir, name, flags, Mode::from_raw_mode(0o600))?)
+}
+
+/// Copies what is in a file without a name to a name that is not taken.
+pub(super) fn copy_of_nameless(
+    file: BorrowedFd<'_>,
+    dir: BorrowedFd<'_>,
+    name: &[u8],
+) -> io::Result<OwnedFd> {
+    let source = file.try_clone_to_owned()?;
+    seek(&source, SeekFrom::Start(0))?;
+    let target = create(dir, name)?;
+    copy_content(&source, &target)?;
+    Ok(target)
 }
 
 /// Copies what is in a file into an empty one; by the kernel where it can.

@@ -171,8 +171,7 @@ impl LocalTree {
             Staged::InPlace { before: existing, stays: true }
         } else {
             let permissions = if self.policy.identity.fake { 0o600 } else { entry.permissions() };
-            let replaces = incoming.basis.is_some_and(|basis| *basis.first() == LocalBasis::Own);
-            let stage = self.places().stage_for(dir, name, permissions, replaces)?;
+            let stage = self.places().stage_for(dir, name, permissions, incoming.replaces)?;
             writer = Writer::new(stage.file, content.sparse, false);
             Staged::Beside(stage.name)
         };

@@ -3,13 +3,12 @@
 use std::hash::{BuildHasher, RandomState};
 use std::io;
 use std::ops::Range;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
-use rustix::fs::{AtFlags, FileType, Mode, OFlags, RawDir, fstat, fstatfs, openat, statat};
+use rustix::fs::{AtFlags, FileType, RawDir, StatxFlags, fstat, makedev, statx};
 
 use super::basis::LocalBasis;
-use super::dir::is_file;
 use super::handle::{Root, is_temporary_name};
 use crate::flist::SafePath;
 
@@ -17,13 +16,14 @@ use crate::flist::SafePath;
 pub(super) const WORTHWHILE: u64 = 512;
 /// Most files that are looked at for one that is missing, of each size and time or name.
 const MOST_LOOKED_AT: usize = 32;
-/// Files of the same name are of use if the larger one has at most so many times the size.
+/// Files are of use for each other if the larger one has at most so many times the size.
 const MOST_TIMES: u64 = 8;
 
-/// So many bytes of names are enough, and leave room for those of one more directory.
-const MOST_NAMES: usize = 1 << 31;
+/// So many files are enough.
+const MOST_FILES: usize = 4_000_000;
 
-/// The files of a tree, in several orders.
+/// The files of a tree that everybody may read, in several orders. What some may not read is no basis of a file with
+/// another name, which others may read: the server can choose which parts of the basis that gets.
 #[derive(Debug, Default)]
 pub(super) struct OldTree {
     directories: Vec<SafePath>,
@@ -53,10 +53,10 @@ impl OldTree {
         let mut tree = Self::default();
         let mut to_do = vec![SafePath::root()];
         let mut buffer = vec![std::mem::MaybeUninit::uninit(); 32 * 1024];
-        while let Some(path) = to_do.pop().filter(|_| go_on() && tree.names.len() < MOST_NAMES) {
+        while let Some(path) = to_do.pop() {
             let Ok(directory) = root.open(&path) else { continue };
             // What of it came is of use.
-            let _ = tree.list(&directory, &path, &mut to_do, &mut buffer);
+            let _ = tree.list(&directory, &path, &mut to_do, &mut buffer, &go_on);
         }
         tree.sort();
         tree
@@ -68,12 +68,13 @@ impl OldTree {
         path: &SafePath,
         to_do: &mut Vec<SafePath>,
         buffer: &mut [std::mem::MaybeUninit<u8>],
+        go_on: &impl Fn() -> bool,
     ) -> io::Result<()> {
         let device = fstat(directory)?.st_dev;
         let number = self.directories.len() as u32;
         let before = self.files.len();
         let mut entries = RawDir::new(directory.try_clone()?, buffer);
-        while let Some(entry) = entries.next() {
+        while let Some(entry) = entries.next().filter(|_| go_on() && self.files.len() < MOST_FILES) {
             let entry = entry?;
             let name = entry.file_name().to_bytes();
             if matches!(name, b"." | b"..") {
@@ -83,21 +84,30 @@ impl OldTree {
             if !matches!(kind, FileType::RegularFile | FileType::Directory | FileType::Unknown) {
                 continue;
             }
-            // What is mounted on demand is not wanted.
-            let how = AtFlags::SYMLINK_NOFOLLOW | AtFlags::NO_AUTOMOUNT;
-            let Ok(stat) = statat(directory, entry.file_name(), how) else { continue };
-            if FileType::from_raw_mode(stat.st_mode) == FileType::Directory {
-                if stat.st_dev == device || holds_data(directory, entry.file_name()) {
+            // Nothing is mounted for this, and no other machine is asked.
+            let how = AtFlags::SYMLINK_NOFOLLOW | AtFlags::NO_AUTOMOUNT | AtFlags::STATX_DONT_SYNC;
+            let Ok(stat) = statx(directory, entry.file_name(), how, StatxFlags::BASIC_STATS) else {
+                continue;
+            };
+            let (mode, size) = (u32::from(stat.stx_mode), stat.stx_size);
+            if FileType::from_raw_mode(mode) == FileType::Directory {
+                // Of what is mounted, only disks: what the kernel makes up or other machines have has no device.
+                let is_here = makedev(stat.stx_dev_major, stat.stx_dev_minor) == device;
+                if mode & 0o001 != 0 && (is_here || stat.stx_dev_major != 0) {
                     to_do.push(path.join(name));
                 }
-            } else if is_file(&stat) && stat.st_size as u64 >= WORTHWHILE && !is_temporary_name(name) {
+            } else if FileType::from_raw_mode(mode) == FileType::RegularFile
+                && mode & 0o004 != 0
+                && size >= WORTHWHILE
+                && !is_temporary_name(name)
+            {
                 if self.files.len() == before {
                     self.directories.push(path.clone());
                 }
                 let start = self.names.len() as u32;
                 self.names.extend_from_slice(name);
                 let name = start..self.names.len() as u32;
-                let (size, mtime) = (stat.st_size as u64, stat.st_mtime);
+                let mtime = stat.stx_mtime.tv_sec;
                 self.files.push(OldFile { directory: number, name, size, mtime });
             }
         }
@@ -151,7 +161,8 @@ impl OldTree {
         }
         let is_other = |file: &&OldFile| self.name(file) != name || self.directory(file) != directory;
         let best = |order, key| -> Option<&OldFile> {
-            let files = self.near(order, key, size).filter(is_other);
+            let near = |file: &&OldFile| file.size.max(size) / file.size.min(size) <= MOST_TIMES;
+            let files = self.near(order, key, size).filter(is_other).filter(near);
             files.max_by_key(|file| {
                 let is_named_so = self.name(file) == name;
                 let in_common = components_in_common(self.directory(file), directory);
@@ -173,20 +184,11 @@ impl OldTree {
             })
             .or(same_content)
             .or_else(|| {
-                let larger = |file: &OldFile| file.size.max(size) / file.size.min(size);
-                best(&self.by_name, self.keys.hash_one(name))
-                    .filter(|file| self.name(file) == name && larger(file) <= MOST_TIMES)
+                best(&self.by_name, self.keys.hash_one(name)).filter(|file| self.name(file) == name)
             })?;
         let (directory, name) = (self.directory(found).clone(), Arc::from(self.name(found)));
         Some(LocalBasis::Elsewhere { directory, name })
     }
-}
-
-/// Whether a file system is mounted here that has content of its own: what the kernel makes up has no blocks.
-fn holds_data(directory: &OwnedFd, name: &std::ffi::CStr) -> bool {
-    // Not opened for use: that would mount what is mounted on demand.
-    let how = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    openat(directory.as_fd(), name, how, Mode::empty()).and_then(fstatfs).is_ok_and(|stat| stat.f_blocks > 0)
 }
 
 /// How many directories two paths have in common at their end, and at their beginning.
@@ -281,7 +283,24 @@ mod tests {
         );
         assert_eq!(found(&tree, "opt", "new name", 7777, 78), None);
         assert_eq!(found(&tree, "opt", "NOTES", 400_000, 78), None, "far larger");
+        assert_eq!(found(&tree, next, "ext4.ko", 400_000, 78), None, "far larger, at the same place");
         assert_eq!(found(&tree, "opt", "small", 100, 3), None, "not worth it");
+    }
+
+    #[test]
+    fn what_not_everybody_may_read_is_no_basis() {
+        use std::os::unix::fs::PermissionsExt;
+        let scratch = tempfile::tempdir().unwrap();
+        let top = scratch.path();
+        for path in ["open/key", "closed/key", "etc/key"] {
+            write(top, path, 5000, 1);
+        }
+        fs::set_permissions(top.join("closed"), fs::Permissions::from_mode(0o750)).unwrap();
+        fs::set_permissions(top.join("etc/key"), fs::Permissions::from_mode(0o640)).unwrap();
+        let found_of = |top| found(&tree(top), "new", "key", 5000, 1);
+        assert_eq!(found_of(top).as_deref(), Some("open/key"));
+        fs::remove_file(top.join("open/key")).unwrap();
+        assert_eq!(found_of(top), None);
     }
 
     #[test]

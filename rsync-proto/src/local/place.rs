@@ -4,6 +4,7 @@
 use std::collections::HashMap;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, OnceLock};
 
 use rustix::fs::{AtFlags, Stat, fstat, fsync, linkat, renameat, unlinkat};
@@ -11,6 +12,7 @@ use rustix::io::Errno;
 
 use super::attributes::Policy;
 use super::backup::Backups;
+use super::copy::copy_of_nameless;
 use super::dir::{LocalDir, is_file};
 use super::handle::temporary_name;
 use super::node::Node;
@@ -78,33 +80,38 @@ impl Places {
         temporary: Option<&[u8]>,
     ) -> io::Result<io::Result<()>> {
         let discard = |temporary: Option<&[u8]>| {
-            temporary.map(|temporary| unlinkat(self.staging(dir), temporary, AtFlags::empty()))
+            if let Some(temporary) = temporary {
+                let _ = unlinkat(self.staging(dir), temporary, AtFlags::empty());
+            }
         };
         let existing = match dir.stat(name) {
             Ok(existing) => existing,
             Err(error) => {
-                let _ = discard(temporary);
+                discard(temporary);
                 return Err(error);
             }
         };
         let wish = self.policy.wish(entry, existing.as_ref().filter(|stat| is_file(stat)));
         let mut changes = Changes(item::IS_NEW | item::TRANSFER);
         changes.set(dir.gives_list || wish.has_list(), item::REPORT_ACL);
-        let set = self.apply(&wish, file, changes);
-        let node = Node::borrowed(file);
+        let mut set = self.apply(&wish, file, changes);
         let own_name;
         let temporary = match temporary {
             Some(temporary) => temporary,
+            // Somebody else may put something there meanwhile.
+            None if existing.is_none() && Node::borrowed(file).link(dir.fd(), name).is_ok() => {
+                return Ok(set);
+            }
             None => {
-                if existing.is_none() {
-                    match node.link(dir.fd(), name) {
-                        // Somebody else put something there meanwhile.
-                        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-                        linked => return linked.map(|()| set),
-                    }
-                }
                 own_name = temporary_name(name);
-                node.link(dir.fd(), &own_name)?;
+                if Node::borrowed(file).link(dir.fd(), &own_name).is_err() {
+                    // Not everybody may give a name to a file that belongs to others by now.
+                    dir.takes_names_only.store(true, Ordering::Relaxed);
+                    let copy = copy_of_nameless(file, dir.fd(), &own_name)
+                        .and_then(|copy| self.sync(&copy).map(|()| copy))
+                        .inspect_err(|_| discard(Some(&own_name)))?;
+                    set = self.apply(&wish, copy.as_fd(), changes);
+                }
                 &own_name
             }
         };
@@ -115,7 +122,7 @@ impl Places {
                 .and_then(|()| self.rename(dir, temporary, dir.fd(), name)),
         };
         if let Err(error) = renamed {
-            let _ = discard(Some(temporary));
+            discard(Some(temporary));
             return Err(error);
         }
         Ok(set)

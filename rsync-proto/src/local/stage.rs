@@ -16,7 +16,6 @@ use super::dir::LocalDir;
 use super::handle::temporary_name;
 use super::node::Node;
 use super::place::Places;
-use crate::wire::flags::mode;
 
 /// A file that waits for its content.
 pub(super) struct Stage {
@@ -41,10 +40,11 @@ impl Places {
             match self.nameless(dir, permissions) {
                 Ok(Some(file)) => return Ok(Stage { file, name: None }),
                 // Not every file system has such files.
-                Ok(None) | Err(Errno::OPNOTSUPP | Errno::ISDIR | Errno::INVAL | Errno::NOENT) => {
+                Ok(None) | Err(Errno::OPNOTSUPP | Errno::ISDIR | Errno::INVAL) => {
                     dir.takes_names_only.store(true, Ordering::Relaxed);
                 }
-                Err(error) => return Err(error.into()),
+                // With a name, it succeeds or says what is wrong.
+                Err(_) => {}
             }
         }
         let temporary = temporary_name(name);
@@ -55,9 +55,13 @@ impl Places {
     fn nameless(&self, dir: &LocalDir, permissions: u32) -> Result<Option<OwnedFd>, Errno> {
         let open = |permissions: u32| {
             let flags = OFlags::RDWR | OFlags::TMPFILE | OFlags::CLOEXEC;
-            openat(dir.fd(), c".", flags, Mode::from_raw_mode(permissions & mode::PERMISSIONS & 0o777))
+            openat(dir.fd(), c".", flags, Mode::from_raw_mode(permissions & 0o777))
         };
-        let file = open(permissions)?;
+        if self.names_later.get() == Some(&false) {
+            return Ok(None);
+        }
+        // Without these its owner could not give it extended attributes.
+        let file = open(permissions | 0o600)?;
         let can_be_named = || {
             let Ok(trial) = open(0o600) else { return false };
             let name = temporary_name(b"trial");

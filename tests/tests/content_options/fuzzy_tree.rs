@@ -1,6 +1,7 @@
 //! `--fuzzy=tree`: what is missing is made of files that are anywhere at the destination.
 
 use std::fs;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::Path;
 use std::time::{Duration, UNIX_EPOCH};
 
@@ -106,6 +107,33 @@ fn what_is_deleted_first_is_of_no_use() {
     let pair = after_an_update(0);
     let outcome = pull(&pair, &Program::deployer(), &["--delete-after", "--fuzzy=tree"]);
     assert_eq!(outcome.stats().literal(), 0, "{outcome}");
+}
+
+/// Another name of the same file is no basis: it is linked to.
+#[test]
+fn hard_links_stay_links() {
+    let pair = Pair::new(|root| {
+        write(&root.join("d/b"), &content(1, 0), 1_500_000_000);
+    });
+    pair.prepare();
+    let inode = |name: &str| {
+        fs::metadata(pair.destination(&Program::deployer()).join(name)).expect("it is there").ino()
+    };
+    let before = inode("d/b");
+    fs::hard_link(pair.source().join("d/b"), pair.source().join("a")).expect("it is on the same file system");
+    let outcome = pull(&pair, &Program::deployer(), &["-H", "--fuzzy=tree"]);
+    assert_eq!((outcome.stats().literal(), outcome.stats().matched()), (0, 0), "{outcome}");
+    assert_eq!((inode("a"), inode("d/b")), (before, before));
+}
+
+#[test]
+fn what_not_everybody_may_read_is_no_basis() {
+    let pair = after_an_update(0);
+    for program in Program::both() {
+        let lib = pair.destination(&program).join("lib");
+        fs::set_permissions(lib, fs::Permissions::from_mode(0o700)).expect("a mode can be set");
+    }
+    assert_eq!(update(&pair, &["--fuzzy=tree"]), SIZE as u64);
 }
 
 #[test]

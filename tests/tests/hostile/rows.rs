@@ -62,7 +62,8 @@ impl Teller {
     /// To clients with these options, besides those that pull a tree.
     pub fn new(options: &[&'static str]) -> Self {
         // What is tried holds without the walls of the kernel.
-        let common = ["-a", "--numeric-ids", "--delete-delay", "--timeout=20", "--no-sandbox"];
+        let common =
+            ["-a", "--numeric-ids", "--delete-delay", "--timeout=20", "--block-size=700", "--no-sandbox"];
         Self { options: common.iter().chain(options).copied().collect(), path: "", set: |_| {} }
     }
 

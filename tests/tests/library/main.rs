@@ -42,19 +42,38 @@ fn names(directory: &Path) -> Vec<String> {
     names
 }
 
+/// Whether this process has a file without a name open in this directory.
+fn has_nameless(directory: &Path) -> bool {
+    let fds = fs::read_dir("/proc/self/fd").expect("there is /proc").flatten();
+    let mut files = fds.filter_map(|fd| fs::read_link(fd.path()).ok());
+    files.any(|file| file.parent() == Some(directory) && file.to_string_lossy().ends_with(" (deleted)"))
+}
+
 #[test]
 fn a_dropped_pull_leaves_no_temporary_file() {
+    for replaces in [false, true] {
+        dropped(replaces);
+    }
+}
+
+/// A new file has no name, one that replaces another a temporary one.
+fn dropped(replaces: bool) {
     let source = Scratch::new();
     fs::write(source.join("large"), vec![7; 64 << 20]).expect("a file can be made");
     let daemon = Plan::new().serve(Module::new("tree", source.path())).slow(8192).start();
     let scratch = Scratch::new();
     let to = scratch.directory("new");
+    let old: &[u8] = if replaces { b"old" } else { b"" };
+    if replaces {
+        fs::write(to.join("large"), old).expect("a file can be made");
+    }
     let under_way = AtomicBool::new(false);
     run(async {
         let client = client(&daemon, options());
         let pull = client.pull(&to);
         let seen = async {
-            while !names(&to).iter().any(|name| name.starts_with(".large.")) {
+            let named = || names(&to).iter().any(|name| name.starts_with(".large."));
+            while !(if replaces { named() } else { has_nameless(&to) }) {
                 tokio::time::sleep(Duration::from_millis(5)).await;
             }
             under_way.store(true, Ordering::Relaxed);
@@ -65,7 +84,13 @@ fn a_dropped_pull_leaves_no_temporary_file() {
         }
     });
     assert!(under_way.load(Ordering::Relaxed), "the file was expected to be under way");
-    assert_eq!(names(&to), Vec::<String>::new(), "nothing was expected to be left");
+    let left = names(&to);
+    if replaces {
+        assert_eq!(left, ["large"], "nothing else was expected to be left");
+        assert_eq!(fs::read(to.join("large")).expect("it is there"), old);
+    } else {
+        assert_eq!(left, Vec::<String>::new(), "nothing was expected to be left");
+    }
 }
 
 /// A file system in memory that has no extended attributes, for as long as this value lasts.

@@ -1,6 +1,6 @@
 //! Lines in a form of one's own: `--out-format`.
 
-use end_to_end::pair::Pair;
+use end_to_end::pair::{EQUAL_BLOCKS, Pair};
 
 use super::{alike, fill};
 
@@ -31,8 +31,8 @@ fn with_owners() {
 
 #[test]
 fn with_bytes() {
-    alike(&["-a", "--out-format=%n %b %'b %10b %c"]);
-    alike(&["-a", "--no-W", "-I", "--out-format=%n %b"]);
+    alike(&["-a", EQUAL_BLOCKS, "--out-format=%n %b %'b %10b %c"]);
+    alike(&["-a", "--no-W", "-I", EQUAL_BLOCKS, "--out-format=%n %b"]);
     alike(&["-an", "--out-format=%n %b"]);
 }
 
