@@ -146,13 +146,14 @@ impl LocalTree {
         if fuzzy == Fuzzy::Nowhere || size == 0 || *dry_run || *whole_file || content.append.is_some() {
             return Ok(None);
         }
-        // Another name of its own group would be found, which it is to be linked to.
-        let is_linked = *hard_links && entry.hard_link().is_some();
-        if fuzzy == Fuzzy::Tree
-            && !is_linked
-            && let Some(found) = self.old_tree().find(&dir.path, name, size, mtime)
-        {
-            return Ok(Some(found));
+        if fuzzy == Fuzzy::Tree {
+            // Another name of its own group would be found, which it is to be linked to.
+            if *hard_links && entry.hard_link().is_some() {
+                return Ok(None);
+            }
+            if let Some(found) = self.old_tree().find(&dir.path, name, size, mtime) {
+                return Ok(Some(found));
+            }
         }
         if dir.fd.is_none() || dir.fresh && fuzzy < Fuzzy::Alternates {
             return Ok(None);

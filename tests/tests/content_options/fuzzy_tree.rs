@@ -120,18 +120,19 @@ fn hard_links_stay_links() {
         fs::metadata(pair.destination(&Program::deployer()).join(name)).expect("it is there").ino()
     };
     let before = inode("d/b");
-    fs::hard_link(pair.source().join("d/b"), pair.source().join("a")).expect("it is on the same file system");
+    fs::hard_link(pair.source().join("d/b"), pair.source().join("d/a"))
+        .expect("it is on the same file system");
     let outcome = pull(&pair, &Program::deployer(), &["-H", "--fuzzy=tree"]);
     assert_eq!((outcome.stats().literal(), outcome.stats().matched()), (0, 0), "{outcome}");
-    assert_eq!((inode("a"), inode("d/b")), (before, before));
+    assert_eq!((inode("d/a"), inode("d/b")), (before, before));
 }
 
 #[test]
 fn what_not_everybody_may_read_is_no_basis() {
     let pair = after_an_update(0);
     for program in Program::both() {
-        let lib = pair.destination(&program).join("lib");
-        fs::set_permissions(lib, fs::Permissions::from_mode(0o700)).expect("a mode can be set");
+        let file = pair.destination(&program).join(OLD[0].0);
+        fs::set_permissions(file, fs::Permissions::from_mode(0o640)).expect("a mode can be set");
     }
     assert_eq!(update(&pair, &["--fuzzy=tree"]), SIZE as u64);
 }

@@ -11,7 +11,7 @@ use crate::rows::PROTOCOL;
 use crate::zstd;
 
 /// Zeros take no room at the destination.
-const OPTIONS: &[&str] = &["-a", "--numeric-ids", "-z", "-S", "--block-size=700"];
+const OPTIONS: &[&str] = &["-a", "--numeric-ids", "-z", "-S", "--block-size=1448"];
 /// So much longer than announced a file may become, in bytes.
 const GROWTH: usize = 1 << 30;
 /// What an honest file of zeros has, in bytes.
