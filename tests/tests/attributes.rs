@@ -167,6 +167,14 @@ fn links_across_file_systems_become_copies() {
     }
 }
 
+/// The program as somebody who is not root, and a directory of his.
+fn for_nobody(scratch: &Scratch) -> (Program, PathBuf) {
+    fs::set_permissions(scratch.path(), Permissions::from_mode(0o755)).expect("a mode can be set");
+    let to = scratch.directory("new");
+    chown(&to, Some(65_534), Some(65_534)).expect("an owner can be set");
+    (Program::deployer().for_nobody(scratch.path()), to)
+}
+
 /// Who is not root can fill directories that its owner may not even read, and leaves them as they have to be.
 #[test]
 fn closed_directories_without_root() {
@@ -176,10 +184,7 @@ fn closed_directories_without_root() {
     fs::set_permissions(&closed, Permissions::from_mode(0o000)).expect("a mode can be set");
     let daemon = Daemon::serving(source.path());
     let scratch = Scratch::new();
-    fs::set_permissions(scratch.path(), Permissions::from_mode(0o755)).expect("a mode can be set");
-    let program = Program::deployer().for_nobody(scratch.path());
-    let to = scratch.directory("new");
-    chown(&to, Some(65_534), Some(65_534)).expect("an owner can be set");
+    let (program, to) = for_nobody(&scratch);
     let tree = to.join("tree");
     for round in ["first", "second"] {
         let _ = program.pull(&["-a"], &daemon.url("tree/"), &tree).expect(0);
@@ -210,10 +215,7 @@ fn attributes_of_what_nobody_may_write_without_root() {
     }
     let daemon = Daemon::serving(source.path());
     let scratch = Scratch::new();
-    fs::set_permissions(scratch.path(), Permissions::from_mode(0o755)).expect("a mode can be set");
-    let program = Program::deployer().for_nobody(scratch.path());
-    let to = scratch.directory("new");
-    chown(&to, Some(65_534), Some(65_534)).expect("an owner can be set");
+    let (program, to) = for_nobody(&scratch);
     let _ = program.pull(&["-aX"], &daemon.url("tree/"), &to).expect(0);
     for (name, expected) in [("read", 0o444), ("shut", 0o000), ("usual", 0o644)] {
         let mut value = [0; 16];

@@ -10,8 +10,8 @@ use crate::wire::{Cursor, Parse};
 
 /// The shortest block of an older state of a file, in bytes: it may change in a few places.
 pub const SHORT_BLOCK: u32 = 512;
-/// The shortest block of a file that is not an older state but has something in common, in bytes: such a file may differ in
-/// many places, between which little lies.
+/// The shortest block of a file that is not an older state but has something in common, in bytes: such a file may differ
+/// in many places, between which little lies.
 pub const SHORTEST_BLOCK: u32 = 256;
 /// The square root of a basis's size over the length of its blocks.
 const PARTS_OF_ROOT: u64 = 8;
@@ -104,9 +104,12 @@ impl Offer {
 /// The length of blocks that a basis of `size` bytes is cut into, in bytes: an eighth of the square root of the size,
 /// rounded down to a power of two, between `shortest` and 131,072. Clients choose it.
 ///
-/// The reference takes the root itself, and 700 at least. With shorter blocks more is found again, which is worth far more
-/// bytes than the sums take, and the server has less to search through around what changed. Images, databases and the
-/// like change by whole pages, which lie in as few blocks as can be if their length is a power of two.
+/// The reference takes the root itself, and 700 at least. With shorter blocks more is found again, which is worth far
+/// more bytes than the sums take, and the server has less to search through around what changed. Images, databases and
+/// the like change by whole pages, which lie in as few blocks as can be if their length is a power of two.
+///
+/// # Panics
+/// If `shortest` is 0 or above [`limits::MAX_BLOCK`].
 pub fn block_len(size: u64, shortest: u32) -> u32 {
     let root = size.isqrt() / PARTS_OF_ROOT;
     let root = root.clamp(shortest.into(), limits::MAX_BLOCK.into()) as u32;

@@ -13,12 +13,11 @@ use super::handle::{Root, is_temporary_name};
 use crate::flist::SafePath;
 
 /// Shorter files come whole as fast, in bytes.
-pub(super) const WORTHWHILE: u64 = 512;
+const WORTHWHILE: u64 = 512;
 /// Most files that are looked at for one that is missing, of each size and time or name.
 const MOST_LOOKED_AT: usize = 32;
 /// Files are of use for each other if the larger one has at most so many times the size.
 const MOST_TIMES: u64 = 8;
-
 /// So many files are enough.
 const MOST_FILES: usize = 4_000_000;
 
@@ -53,7 +52,7 @@ impl OldTree {
         let mut tree = Self::default();
         let mut to_do = vec![SafePath::root()];
         let mut buffer = vec![std::mem::MaybeUninit::uninit(); 32 * 1024];
-        while let Some(path) = to_do.pop() {
+        while let Some(path) = to_do.pop().filter(|_| go_on() && tree.files.len() < MOST_FILES) {
             let Ok(directory) = root.open(&path) else { continue };
             // What of it came is of use.
             let _ = tree.list(&directory, &path, &mut to_do, &mut buffer, &go_on);
