@@ -68,18 +68,23 @@ fn every_thread_of_a_transfer_is_within() {
         let scratch = Scratch::new();
         let destination = scratch.directory("destination");
         let (server, asked, go) = waiting(|| ());
-        let running = Program::deployer().pulling(options, &server.url("module/"), &destination).start();
+        let mut running = Program::deployer().pulling(options, &server.url("module/"), &destination).start();
+        let id = running.id();
         asked.recv_timeout(PATIENCE).expect("the client asks");
-        let found = threads(running.id());
+        // All that the server says is read in the first of these, and files are written in the other.
+        let expected = if within { &["sandbox", "disk"][..] } else { &["disk"] };
+        // A thread gives itself its name: until then it is called as what started it.
+        let mut found = Vec::new();
+        running.until("all of its threads have names", || {
+            found = threads(id);
+            let called = |wanted: &str| found.iter().filter(|(name, _)| name.trim() == wanted).count();
+            called("deployer") == 1 && expected.iter().all(|name| called(name) > 0)
+        });
         // The first one waits, and these do what is done outside.
         let outside = ["deployer", "signals", "resolver"];
         for (name, status) in &found {
             let walls = status.contains("NoNewPrivs:\t1\n") && status.contains("Seccomp:\t2\n");
             assert_eq!(walls, within && !outside.contains(&name.trim()), "{name} {options:?}: {status}");
-        }
-        // All that the server says is read in the first of these, and files are written in the other.
-        for name in if within { &["sandbox", "disk"][..] } else { &["disk"] } {
-            assert!(found.iter().any(|(found, _)| found.trim() == *name), "{name} is not among {found:#?}");
         }
         go.send(()).expect("the server waits");
         let outcome = running.wait();
