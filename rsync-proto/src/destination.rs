@@ -179,6 +179,22 @@ pub trait Destination: Send + Sync + 'static {
     /// Everything in the directory is finished: sets its attributes.
     fn leave(&self, dir: &Self::Dir, entry: EntryRef<'_>) -> Result<(), Failure>;
 
+    /// Whether whole files are going to be read to look at a file. Then [`Self::look_ahead`] is asked by other threads
+    /// than the one that walks through the list, about several files at once.
+    fn looks_take_long(&self, _dir: &Self::Dir, _entry: EntryRef<'_>) -> bool {
+        false
+    }
+
+    /// As [`Self::look`], before everything that stands further up in the list is in order. Nothing where that may matter:
+    /// then it is looked at in turn.
+    fn look_ahead(
+        &self,
+        dir: &Self::Dir,
+        entry: EntryRef<'_>,
+    ) -> Option<Result<Verdict<Self::Basis>, Failure>> {
+        Some(self.look(dir, entry))
+    }
+
     /// Compares an entry that is not a directory with what is there.
     fn look(&self, dir: &Self::Dir, entry: EntryRef<'_>) -> Result<Verdict<Self::Basis>, Failure>;
 

@@ -11,7 +11,7 @@ use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use xxhash_rust::xxh3::Xxh3;
+use twox_hash::XxHash3_128;
 
 use crate::at::{Place, Time, Walked, walk};
 
@@ -201,12 +201,12 @@ fn entry(walked: &Walked) -> io::Result<Entry> {
 
 fn hash(place: &Place) -> io::Result<u128> {
     let mut file = File::open(place.path())?;
-    let mut hasher = Xxh3::new();
+    let mut hasher = XxHash3_128::new();
     let mut buffer = vec![0; 1 << 17];
     loop {
         match file.read(&mut buffer)? {
-            0 => return Ok(hasher.digest128()),
-            length => hasher.update(&buffer[..length]),
+            0 => return Ok(hasher.finish_128()),
+            length => hasher.write(&buffer[..length]),
         }
     }
 }

@@ -68,19 +68,19 @@ alike! {
     attributes_that_hide_others_by_one_letter: "-aX";
 }
 
-/// Reading for sums leaves access times alone where that was asked for.
+/// Reading for sums leaves access times alone, whether the server's are to stay or not.
 #[test]
 fn files_are_read_unseen() {
     let case = Case::from_nothing();
     case.pair.prepare();
     let destination = case.pair.destination(&Program::deployer());
     let files = ["plain", "odd", "directory/file"];
-    for (options, unseen) in [(&["-ac", "--open-noatime"][..], true), (&["-ac"], false)] {
+    for options in [&["-ac", "--open-noatime"][..], &["-ac"]] {
         files.iter().for_each(|file| stamp(&destination.join(file), Some(1_000_000_000), None));
         let _ = case.pull(options);
         let times = accessed(&destination);
         for file in files {
-            assert_eq!(times[file.as_bytes()] == 1_000_000_000, unseen, "{options:?}: {file}");
+            assert_eq!(times[file.as_bytes()], 1_000_000_000, "{options:?}: {file}");
         }
     }
 }

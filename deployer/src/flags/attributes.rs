@@ -16,15 +16,20 @@ pub(super) const SWITCHES: &[Switch] = &[
     switch(
         "atimes",
         Some('U'),
-        "Keep access times; twice, and do not change them by reading",
+        "Keep access times; twice, and let the server not change its own by reading",
         |options, on| {
             options.attributes.open_noatime |= on && options.attributes.access_times;
             options.attributes.access_times = on;
         },
     ),
-    switch("open-noatime", None, "Read files without changing their access times", |options, on| {
-        options.attributes.open_noatime = on;
-    }),
+    switch(
+        "open-noatime",
+        None,
+        "Let the server read files without changing their access times, as it is always done here",
+        |options, on| {
+            options.attributes.open_noatime = on;
+        },
+    ),
     switch("omit-link-times", Some('J'), "Leave times of symlinks alone", |options, on| {
         options.attributes.omit_link_times = on;
     }),

@@ -1,11 +1,12 @@
 //! Strong sums: over a block (with the session's seed), over a whole file, and over values of extended
 //! attributes. The algorithm is negotiated or named by the caller.
 
+use std::hash::Hasher;
+
 use md4::Md4;
 use md5::{Digest, Md5};
 use sha1::Sha1;
-use xxhash_rust::xxh3::{self, Xxh3};
-use xxhash_rust::xxh64::{self, Xxh64};
+use twox_hash::{XxHash3_64, XxHash3_128, XxHash64};
 
 /// The longest strong sum, in bytes.
 pub const MAX_SUM: usize = 20;
@@ -113,9 +114,11 @@ impl BlockSummer {
         // The reference hands its signed seed to functions that take 64 bits: the sign is carried along.
         let seed = i64::from(self.seed) as u64;
         match self.kind {
-            ChecksumKind::Xxh128 => StrongSum::new(&xxh3::xxh3_128_with_seed(block, seed).to_le_bytes()),
-            ChecksumKind::Xxh3 => StrongSum::new(&xxh3::xxh3_64_with_seed(block, seed).to_le_bytes()),
-            ChecksumKind::Xxh64 => StrongSum::new(&xxh64::xxh64(block, seed).to_le_bytes()),
+            ChecksumKind::Xxh128 => {
+                StrongSum::new(&XxHash3_128::oneshot_with_seed(seed, block).to_le_bytes())
+            }
+            ChecksumKind::Xxh3 => StrongSum::new(&XxHash3_64::oneshot_with_seed(seed, block).to_le_bytes()),
+            ChecksumKind::Xxh64 => StrongSum::new(&XxHash64::oneshot(seed, block).to_le_bytes()),
             ChecksumKind::Md5 => self.digest::<Md5>(block, self.seed_first),
             ChecksumKind::Md4 => self.digest::<Md4>(block, false),
             ChecksumKind::Sha1 => self.digest::<Sha1>(block, true),
@@ -168,9 +171,9 @@ impl FileSum {
 pub struct FileSummer(Inner);
 
 enum Inner {
-    Xxh128(Box<Xxh3>),
-    Xxh3(Box<Xxh3>),
-    Xxh64(Xxh64),
+    Xxh128(Box<XxHash3_128>),
+    Xxh3(Box<XxHash3_64>),
+    Xxh64(XxHash64),
     Md5(Md5),
     Md4(Md4),
     Sha1(Sha1),
@@ -180,9 +183,9 @@ impl FileSummer {
     /// A sum over nothing yet.
     pub fn new(kind: ChecksumKind) -> Self {
         Self(match kind {
-            ChecksumKind::Xxh128 => Inner::Xxh128(Box::new(Xxh3::new())),
-            ChecksumKind::Xxh3 => Inner::Xxh3(Box::new(Xxh3::new())),
-            ChecksumKind::Xxh64 => Inner::Xxh64(Xxh64::new(0)),
+            ChecksumKind::Xxh128 => Inner::Xxh128(Box::new(XxHash3_128::new())),
+            ChecksumKind::Xxh3 => Inner::Xxh3(Box::new(XxHash3_64::new())),
+            ChecksumKind::Xxh64 => Inner::Xxh64(XxHash64::with_seed(0)),
             ChecksumKind::Md5 => Inner::Md5(Md5::new()),
             ChecksumKind::Md4 => Inner::Md4(Md4::new()),
             ChecksumKind::Sha1 => Inner::Sha1(Sha1::new()),
@@ -192,9 +195,9 @@ impl FileSummer {
     /// The sum of `data` alone, without the state that longer files need.
     pub fn of(kind: ChecksumKind, data: &[u8]) -> StrongSum {
         match kind {
-            ChecksumKind::Xxh128 => StrongSum::new(&xxh3::xxh3_128(data).to_le_bytes()),
-            ChecksumKind::Xxh3 => StrongSum::new(&xxh3::xxh3_64(data).to_le_bytes()),
-            ChecksumKind::Xxh64 => StrongSum::new(&xxh64::xxh64(data, 0).to_le_bytes()),
+            ChecksumKind::Xxh128 => StrongSum::new(&XxHash3_128::oneshot(data).to_le_bytes()),
+            ChecksumKind::Xxh3 => StrongSum::new(&XxHash3_64::oneshot(data).to_le_bytes()),
+            ChecksumKind::Xxh64 => StrongSum::new(&XxHash64::oneshot(0, data).to_le_bytes()),
             _ => {
                 let mut summer = Self::new(kind);
                 summer.update(data);
@@ -206,8 +209,9 @@ impl FileSummer {
     /// Takes in the next bytes of the file.
     pub fn update(&mut self, data: &[u8]) {
         match &mut self.0 {
-            Inner::Xxh128(state) | Inner::Xxh3(state) => state.update(data),
-            Inner::Xxh64(state) => state.update(data),
+            Inner::Xxh128(state) => state.write(data),
+            Inner::Xxh3(state) => state.write(data),
+            Inner::Xxh64(state) => state.write(data),
             Inner::Md5(state) => state.update(data),
             Inner::Md4(state) => state.update(data),
             Inner::Sha1(state) => state.update(data),
@@ -217,9 +221,9 @@ impl FileSummer {
     /// The sum over everything taken in.
     pub fn finish(self) -> StrongSum {
         match self.0 {
-            Inner::Xxh128(state) => StrongSum::new(&state.digest128().to_le_bytes()),
-            Inner::Xxh3(state) => StrongSum::new(&state.digest().to_le_bytes()),
-            Inner::Xxh64(state) => StrongSum::new(&state.digest().to_le_bytes()),
+            Inner::Xxh128(state) => StrongSum::new(&state.finish_128().to_le_bytes()),
+            Inner::Xxh3(state) => StrongSum::new(&state.finish().to_le_bytes()),
+            Inner::Xxh64(state) => StrongSum::new(&state.finish().to_le_bytes()),
             Inner::Md5(state) => StrongSum::new(&state.finalize()),
             Inner::Md4(state) => StrongSum::new(&state.finalize()),
             Inner::Sha1(state) => StrongSum::new(&state.finalize()),

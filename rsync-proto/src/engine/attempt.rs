@@ -38,16 +38,21 @@ type Outcome<D> = (Option<Request<Job<D>>>, Option<bool>);
 impl<D: Destination> Shared<D> {
     /// Compares an entry that is not a directory with what is there, and does what can be done at once. With
     /// `may_wait`, a file of which nothing is there is not asked for.
-    pub(super) fn attempt(&self, mut job: Job<D>, may_wait: bool) -> Attempt<D> {
-        let handle = job.entry.clone();
-        let entry = handle.get();
-        let mut look = self.destination.look(job.dir.dir(), entry);
+    pub(super) fn attempt(&self, job: Job<D>, may_wait: bool) -> Attempt<D> {
+        let look = self.look(&job);
+        self.act_upon(look, job, may_wait)
+    }
+
+    /// Compares an entry that is not a directory with what is there.
+    pub(super) fn look(&self, job: &Job<D>) -> Result<Verdict<D::Basis>, Failure> {
+        let entry = job.entry.get();
+        let look = self.destination.look(job.dir.dir(), entry);
         if let Err(failure) = &look
             && failure.is_non_empty_directory()
             && self.deletions().is_some()
             && self.clear_the_way(job.dir.dir(), &job.dir.guard, entry)
         {
-            look = match self.options.dry_run {
+            return match self.options.dry_run {
                 false => self.destination.look(job.dir.dir(), entry),
                 true if entry.kind() == Kind::File => {
                     Ok(Verdict::Content { changes: Changes::NEW, basis: None })
@@ -55,6 +60,23 @@ impl<D: Destination> Shared<D> {
                 true => Ok(Verdict::Make(Changes::NEW)),
             };
         }
+        look
+    }
+
+    /// The same before its turn, if it can be told by then. What is to be said of failures is said in turn.
+    pub(super) fn look_ahead(&self, job: &Job<D>) -> Option<Verdict<D::Basis>> {
+        self.destination.look_ahead(job.dir.dir(), job.entry.get())?.ok()
+    }
+
+    /// Does what a look has shown to be necessary, as far as it can be done at once.
+    pub(super) fn act_upon(
+        &self,
+        look: Result<Verdict<D::Basis>, Failure>,
+        mut job: Job<D>,
+        may_wait: bool,
+    ) -> Attempt<D> {
+        let handle = job.entry.clone();
+        let entry = handle.get();
         if may_wait && matches!(&look, Ok(Verdict::Content { basis: None, .. })) {
             return Attempt { request: None, complete: None, missing: Some(job) };
         }

@@ -4,11 +4,13 @@
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::sync::mpsc::Receiver;
+use std::thread;
 
 use super::attempt::{Attempt, Linked};
 use super::deletion::Guard;
 use super::dirs::Directory;
 use super::links::Role;
+use super::looks::{Looked, Looks};
 use super::shared::{Job, Shared, bump};
 use super::walk::{Announced, Level, Missing};
 use crate::destination::Destination;
@@ -21,8 +23,13 @@ pub(super) const BATCH: usize = 64;
 
 /// Works on segments until there are no more.
 pub(super) fn run<D: Destination>(shared: &Arc<Shared<D>>, segments: &Receiver<Arc<Segment>>) {
+    thread::scope(|scope| walk(shared, segments, Looks::start(shared, scope)));
+}
+
+fn walk<D: Destination>(shared: &Arc<Shared<D>>, segments: &Receiver<Arc<Segment>>, looks: Looks<D>) {
     let mut generator = Generator {
         shared,
+        looks,
         commands: Vec::new(),
         announced: HashMap::new(),
         path: Vec::new(),
@@ -31,7 +38,7 @@ pub(super) fn run<D: Destination>(shared: &Arc<Shared<D>>, segments: &Receiver<A
     };
     let mut known = VecDeque::new();
     while let Some(segment) = known.pop_front().or_else(|| {
-        let segment = segments.recv().ok()?;
+        let segment = generator.next_segment(segments)?;
         generator.learn_links(&segment);
         Some(segment)
     }) {
@@ -51,6 +58,8 @@ pub(super) fn run<D: Destination>(shared: &Arc<Shared<D>>, segments: &Receiver<A
 
 pub(super) struct Generator<'a, D: Destination> {
     pub(super) shared: &'a Arc<Shared<D>>,
+    /// What others look at meanwhile.
+    looks: Looks<D>,
     pub(super) commands: Vec<Command<Job<D>>>,
     /// Directories whose content comes in a later segment, by their number.
     pub(super) announced: HashMap<u32, Result<Announced, Missing>>,
@@ -87,6 +96,20 @@ impl<D: Destination> Generator<'_, D> {
         }
         while self.path.pop().is_some_and(|level| self.leave(level)) {}
         self.commands.push(Command::Scanned(segment.first_index()));
+    }
+
+    /// The next segment that comes. While there is none, goes on with what is being looked at.
+    fn next_segment(&mut self, segments: &Receiver<Arc<Segment>>) -> Option<Arc<Segment>> {
+        loop {
+            match segments.try_recv() {
+                Ok(segment) => return Some(segment),
+                Err(_) if self.act_upon_next_look() => {}
+                Err(_) => {
+                    self.flush();
+                    return segments.recv().ok();
+                }
+            }
+        }
     }
 
     fn learn_links(&mut self, segment: &Segment) {
@@ -162,6 +185,12 @@ impl<D: Destination> Generator<'_, D> {
     fn file(&mut self, handle: &EntryHandle, entry: EntryRef<'_>, parent: &Arc<Directory<D>>) {
         let shared = self.shared;
         let mut job = Job::new(handle, entry.index(), parent, Changes::default());
+        if self.looks.are_taken()
+            && entry.hard_link().is_none()
+            && shared.destination.looks_take_long(parent.dir(), entry)
+        {
+            return self.let_look(job);
+        }
         let mut may_wait = false;
         if let Some(HardLink { group, .. }) = entry.hard_link() {
             match shared.links.join(group, || job.clone()) {
@@ -201,6 +230,51 @@ impl<D: Destination> Generator<'_, D> {
         }
     }
 
+    /// Lets others look at an entry, and acts upon what they have found meanwhile.
+    fn let_look(&mut self, job: Job<D>) {
+        job.dir.enter();
+        self.commands.push(Command::Hold(job.index));
+        self.looks.begin(job);
+        while let Some(looked) = self.looks.ready() {
+            self.act_upon(looked);
+        }
+        if self.looks.are_many() {
+            self.act_upon_next_look();
+        }
+    }
+
+    fn act_upon(&mut self, Looked { job, verdict }: Looked<D>) {
+        let (handle, dir, index) = (job.entry.clone(), Arc::clone(&job.dir), job.index);
+        let look = verdict.map_or_else(|| self.shared.look(&job), Ok);
+        let Attempt { request, complete, .. } = self.shared.act_upon(look, job, false);
+        if let Some(request) = request {
+            self.ask(request);
+        }
+        if let Some(complete) = complete {
+            let entry = handle.get();
+            self.shared.done(entry, if complete { entry.size() } else { 0 });
+        }
+        self.commands.push(Command::Release(index));
+        dir.leave(self.shared);
+    }
+
+    /// Waits for a look to be taken, and acts upon it. False if none was begun.
+    fn act_upon_next_look(&mut self) -> bool {
+        if self.looks.are_over() || self.shared.is_stopped() {
+            return false;
+        }
+        let looked = self.looks.ready().or_else(|| {
+            self.flush();
+            self.looks.next()
+        });
+        looked.map(|looked| self.act_upon(looked)).is_some()
+    }
+
+    /// Waits for all looks, which keep directories open.
+    pub(super) fn act_upon_all_looks(&mut self) {
+        while self.act_upon_next_look() {}
+    }
+
     pub(super) fn ask(&mut self, request: Request<Job<D>>) {
         let cost = request.ticket.cost;
         if !self.shared.requests.try_enter(cost) {
@@ -218,6 +292,7 @@ impl<D: Destination> Generator<'_, D> {
 
     /// The list is over: the root is finished when everything below it is.
     fn finish(&mut self) {
+        self.act_upon_all_looks();
         self.flush();
         if let Some(root) = self.root.take() {
             root.leave(self.shared);

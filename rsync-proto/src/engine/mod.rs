@@ -1,5 +1,5 @@
 //! The threads that work on a pull: a generator that compares the file list with the destination and asks
-//! for what is missing, and a few disk workers that write what comes. The driver parses what the server
+//! for what is missing, with a few others that look for it where a look takes long, and disk workers that write what comes. The driver parses what the server
 //! sends and hands it on to them; they tell it what to ask for and what is finished.
 //!
 //! Every queue is bounded: requests by a gate, content by the pool of network buffers and by the number of
@@ -15,6 +15,7 @@ mod generator;
 #[cfg(feature = "zlib")]
 mod inflate;
 mod links;
+mod looks;
 mod shared;
 mod walk;
 mod worker;

@@ -92,6 +92,9 @@ impl<D: Destination> Generator<'_, D> {
     ) -> Result<Arc<Directory<D>>, Missing> {
         // What the walk itself keeps open is not going to be closed meanwhile, however deep it is.
         let own = self.path.len() as u64;
+        if self.shared.directories.is_full_beside(own, 1) {
+            self.act_upon_all_looks();
+        }
         while self.shared.directories.is_full_beside(own, 1) {
             // Hard links that wait for an entry further on keep their directories open; now that there are
             // too many of those, they cannot wait any longer.

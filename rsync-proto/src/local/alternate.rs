@@ -85,7 +85,10 @@ impl LocalTree {
         stat: &Stat,
     ) -> io::Result<bool> {
         match entry.kind() {
-            Kind::File => Ok(!self.content_differs(dir, name, entry, stat)?),
+            Kind::File => {
+                let opened = self.open_to_sum(dir, name, entry, stat);
+                Ok(!self.content_differs(entry, stat, opened.as_ref()))
+            }
             Kind::Directory => Ok(true),
             _ => self.same_other(dir, name, entry, stat),
         }

@@ -2,7 +2,7 @@
 //! attributes differ.
 
 use std::io::{self, Read};
-use std::os::fd::BorrowedFd;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use rustix::fs::{AtFlags, Mode, OFlags, Stat, makedev, openat, readlinkat, unlinkat};
 use rustix::io::Errno;
@@ -10,6 +10,7 @@ use rustix::io::Errno;
 use super::basis::LocalBasis;
 use super::dir::{LocalDir, is_empty, is_file, kind};
 use super::fuzzy;
+use super::node::Node;
 use super::tree::LocalTree;
 use crate::destination::Verdict;
 use crate::flist::{EntryRef, Kind};
@@ -59,28 +60,54 @@ impl LocalTree {
         Ok(unlinkat(dir.fd(), name, AtFlags::REMOVEDIR)?)
     }
 
-    pub(super) fn content_differs(
+    /// Opens a file of which only the sum tells whether its content is right. Nothing for others, and for what cannot be
+    /// opened, which is replaced.
+    pub(super) fn open_to_sum(
         &self,
         dir: BorrowedFd<'_>,
         name: &[u8],
         entry: EntryRef<'_>,
         stat: &Stat,
-    ) -> io::Result<bool> {
-        if stat.st_size as u64 != entry.size() {
-            return Ok(true);
-        }
-        if self.options.checksum {
-            // What cannot be read is replaced.
-            let sum = self.file_sum(dir, name);
-            return Ok(sum.map_or(true, |sum| sum.as_bytes() != entry.checksum()));
-        }
-        if self.options.size_only {
-            return Ok(false);
-        }
-        Ok(self.options.ignore_times || !self.policy.same_time(stat, entry.mtime()))
+    ) -> Option<OwnedFd> {
+        let sums = self.options.checksum && stat.st_size as u64 == entry.size();
+        sums.then(|| self.open_content(dir, name).ok()).flatten()
     }
 
-    pub(super) fn look_at_file(
+    /// Whether the content has to come. `opened` is what [`Self::open_to_sum`] found.
+    pub(super) fn content_differs(&self, entry: EntryRef<'_>, stat: &Stat, opened: Option<&OwnedFd>) -> bool {
+        let options = &self.options;
+        stat.st_size as u64 != entry.size()
+            || if options.checksum {
+                let sum = opened.and_then(|file| self.file_sum(file, entry.size()).ok());
+                sum.is_none_or(|sum| sum.as_bytes() != entry.checksum())
+            } else {
+                !options.size_only && (options.ignore_times || !self.policy.same_time(stat, entry.mtime()))
+            }
+    }
+
+    /// Looks at what is there under an entry's name.
+    pub(super) fn look_at(
+        &self,
+        dir: &LocalDir,
+        entry: EntryRef<'_>,
+        existing: Option<Stat>,
+    ) -> io::Result<Verdict<LocalBasis>> {
+        if let Some(verdict) = self.passed_over(entry, existing.as_ref()) {
+            return Ok(verdict);
+        }
+        let verdict = if entry.kind() == Kind::File {
+            self.look_at_file(dir, entry, existing.as_ref())?
+        } else {
+            self.look_at_other(dir, entry, existing.as_ref())?
+        };
+        if let (Verdict::Same(changes), Some(stat), false) = (&verdict, &existing, self.options.dry_run) {
+            let (name, summed) = (self.name(entry), self.options.checksum);
+            self.policy.settle(dir.fd(), name, (entry, stat), *changes, summed)?;
+        }
+        Ok(verdict)
+    }
+
+    fn look_at_file(
         &self,
         dir: &LocalDir,
         entry: EntryRef<'_>,
@@ -107,9 +134,16 @@ impl LocalTree {
             let basis = self.other_basis(dir, entry)?;
             return Ok(Verdict::Content { changes: Changes::NEW, basis });
         };
-        let mut changes = self.differences(dir, name, entry, stat)?;
+        let opened = self.open_to_sum(dir.fd(), name, entry, stat);
+        let mut changes = match &opened {
+            Some(file) => {
+                let wish = self.policy.wish(entry, Some(stat));
+                self.policy.differences(&wish, stat, || Ok(Node::borrowed(file.as_fd())))?
+            }
+            None => self.differences(dir, name, entry, stat)?,
+        };
         changes.set(stat.st_size as u64 != entry.size(), item::REPORT_SIZE);
-        if !self.content_differs(dir.fd(), name, entry, stat)? {
+        if !self.content_differs(entry, stat, opened.as_ref()) {
             self.forget_partial(dir, name);
             return Ok(Verdict::Same(self.without_implied_mode(changes, entry, stat)));
         }
@@ -165,7 +199,7 @@ impl LocalTree {
         Ok(fuzzy::find(candidates, name, size, mtime))
     }
 
-    pub(super) fn look_at_other(
+    fn look_at_other(
         &self,
         dir: &LocalDir,
         entry: EntryRef<'_>,

@@ -9,15 +9,12 @@ use rustix::fs::{
 };
 use rustix::io::{Errno, read};
 
-use super::basis::open_file;
+use super::basis::{READ_SIZE, open_file};
 use super::dir::kind;
 use super::node::Node;
 use super::write::Writer;
 use crate::flist::Kind;
 use crate::wire::flags::mode;
-
-/// Bytes that are copied at once.
-const COPY_SIZE: usize = 256 * 1024;
 
 /// Copies a regular file to a name that is not taken, with all of its attributes. Returns the copy.
 pub(super) fn copy_file(
@@ -72,7 +69,7 @@ pub(super) fn copy_content(source: &OwnedFd, target: &OwnedFd) -> io::Result<()>
 
 fn copy_by_hand(source: &OwnedFd, target: &OwnedFd) -> io::Result<()> {
     let mut writer = Writer::new(target.try_clone()?, true, false);
-    let mut buffer = vec![0; COPY_SIZE];
+    let mut buffer = vec![0; READ_SIZE];
     loop {
         match read(source, &mut buffer[..])? {
             0 => return writer.end(),

@@ -8,6 +8,7 @@ use bytes::Bytes;
 use rustix::fs::{AtFlags, Stat, fstat, unlinkat};
 use rustix::io::pread;
 
+use super::basis::READ_SIZE;
 use super::buffer;
 use super::dir::LocalDir;
 use super::offer::OpenBasis;
@@ -19,10 +20,10 @@ use crate::flist::EntryRef;
 
 /// Literal bytes are written when so many are at hand, in bytes.
 const WRITE_SIZE: usize = 512 * 1024;
+/// Matched blocks are collected up to this length, in bytes.
+const MAX_RUN: u64 = 4 * 1024 * 1024;
 /// Most pieces of one write: the kernel takes no more than 1,024.
 const MAX_PIECES: usize = 512;
-/// Matched blocks are copied in pieces of this size, in bytes.
-const COPY_SIZE: usize = 256 * 1024;
 
 /// A file that is being received.
 pub struct LocalSink {
@@ -100,9 +101,9 @@ impl LocalSink {
         // Gone, it is like one that was cut.
         let Some(basis) = &self.basis else { return Ok(()) };
         let summer = content.summer.get_or_insert_with(|| self.checksum.begin());
-        buffer::with(COPY_SIZE, |buffer| {
+        buffer::with(READ_SIZE, |buffer| {
             while left > 0 {
-                let len = left.min(COPY_SIZE as u64) as usize;
+                let len = left.min(READ_SIZE as u64) as usize;
                 let len = basis.read_at(&mut buffer[..len], offset)?;
                 if len == 0 {
                     // It was cut meanwhile: the sum will not agree, and the file is asked for again.
@@ -187,7 +188,7 @@ impl Sink for LocalSink {
     fn matched(&mut self, offset: u64, len: u64) -> io::Result<()> {
         self.write_pieces()?;
         let (start, run) = self.state.run;
-        if run > 0 && start + run == offset && run < 16 * COPY_SIZE as u64 {
+        if run > 0 && start + run == offset && run < MAX_RUN {
             self.state.run.1 += len;
             return Ok(());
         }

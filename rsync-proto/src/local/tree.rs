@@ -279,30 +279,27 @@ impl Destination for LocalTree {
         self.leave_directory(dir, entry).map_err(|error| Failure::attributes(entry.path(), error))
     }
 
+    fn looks_take_long(&self, dir: &LocalDir, entry: EntryRef<'_>) -> bool {
+        let is_there = !dir.fresh && dir.fd.is_some() || self.options.content.alternates.is_some();
+        self.options.checksum && is_there && entry.kind() == Kind::File && entry.size() > 0
+    }
+
     fn look(&self, dir: &LocalDir, entry: EntryRef<'_>) -> Result<Verdict<LocalBasis>, Failure> {
-        let look = || {
-            let existing = dir.stat(self.name(entry))?;
-            if let Some(verdict) = self.passed_over(entry, existing.as_ref()) {
-                return Ok(verdict);
-            }
-            let verdict = if entry.kind() == Kind::File {
-                self.look_at_file(dir, entry, existing.as_ref())?
-            } else {
-                self.look_at_other(dir, entry, existing.as_ref())?
-            };
-            if let (Verdict::Same(changes), Some(stat), false) = (&verdict, &existing, self.options.dry_run) {
-                let (name, summed) = (self.name(entry), self.options.checksum);
-                self.policy.settle(dir.fd(), name, (entry, stat), *changes, summed)?;
-            }
-            Ok::<_, io::Error>(verdict)
-        };
-        look().map_err(|error| {
-            let action = match error.kind() {
-                io::ErrorKind::DirectoryNotEmpty => "replace, without --delete or --force, the directory",
-                _ => "look at or make way for",
-            };
-            Failure::new(action, entry.path(), error)
-        })
+        let look = || self.look_at(dir, entry, dir.stat(self.name(entry))?);
+        look().map_err(|error| failed_look(entry, error))
+    }
+
+    fn look_ahead(
+        &self,
+        dir: &LocalDir,
+        entry: EntryRef<'_>,
+    ) -> Option<Result<Verdict<LocalBasis>, Failure>> {
+        let existing = dir.stat(self.name(entry)).ok()?;
+        // By its other names it may be changed before its turn comes.
+        if existing.as_ref().is_some_and(|stat| stat.st_nlink > 1) {
+            return None;
+        }
+        Some(self.look_at(dir, entry, existing).map_err(|error| failed_look(entry, error)))
     }
 
     fn touch(&self, dir: &LocalDir, entry: EntryRef<'_>, changes: Changes) -> Result<(), Failure> {
@@ -415,4 +412,12 @@ impl Destination for LocalTree {
         work();
         if dir.is_disturbed() { self.policy.put_time_back(fd.as_fd(), &before) } else { Ok(()) }
     }
+}
+
+fn failed_look(entry: EntryRef<'_>, error: io::Error) -> Failure {
+    let action = match error.kind() {
+        io::ErrorKind::DirectoryNotEmpty => "replace, without --delete or --force, the directory",
+        _ => "look at or make way for",
+    };
+    Failure::new(action, entry.path(), error)
 }

@@ -19,7 +19,8 @@ pub struct Attributes {
     pub executability: bool,
     /// Set access times (`-U`), but for directories.
     pub access_times: bool,
-    /// Read files without changing their access times, here and on the server (`--open-noatime`).
+    /// Let the server read files without changing their access times (`--open-noatime`). Here that is always so, as far as
+    /// it is allowed.
     pub open_noatime: bool,
     /// Leave times of symlinks alone (`-J`).
     pub omit_link_times: bool,

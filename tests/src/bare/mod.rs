@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use rustix::fs::{FlockOperation, flock};
-use xxhash_rust::xxh3::Xxh3;
+use twox_hash::XxHash3_128;
 
 use crate::scratch::Scratch;
 pub use mounted::{Mounted, wait_until_free};
@@ -120,7 +120,7 @@ impl BareDisk {
         self.flush();
         let file = File::open(self.scratch.join("image")).expect("the backing file is there");
         let end = self.mebibytes << 20;
-        let mut hasher = Xxh3::new();
+        let mut hasher = XxHash3_128::new();
         let mut page = vec![0; PAGE];
         let mut at = 0;
         // Holes are not read: what is not there is zero.
@@ -130,13 +130,13 @@ impl BareDisk {
             while at < hole {
                 file.read_exact_at(&mut page, at).expect("the backing file can be read");
                 if page.iter().any(|byte| *byte != 0) {
-                    hasher.update(&at.to_le_bytes());
-                    hasher.update(&page);
+                    hasher.write(&at.to_le_bytes());
+                    hasher.write(&page);
                 }
                 at += PAGE as u64;
             }
         }
-        hasher.digest128()
+        hasher.finish_128()
     }
 
     /// The first bytes on it.
