@@ -1,7 +1,7 @@
 //! Looks that take long because whole files are read for them: a few threads take them while the generator walks on. What
-//! they find it acts upon itself, so that it stays the only one that asks.
+//! they find it acts upon itself and in the order of the list, as if it had looked alone.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::num::NonZero;
 use std::sync::Arc;
 use std::sync::Mutex;
@@ -28,18 +28,26 @@ pub(super) struct Looked<D: Destination> {
     pub(super) verdict: Option<Verdict<D::Basis>>,
 }
 
+/// A batch and its number.
+type Numbered<T> = (u64, Vec<T>);
 /// Nothing from a thread that is lost, and after a stop.
-type Answer<D> = Option<Vec<Looked<D>>>;
+type Answer<D> = Option<Numbered<Looked<D>>>;
 
 /// The looks that were begun.
 pub(super) struct Looks<D: Destination> {
     /// Nothing if there are no threads.
-    jobs: Option<Sender<Vec<Job<D>>>>,
+    jobs: Option<Sender<Numbered<Job<D>>>>,
     answers: Receiver<Answer<D>>,
     /// The next batch, and the bytes of its files.
     gathered: Vec<Job<D>>,
     gathered_bytes: u64,
-    /// What was found and not acted upon.
+    /// Batches that were sent.
+    sent: u64,
+    /// What was found of batches that are not the next.
+    early: HashMap<u64, Vec<Looked<D>>>,
+    /// The number of the next batch to act upon.
+    awaited: u64,
+    /// What is left of the batch before.
     looked: VecDeque<Looked<D>>,
     begun: usize,
 }
@@ -73,8 +81,17 @@ impl<D: Destination> Looks<D> {
             thread::Builder::new().name("look".to_owned()).spawn_scoped(scope, look).is_ok()
         });
         let jobs = (started.count() > 0).then_some(jobs);
-        let (gathered, looked) = (Vec::new(), VecDeque::new());
-        Self { jobs, answers, gathered, gathered_bytes: 0, looked, begun: 0 }
+        Self {
+            jobs,
+            answers,
+            gathered: Vec::new(),
+            gathered_bytes: 0,
+            sent: 0,
+            early: HashMap::new(),
+            awaited: 0,
+            looked: VecDeque::new(),
+            begun: 0,
+        }
     }
 
     /// Whether there is anybody to take looks.
@@ -97,7 +114,8 @@ impl<D: Destination> Looks<D> {
         let batch = std::mem::take(&mut self.gathered);
         if let Some(jobs) = self.jobs.as_ref().filter(|_| !batch.is_empty()) {
             // Threads that are gone have told so.
-            let _ = jobs.send(batch);
+            let _ = jobs.send((self.sent, batch));
+            self.sent += 1;
         }
     }
 
@@ -111,9 +129,9 @@ impl<D: Destination> Looks<D> {
         self.begun == 0
     }
 
-    /// What one of them found, if one is ready.
+    /// What the next of them found, if it is ready.
     pub(super) fn ready(&mut self) -> Option<Looked<D>> {
-        if self.looked.is_empty()
+        while self.looked.is_empty()
             && let Ok(answer) = self.answers.try_recv()
         {
             self.take(answer);
@@ -123,8 +141,8 @@ impl<D: Destination> Looks<D> {
 
     /// What the next of them finds. Nothing if none was begun, or nobody looks any more.
     pub(super) fn next(&mut self) -> Option<Looked<D>> {
-        if self.looked.is_empty() && !self.are_over() {
-            self.send();
+        self.send();
+        while self.looked.is_empty() && !self.are_over() {
             let answer = self.answers.recv();
             self.take(answer.unwrap_or(None));
         }
@@ -132,10 +150,15 @@ impl<D: Destination> Looks<D> {
     }
 
     fn take(&mut self, answer: Answer<D>) {
-        match answer {
-            Some(looked) => self.looked.extend(looked),
+        let Some((number, looked)) = answer else {
             // Then there is nothing left to wait for.
-            None => self.begun = self.looked.len(),
+            self.begun = 0;
+            return;
+        };
+        self.early.insert(number, looked);
+        while let Some(next) = self.early.remove(&self.awaited) {
+            self.awaited += 1;
+            self.looked.extend(next);
         }
     }
 
@@ -148,14 +171,15 @@ impl<D: Destination> Looks<D> {
 
 fn look_on<D: Destination>(
     shared: &Shared<D>,
-    waiting: &Mutex<Receiver<Vec<Job<D>>>>,
+    waiting: &Mutex<Receiver<Numbered<Job<D>>>>,
     sender: &Sender<Answer<D>>,
 ) {
     loop {
         let batch = waiting.lock().expect("no thread panics with the lock").recv();
-        let Ok(batch) = batch else { return };
+        let Ok((number, batch)) = batch else { return };
         let looked = |job| (!shared.is_stopped()).then(|| Looked { verdict: shared.look_ahead(&job), job });
-        if sender.send(batch.into_iter().map(looked).collect()).is_err() {
+        let all: Option<Vec<_>> = batch.into_iter().map(looked).collect();
+        if sender.send(all.map(|all| (number, all))).is_err() {
             return;
         }
     }
