@@ -16,6 +16,7 @@ use super::fake;
 use super::handle::{as_os, temporary_name};
 use super::node::Node;
 use super::selection::Place;
+use super::share::Sharing;
 use super::sink::{Content, LocalSink, Staged};
 use super::tree::LocalTree;
 use super::write::Writer;
@@ -184,6 +185,11 @@ impl LocalTree {
             basis,
             is_own_basis: content.writes_in_place() && incoming.basis == Some(&LocalBasis::Own),
             from_partial: incoming.basis.is_some_and(|basis| *basis.first() == LocalBasis::Partial),
+            // Holes and room that was reserved are of no use in blocks that others have, too.
+            sharing: match content.sparse || content.preallocate || content.writes_in_place() {
+                true => Sharing::Impossible,
+                false => Sharing::Unknown,
+            },
             checksum: self.summer.file_sum(),
             state: Content::default(),
         };

@@ -30,6 +30,7 @@ mod place;
 mod reach;
 mod remove;
 mod selection;
+mod share;
 mod sink;
 mod stage;
 mod tree;

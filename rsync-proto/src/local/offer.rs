@@ -48,16 +48,23 @@ impl OpenBasis {
         self.parts.last().map_or(0, |part| part.end)
     }
 
+    /// The file that has what lies at this offset, where it lies there, and how many bytes follow in it that belong to the
+    /// whole. Nothing at the end.
+    pub(super) fn at(&self, offset: u64) -> Option<(&OwnedFd, u64, u64)> {
+        let number = self.parts.iter().position(|part| offset < part.end)?;
+        let start = number.checked_sub(1).map_or(0, |before| self.parts[before].end);
+        let part = &self.parts[number];
+        Some((&part.file, offset - start, part.end - offset))
+    }
+
     /// Reads what lies at this offset, at least a byte; none at the end, or where a file was cut meanwhile.
     pub(super) fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
         if let [single] = &self.parts[..] {
             return Ok(pread(&single.file, buffer, offset)?);
         }
-        let Some(number) = self.parts.iter().position(|part| offset < part.end) else { return Ok(0) };
-        let start = number.checked_sub(1).map_or(0, |before| self.parts[before].end);
-        let part = &self.parts[number];
-        let most = buffer.len().min((part.end - offset).try_into().unwrap_or(usize::MAX));
-        Ok(pread(&part.file, &mut buffer[..most], offset - start)?)
+        let Some((file, offset, left)) = self.at(offset) else { return Ok(0) };
+        let most = buffer.len().min(left.try_into().unwrap_or(usize::MAX));
+        Ok(pread(file, &mut buffer[..most], offset)?)
     }
 
     /// Whether as much was there as was to be read.

@@ -13,6 +13,7 @@ use super::buffer;
 use super::dir::LocalDir;
 use super::offer::OpenBasis;
 use super::place::Places;
+use super::share::Sharing;
 use super::write::Writer;
 use crate::checksum::{FileSum, FileSummer, StrongSum};
 use crate::destination::{Failure, Received, Sink};
@@ -39,6 +40,8 @@ pub struct LocalSink {
     pub(super) is_own_basis: bool,
     /// The basis is what an interrupted transfer left.
     pub(super) from_partial: bool,
+    /// Whether runs of the basis can become part of the file as they are.
+    pub(super) sharing: Sharing,
     pub(super) checksum: FileSum,
     pub(super) state: Content,
 }
@@ -76,7 +79,7 @@ impl LocalSink {
             return Ok(());
         }
         self.state.run = (0, kept);
-        self.copy_run()
+        self.take_run()
     }
 
     fn write_pieces(&mut self) -> io::Result<()> {
@@ -92,9 +95,50 @@ impl LocalSink {
         Ok(())
     }
 
-    fn copy_run(&mut self) -> io::Result<()> {
+    /// Brings the run of the basis that was collected into the file.
+    fn take_run(&mut self) -> io::Result<()> {
+        let (mut offset, mut left) = std::mem::take(&mut self.state.run);
+        let found = self.basis.as_ref().filter(|_| left > 0).and_then(|basis| basis.at(offset));
+        if let Some((_, from, len)) = found
+            && let Some(before) =
+                self.sharing.copied_before(&self.writer.file, from, self.writer.at(), left.min(len))
+        {
+            self.copy(offset, before)?;
+            (offset, left) = (offset + before, left - before);
+            let shared = self.share(offset, left)?;
+            (offset, left) = (offset + shared, left - shared);
+        }
+        self.copy(offset, left)
+    }
+
+    /// Shares what can be shared of a run that begins with a whole block. Its sum is taken from the file that has it now:
+    /// the basis may change, and nobody else has that file.
+    fn share(&mut self, offset: u64, len: u64) -> io::Result<u64> {
+        let Some((basis, from, whole)) = self.basis.as_ref().and_then(|basis| basis.at(offset)) else {
+            return Ok(0);
+        };
+        let start = self.writer.at();
+        let shared = self.sharing.share(basis, from, &self.writer.file, start, len.min(whole));
+        let summer = self.state.summer.get_or_insert_with(|| self.checksum.begin());
+        buffer::with(READ_SIZE, |buffer| {
+            let mut at = start;
+            while at < start + shared {
+                let most = (start + shared - at).min(READ_SIZE as u64) as usize;
+                let len = pread(&self.writer.file, &mut buffer[..most], at)?;
+                if len == 0 {
+                    return Err(io::Error::from(io::ErrorKind::UnexpectedEof));
+                }
+                summer.update(&buffer[..len]);
+                at += len as u64;
+            }
+            Ok(())
+        })?;
+        self.writer.pass(shared);
+        Ok(shared)
+    }
+
+    fn copy(&mut self, mut offset: u64, mut left: u64) -> io::Result<()> {
         let content = &mut self.state;
-        let (mut offset, mut left) = std::mem::take(&mut content.run);
         if left == 0 {
             return Ok(());
         }
@@ -125,7 +169,7 @@ impl LocalSink {
     /// Writes what is left, and compares the sum. It alone decides: a file may have become longer or shorter since it
     /// was listed.
     fn complete(&mut self, expected: &StrongSum) -> io::Result<bool> {
-        self.copy_run()?;
+        self.take_run()?;
         let sum = match (&self.state.summer, &self.state.pieces[..]) {
             // Most files are so small that all of them is at hand.
             (None, []) => self.checksum.of(&[]),
@@ -175,7 +219,7 @@ impl LocalSink {
 
 impl Sink for LocalSink {
     fn literal(&mut self, bytes: Bytes) -> io::Result<()> {
-        self.copy_run()?;
+        self.take_run()?;
         self.state.got_literal = true;
         self.state.waiting += bytes.len();
         self.state.pieces.push(bytes);
@@ -192,13 +236,13 @@ impl Sink for LocalSink {
             self.state.run.1 += len;
             return Ok(());
         }
-        self.copy_run()?;
+        self.take_run()?;
         self.state.run = (offset, len);
         Ok(())
     }
 
     fn read_back(&mut self, mut offset: u64, mut into: &mut [u8]) -> io::Result<()> {
-        self.copy_run()?;
+        self.take_run()?;
         self.write_pieces()?;
         while !into.is_empty() {
             let len = match pread(&self.writer.file, &mut *into, offset)? {
@@ -260,7 +304,7 @@ impl Drop for LocalSink {
         };
         let Some(temporary) = temporary else { return };
         let kept = self.state.got_literal && self.places.keeps_partial;
-        if kept && self.copy_run().is_ok() && self.write_pieces().is_ok() && !self.is_less() {
+        if kept && self.take_run().is_ok() && self.write_pieces().is_ok() && !self.is_less() {
             self.places.keep_partial(&self.dir, &self.name, &self.writer.file, &temporary);
         } else {
             let _ = unlinkat(self.places.staging(&self.dir), &temporary[..], AtFlags::empty());
