@@ -440,7 +440,7 @@ impl<'a> Player<'a> {
         for block in want.basis.chunks(layout.block_len.max(1) as usize) {
             put_block_sums(&mut sums, &self.agreed.summer, &layout, block);
         }
-        let content = Wanted::Content { offer: Offer { layout, sums, kept: 0 }, size: asked.size };
+        let content = Wanted::Content { offer: Offer { layout, sums, ..Offer::NONE }, size: asked.size };
         self.session.command(Command::Ask(Request {
             index,
             changes: item::REPORT_CHANGE,

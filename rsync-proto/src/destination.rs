@@ -136,6 +136,25 @@ pub trait Sink: Send + 'static {
     fn finish(self, sum: &StrongSum, entry: EntryRef<'_>) -> Result<Received, Failure>;
 }
 
+/// What is offered to the server as a basis.
+#[derive(Default)]
+pub struct Offering {
+    /// With the first sums.
+    pub offer: Offer,
+    /// What comes behind them, in pieces, until all of [`Offer::more`] has come. Less if the basis cannot be read on: then
+    /// nothing can match what is missing.
+    pub more: Option<MoreSums>,
+}
+
+/// Sums of blocks, as they go out.
+pub type MoreSums = Box<dyn Iterator<Item = Vec<u8>> + Send>;
+
+impl From<Offer> for Offering {
+    fn from(offer: Offer) -> Self {
+        Self { offer, more: None }
+    }
+}
+
 /// A place for a tree of files.
 pub trait Destination: Send + Sync + 'static {
     /// A directory that is being filled.
@@ -215,8 +234,14 @@ pub trait Destination: Send + Sync + 'static {
 
     /// What to say of the basis of `entry`; in a second try, sums go at their whole length. Without a usable basis,
     /// [`Offer::NONE`].
-    fn offer(&self, _: &Self::Dir, _: EntryRef<'_>, _: &Self::Basis, _again: bool) -> Result<Offer, Failure> {
-        Ok(Offer::NONE)
+    fn offer(
+        &self,
+        _: &Self::Dir,
+        _: EntryRef<'_>,
+        _: &Self::Basis,
+        _again: bool,
+    ) -> Result<Offering, Failure> {
+        Ok(Offering::default())
     }
 
     /// Gets ready for the content of `entry`.

@@ -89,8 +89,10 @@ impl BlockLayout {
 pub struct Offer {
     /// How the basis was cut; [`BlockLayout::NONE`] without one.
     pub layout: BlockLayout,
-    /// The sums of its blocks, as they go out.
+    /// The sums of its blocks, as they go out: all of them, or the first.
     pub sums: Vec<u8>,
+    /// Bytes of further sums, which follow the request.
+    pub more: u64,
     /// So many bytes are the beginning of the file already, and are not sent (`--append`): all that the layout
     /// covers, or none. They have no sums.
     pub kept: u64,
@@ -98,7 +100,7 @@ pub struct Offer {
 
 impl Offer {
     /// No basis: the file comes whole.
-    pub const NONE: Offer = Offer { layout: BlockLayout::NONE, sums: Vec::new(), kept: 0 };
+    pub const NONE: Offer = Offer { layout: BlockLayout::NONE, sums: Vec::new(), more: 0, kept: 0 };
 }
 
 /// The length of blocks that a basis of `size` bytes is cut into, in bytes: an eighth of the square root of the size,

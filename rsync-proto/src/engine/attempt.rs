@@ -4,7 +4,7 @@
 use super::dirs::Directory;
 use super::shared::{Job, Shared};
 use crate::delta::Offer;
-use crate::destination::{Destination, Failure, Linking, Verdict};
+use crate::destination::{Destination, Failure, Linking, MoreSums, Offering, Verdict};
 use crate::flist::{EntryRef, Kind, SafePath};
 use crate::report::{Action, Changes};
 use crate::session::{Command, Request, Wanted};
@@ -12,6 +12,36 @@ use crate::wire::flags::item;
 
 /// What a request counts for apart from its sums, in bytes.
 const REQUEST_COST: u64 = 2048;
+
+/// A request, and the sums that follow it.
+pub(super) struct Asking<D: Destination> {
+    pub(super) request: Request<Job<D>>,
+    pub(super) more: Option<MoreSums>,
+}
+
+impl<D: Destination> From<Request<Job<D>>> for Asking<D> {
+    fn from(request: Request<Job<D>>) -> Self {
+        Self { request, more: None }
+    }
+}
+
+impl<D: Destination> Asking<D> {
+    /// The request with all of its sums, for whoever cannot send them one after the other.
+    pub(super) fn whole(self) -> Request<Job<D>> {
+        let Self { mut request, more } = self;
+        let (Some(more), Wanted::Content { offer, .. }) = (more, &mut request.wanted) else { return request };
+        let all = offer.sums.len() as u64 + offer.more;
+        more.for_each(|piece| offer.sums.extend(piece));
+        if offer.sums.len() as u64 == all {
+            offer.more = 0;
+        } else {
+            // What cannot be read is of no use, and the file comes whole.
+            *offer = Offer::NONE;
+            request.ticket.basis = None;
+        }
+        request
+    }
+}
 
 /// What came of making a hard link.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,7 +55,7 @@ pub(super) enum Linked {
 /// What a try came to.
 pub(super) struct Attempt<D: Destination> {
     /// What the server has to be asked for.
-    pub(super) request: Option<Request<Job<D>>>,
+    pub(super) request: Option<Asking<D>>,
     /// Whether the entry is in place; nothing while that is still to come.
     pub(super) complete: Option<bool>,
     /// The entry, if it is missing and need not be asked for yet.
@@ -33,7 +63,7 @@ pub(super) struct Attempt<D: Destination> {
 }
 
 /// What the server has to be asked for, and whether the entry is in place.
-type Outcome<D> = (Option<Request<Job<D>>>, Option<bool>);
+type Outcome<D> = (Option<Asking<D>>, Option<bool>);
 
 impl<D: Destination> Shared<D> {
     /// Compares an entry that is not a directory with what is there, and does what can be done at once. With
@@ -115,7 +145,7 @@ impl<D: Destination> Shared<D> {
         mut job: Job<D>,
         entry: EntryRef<'_>,
         changes: Changes,
-    ) -> Result<Option<Request<Job<D>>>, Failure> {
+    ) -> Result<Option<Asking<D>>, Failure> {
         if !changes.any() {
             if self.wants_unchanged {
                 self.item(entry, Action::Touched, changes, None);
@@ -127,7 +157,7 @@ impl<D: Destination> Shared<D> {
             self.destination.touch(job.dir.dir(), entry, changes)?;
         }
         job.changes = changes;
-        Ok(self.lacks_attributes(entry, changes).then(|| Self::attributes_request(job)))
+        Ok(self.lacks_attributes(entry, changes).then(|| Self::attributes_request(job).into()))
     }
 
     fn make(
@@ -135,13 +165,13 @@ impl<D: Destination> Shared<D> {
         mut job: Job<D>,
         entry: EntryRef<'_>,
         changes: Changes,
-    ) -> Result<Option<Request<Job<D>>>, Failure> {
+    ) -> Result<Option<Asking<D>>, Failure> {
         if !self.options.dry_run {
             self.destination.make(job.dir.dir(), entry)?;
         }
         self.item(entry, Action::Made, changes, None);
         job.changes = Changes::NEW;
-        Ok(self.lacks_attributes(entry, Changes::NEW).then(|| Self::attributes_request(job)))
+        Ok(self.lacks_attributes(entry, Changes::NEW).then(|| Self::attributes_request(job).into()))
     }
 
     /// Whether values of extended attributes are needed that only the server has.
@@ -174,26 +204,27 @@ impl<D: Destination> Shared<D> {
         Ok((None, Some(true)))
     }
 
-    /// The request for the content of a file. Reads its basis, if there is one.
-    pub(super) fn content_request(&self, mut job: Job<D>) -> Result<Request<Job<D>>, Failure> {
+    /// The request for the content of a file. Reads the beginning of its basis, if there is one.
+    pub(super) fn content_request(&self, mut job: Job<D>) -> Result<Asking<D>, Failure> {
         let handle = job.entry.clone();
         let entry = handle.get();
-        let offer = match job.basis.as_ref().filter(|_| !self.options.whole_file) {
+        let Offering { offer, more } = match job.basis.as_ref().filter(|_| !self.options.whole_file) {
             Some(basis) => self.destination.offer(job.dir.dir(), entry, basis, job.again)?,
-            None => Offer::NONE,
+            None => Offering::default(),
         };
         if offer.layout.count == 0 {
             job.basis = None;
         }
         job.kept = offer.kept;
         job.cost = REQUEST_COST + offer.sums.len() as u64;
-        Ok(Request {
+        let request = Request {
             index: job.index,
             changes: job.changes.0,
             wanted: Wanted::Content { offer, size: entry.size() },
             xattrs: entry.xattrs().filter(|set| !set.is_complete()).cloned(),
             ticket: job,
-        })
+        };
+        Ok(Asking { request, more })
     }
 
     /// The request for values of extended attributes that are missing here.
@@ -325,7 +356,8 @@ impl<D: Destination> Shared<D> {
     }
 
     /// A request that stands in for work which was let in before, so it does not wait.
-    fn ask_unheld(&self, request: Request<Job<D>>, dir: &Directory<D>) -> Command<Job<D>> {
+    fn ask_unheld(&self, asking: Asking<D>, dir: &Directory<D>) -> Command<Job<D>> {
+        let request = asking.whole();
         self.requests.exceed(request.ticket.cost);
         dir.enter();
         Command::Ask(request)

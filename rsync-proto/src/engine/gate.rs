@@ -1,6 +1,8 @@
 //! A bound on work under way: whoever adds to it waits while it is full.
 
-use std::sync::{Condvar, Mutex};
+use std::sync::{Arc, Condvar, Mutex};
+
+use bytes::Bytes;
 
 /// A counter with a limit.
 #[derive(Debug)]
@@ -11,6 +13,24 @@ pub(super) struct Gate {
     slack: u64,
     used: Mutex<State>,
     freed: Condvar,
+}
+
+/// Bytes that were let in.
+struct Held {
+    bytes: Vec<u8>,
+    gate: Arc<Gate>,
+}
+
+impl AsRef<[u8]> for Held {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.gate.leave(self.bytes.len() as u64);
+    }
 }
 
 #[derive(Debug, Default)]
@@ -85,6 +105,12 @@ impl Gate {
         }
     }
 
+    /// Lets bytes in as soon as there is room for them. They leave when the last slice of them is dropped.
+    pub(super) fn hold(self: &Arc<Self>, bytes: Vec<u8>) -> Bytes {
+        self.enter(bytes.len() as u64);
+        Bytes::from_owner(Held { bytes, gate: Arc::clone(self) })
+    }
+
     /// Nobody waits any more.
     pub(super) fn close(&self) {
         self.used.lock().expect("no thread panics with the lock").closed = true;
@@ -127,6 +153,15 @@ mod tests {
             gate.leave(*last);
             waiting.join().unwrap();
         });
+    }
+
+    #[test]
+    fn bytes_leave_with_their_last_slice() {
+        let gate = Arc::new(Gate::new(8));
+        let slice = gate.hold(vec![7; 8]).slice(2..3);
+        assert!(!gate.try_enter(1) && slice == [7][..]);
+        drop(slice);
+        assert!(gate.try_enter(8));
     }
 
     #[test]

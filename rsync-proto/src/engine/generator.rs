@@ -6,17 +6,17 @@ use std::sync::Arc;
 use std::sync::mpsc::Receiver;
 use std::thread;
 
-use super::attempt::{Attempt, Linked};
+use super::attempt::{Asking, Attempt, Linked};
 use super::deletion::Guard;
 use super::dirs::Directory;
 use super::links::Role;
 use super::looks::{Looked, Looks};
-use super::shared::{Job, Shared, bump};
+use super::shared::{Job, SUMS_UNDER_WAY, Shared, bump};
 use super::walk::{Announced, Level, Missing};
-use crate::destination::Destination;
+use crate::destination::{Destination, MoreSums};
 use crate::flist::{EntryHandle, EntryRef, HardLink, Kind, Segment};
 use crate::report::{Changes, KindCounts, Skip};
-use crate::session::{Command, Request};
+use crate::session::{Command, Wanted};
 
 /// So many commands are collected before the driver hears of them.
 pub(super) const BATCH: usize = 64;
@@ -275,7 +275,8 @@ impl<D: Destination> Generator<'_, D> {
         while self.act_upon_next_look() {}
     }
 
-    pub(super) fn ask(&mut self, request: Request<Job<D>>) {
+    pub(super) fn ask(&mut self, asking: Asking<D>) {
+        let Asking { request, more } = asking;
         let cost = request.ticket.cost;
         if !self.shared.requests.try_enter(cost) {
             // Room comes only from requests that the driver knows of.
@@ -283,7 +284,29 @@ impl<D: Destination> Generator<'_, D> {
             self.shared.requests.enter(cost);
         }
         request.ticket.dir.enter();
+        let due = match &request.wanted {
+            Wanted::Content { offer, .. } => offer.more,
+            Wanted::Attributes => 0,
+        };
         self.commands.push(Command::Ask(request));
+        if let Some(more) = more {
+            self.send_sums(more, due);
+        }
+    }
+
+    /// Sends the sums that follow a request. Where they end early, nothing is there that could match: should the server
+    /// find something all the same, the sum of the file tells.
+    fn send_sums(&mut self, more: MoreSums, mut due: u64) {
+        let missing = std::iter::repeat_with(|| vec![0; SUMS_UNDER_WAY as usize / 8]);
+        for mut piece in more.chain(missing) {
+            if due == 0 || self.shared.is_stopped() {
+                break;
+            }
+            piece.truncate(usize::try_from(due).unwrap_or(usize::MAX));
+            due -= piece.len() as u64;
+            self.commands.push(Command::Sums(self.shared.sums.hold(piece)));
+            self.flush();
+        }
     }
 
     pub(super) fn flush(&mut self) {

@@ -21,6 +21,9 @@ use crate::session::Command;
 /// Bytes of requests under way: sums that were sent, and for each request what it keeps busy.
 const REQUEST_BYTES: u64 = 8 * 1024 * 1024;
 
+/// Bytes of sums that follow a request and were not taken to be sent.
+pub(super) const SUMS_UNDER_WAY: u64 = 512 * 1024;
+
 /// Something that the server was asked for, or that waits for its group of hard links.
 pub(crate) struct Job<D: Destination> {
     pub(super) entry: EntryHandle,
@@ -70,6 +73,7 @@ pub(super) struct Shared<D: Destination> {
     pub(super) progress: Arc<Progress>,
     notices: UnboundedSender<Notice<D>>,
     pub(super) requests: Gate,
+    pub(super) sums: Arc<Gate>,
     pub(super) directories: Gate,
     pub(super) links: Links<D>,
     pub(super) backlog: Arc<Backlog>,
@@ -121,6 +125,7 @@ impl<D: Destination> Shared<D> {
             monitor,
             progress,
             notices,
+            sums: Arc::new(Gate::new(SUMS_UNDER_WAY)),
             requests: Gate::with_slack(REQUEST_BYTES, REQUEST_BYTES / 4),
             links: Links::default(),
             backlog: Arc::default(),
@@ -137,6 +142,7 @@ impl<D: Destination> Shared<D> {
         self.stopped.store(true, Ordering::Relaxed);
         self.destination.stop();
         self.requests.close();
+        self.sums.close();
         self.directories.close();
     }
 

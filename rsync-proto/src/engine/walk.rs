@@ -137,7 +137,7 @@ impl<D: Destination> Generator<'_, D> {
         let is_wanted = !handle.get().is_implied() || self.shared.options.selection.implied_dirs;
         if is_wanted && self.shared.lacks_attributes(handle.get(), changes) {
             let job = Job::new(handle, index, directory, changes);
-            self.ask(Shared::attributes_request(job));
+            self.ask(Shared::attributes_request(job).into());
         }
     }
 

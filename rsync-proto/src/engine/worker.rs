@@ -303,7 +303,8 @@ impl<D: Destination> Worker<'_, D> {
         let (index, cost) = (job.index, job.cost);
         let again = Job { again: true, ..job.clone() };
         match self.shared.content_request(again) {
-            Ok(mut request) => {
+            Ok(asking) => {
+                let mut request = asking.whole();
                 request.ticket.cost = cost;
                 self.commands.extend([Command::Ask(request), Command::Release(index)]);
             }

@@ -10,8 +10,13 @@ use super::basis::{LocalBasis, READ_SIZE};
 use super::buffer;
 use super::dir::LocalDir;
 use super::tree::LocalTree;
+use crate::checksum::BlockSummer;
 use crate::delta::{BlockLayout, Offer, SHORT_BLOCK, SHORTEST_BLOCK, block_len, put_block_sums};
+use crate::destination::{MoreSums, Offering};
 use crate::flist::EntryRef;
+
+/// Sums go out in pieces of about this size, in bytes.
+const PIECE: usize = 64 * 1024;
 
 /// A basis that can be read. Of several files, each but the last counts as far as its whole blocks reach: a server
 /// expects a shorter one at the end only.
@@ -138,43 +143,64 @@ impl LocalTree {
         entry: EntryRef<'_>,
         basis: &LocalBasis,
         again: bool,
-    ) -> io::Result<Offer> {
+    ) -> io::Result<Offering> {
         let opened = self.open_basis(dir, self.name(entry), basis)?;
         let size = opened.len();
         let layout = BlockLayout::with_blocks(opened.block_len, size, again, self.summer.kind.sum_len());
-        let Some(layout) = layout.filter(|layout| layout.count > 0) else { return Ok(Offer::NONE) };
+        let Some(layout) = layout.filter(|layout| layout.count > 0) else { return Ok(Offering::default()) };
         if self.options.content.append.is_some() && !again {
             // Only what is at the entry's own place can be gone on with.
-            return Ok(match basis {
-                LocalBasis::Own if size < entry.size() => Offer { layout, sums: Vec::new(), kept: size },
+            let offer = match basis {
+                LocalBasis::Own if size < entry.size() => Offer { layout, kept: size, ..Offer::NONE },
                 _ => Offer::NONE,
-            });
+            };
+            return Ok(offer.into());
         }
-        match self.block_sums(&opened, &layout)? {
-            Some(sums) => Ok(Offer { layout, sums, kept: 0 }),
-            None => Ok(Offer::NONE),
-        }
+        let mut more = BlockSums { basis: opened, layout, summer: self.summer, at: 0 };
+        let Some(sums) = more.next() else { return Ok(Offering::default()) };
+        let left = u64::from(layout.count) * more.sum_len() as u64 - sums.len() as u64;
+        let offer = Offer { layout, sums, more: left, kept: 0 };
+        Ok(Offering { offer, more: (left > 0).then(|| Box::new(more) as MoreSums) })
     }
+}
 
-    /// Nothing if the file became shorter while it was read: then it is of no use.
-    fn block_sums(&self, basis: &OpenBasis, layout: &BlockLayout) -> io::Result<Option<Vec<u8>>> {
-        let size = basis.len();
-        let mut sums = Vec::with_capacity(layout.count as usize * (4 + layout.sum_len as usize));
-        let block_len = layout.block_len as usize;
+/// The sums of a basis, in pieces of about [`PIECE`] bytes. They end early if the file became shorter, or cannot be read.
+struct BlockSums {
+    basis: OpenBasis,
+    layout: BlockLayout,
+    summer: BlockSummer,
+    /// Where the next block begins.
+    at: u64,
+}
+
+impl BlockSums {
+    /// What a block comes to, in bytes.
+    fn sum_len(&self) -> usize {
+        4 + self.layout.sum_len as usize
+    }
+}
+
+impl Iterator for BlockSums {
+    type Item = Vec<u8>;
+
+    fn next(&mut self) -> Option<Vec<u8>> {
+        let block_len = self.layout.block_len as usize;
+        let left = (self.basis.len() - self.at).div_ceil(block_len as u64);
+        let blocks = left.min((PIECE / self.sum_len()) as u64) as usize;
+        let mut sums = Vec::with_capacity(blocks * self.sum_len());
         buffer::with(READ_SIZE.max(block_len) / block_len * block_len, |buffer| {
-            let mut offset = 0;
-            while offset < size {
-                self.check_stop()?;
-                let len = (size - offset).min(buffer.len() as u64) as usize;
-                if !basis.read_exact_at(&mut buffer[..len], offset)? {
-                    return Ok(None);
+            while sums.len() < blocks * self.sum_len() {
+                let most = buffer.len().min((blocks - sums.len() / self.sum_len()) * block_len);
+                let len = (self.basis.len() - self.at).min(most as u64) as usize;
+                if !self.basis.read_exact_at(&mut buffer[..len], self.at).ok()? {
+                    return None;
                 }
                 for block in buffer[..len].chunks(block_len) {
-                    put_block_sums(&mut sums, &self.summer, layout, block);
+                    put_block_sums(&mut sums, &self.summer, &self.layout, block);
                 }
-                offset += len as u64;
+                self.at += len as u64;
             }
-            Ok(Some(sums))
+            (!sums.is_empty()).then_some(sums)
         })
     }
 }
@@ -207,6 +233,32 @@ mod tests {
         assert_eq!(basis.read_at(&mut buffer, 1990).unwrap(), 10, "a file ends there");
         assert_eq!(basis.read_at(&mut buffer, 3030).unwrap(), 0);
         assert_eq!(basis.read_at(&mut buffer, 1 << 40).unwrap(), 0);
+    }
+
+    #[test]
+    fn sums_come_in_pieces_and_end_where_the_file_does() {
+        let content: Vec<u8> = (0..3_000_001_u32).map(|i| (i * 7 >> 5) as u8).collect();
+        let (file, size) = file(&content);
+        let path = format!("/proc/self/fd/{}", std::os::fd::AsRawFd::as_raw_fd(&file));
+        let writable = std::fs::File::options().write(true).open(path).unwrap();
+        let summer = BlockSummer {
+            kind: crate::checksum::ChecksumKind::Md5,
+            seed: 5,
+            seed_first: true,
+            seeds_files: false,
+        };
+        let layout = BlockLayout::with_blocks(300, size, true, 16).unwrap();
+        let basis = OpenBasis::new(vec![(file, size)], |_| 300);
+        let mut sums = BlockSums { basis, layout, summer, at: 0 };
+        let pieces: Vec<Vec<u8>> = sums.by_ref().collect();
+        let mut whole = Vec::new();
+        content.chunks(300).for_each(|block| put_block_sums(&mut whole, &summer, &layout, block));
+        assert!(pieces.len() == 4 && pieces.iter().all(|piece| piece.len() <= PIECE));
+        assert!(pieces.concat() == whole);
+        sums.at = 0;
+        writable.set_len(2_000_000).unwrap();
+        let cut = sums.collect::<Vec<_>>().concat();
+        assert!(!cut.is_empty() && cut.len() < whole.len() && whole.starts_with(&cut));
     }
 
     #[test]

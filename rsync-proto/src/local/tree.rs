@@ -21,9 +21,8 @@ use super::place::Places;
 use super::remove::is_no_directory;
 use super::sink::LocalSink;
 use crate::checksum::BlockSummer;
-use crate::delta::Offer;
 use crate::destination::{
-    Destination, DirChanges, Failure, Foreign, Found, Incoming, Linking, Making, Removed, Verdict,
+    Destination, DirChanges, Failure, Foreign, Found, Incoming, Linking, Making, Offering, Removed, Verdict,
 };
 use crate::error::{Error, Result, printable};
 use crate::flist::{EntryRef, Kind, SafePath, Segment};
@@ -337,7 +336,7 @@ impl Destination for LocalTree {
         entry: EntryRef<'_>,
         basis: &LocalBasis,
         again: bool,
-    ) -> Result<Offer, Failure> {
+    ) -> Result<Offering, Failure> {
         // What cannot be read is of no use as a basis, and is replaced as a whole.
         Ok(self.offer_of(dir, entry, basis, again).unwrap_or_default())
     }

@@ -42,6 +42,9 @@ pub enum Wanted {
 pub enum Command<T> {
     /// Ask for something. Holds the entry until it is released.
     Ask(Request<T>),
+    /// The next sums of the basis of the newest request whose offer has more. What else is said meanwhile takes effect when
+    /// the last of them has come.
+    Sums(Bytes),
     /// The entry at this index may still be asked for.
     Hold(u32),
     /// Nothing more will be asked about the entry at this index, on account of one earlier hold or request.

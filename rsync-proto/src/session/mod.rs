@@ -25,6 +25,7 @@ mod output;
 mod packed;
 mod passed_over;
 mod receive;
+mod send;
 #[cfg(test)]
 mod tests;
 
@@ -34,17 +35,17 @@ use std::sync::Arc;
 use bytes::{BufMut, Bytes};
 
 use crate::compression::{CompressionKind, Unpacker};
-use crate::delta::{BlockLayout, Offer};
+use crate::delta::BlockLayout;
 use crate::error::{Error, Result};
 use crate::flist::{ListDecoder, XattrSet};
 use crate::handshake::Agreed;
-use crate::wire::flags::item;
-use crate::wire::{Index, IndexCodec, put};
+use crate::wire::IndexCodec;
 pub use events::{Command, Event, Request, ServerStats, Severity, Wanted};
 use input::Input;
 use live::LiveSegments;
 use output::Output;
 use passed_over::PassedOver;
+use send::Sums;
 
 /// One transfer after its handshake.
 pub struct Session<T> {
@@ -58,6 +59,7 @@ pub struct Session<T> {
     input: Input,
     index: IndexCodec,
     output: Output,
+    sums: Sums<T>,
     state: State,
     compression: Option<CompressionKind>,
     /// What unpacks literals; nothing if they are not packed, or are handed out as they are.
@@ -177,6 +179,7 @@ impl<T> Session<T> {
             input: Input::default(),
             index: IndexCodec::new(agreed.protocol),
             output,
+            sums: Sums::default(),
             state: State::List,
             compression: agreed.compression,
             unpacker: agreed.compression.and_then(Unpacker::new),
@@ -204,7 +207,9 @@ impl<T> Session<T> {
 
     /// Bytes for the server; empty if there are none.
     pub fn take_output(&mut self) -> Bytes {
-        self.mark();
+        if !self.sums.are_due() {
+            self.mark();
+        }
         self.output.take()
     }
 
@@ -217,7 +222,7 @@ impl<T> Session<T> {
     pub fn keep_alive(&mut self) -> Bytes {
         match &self.passed_over {
             None => self.output.keep_alive(),
-            Some(_) if self.closing => Bytes::new(),
+            Some(_) if self.closing || self.sums.are_due() => Bytes::new(),
             Some(passed_over) => passed_over.sign(),
         }
     }
@@ -280,70 +285,5 @@ impl<T> Session<T> {
             | State::Sum => "the content of a file",
             State::Stats | State::LastDone | State::Empty | State::Finished => "the statistics",
         }))
-    }
-
-    /// Takes in what the generator or a disk worker has to say.
-    pub fn command(&mut self, command: Command<T>) {
-        match command {
-            Command::Ask(request) => self.ask(request),
-            Command::Hold(index) => self.live.hold(index),
-            Command::Release(index) => self.live.release(index),
-            Command::Scanned(first_index) => self.live.scanned(first_index),
-        }
-        self.let_go();
-    }
-
-    fn ask(&mut self, request: Request<T>) {
-        let Request { index, changes, wanted, xattrs, ticket } = request;
-        self.live.hold(index);
-        if let Some(passed_over) = &mut self.passed_over {
-            passed_over.asks();
-        }
-        let content = matches!(wanted, Wanted::Content { .. });
-        let flags = changes & !(item::TRANSFER | item::REPORT_XATTR)
-            | if content { item::TRANSFER } else { 0 }
-            | if xattrs.is_some() { item::REPORT_XATTR } else { 0 };
-        self.output.put_index(Index::File(index));
-        let out = self.output.stream();
-        put::u16(out, flags);
-        let mut values = Vec::new();
-        if let Some(set) = &xattrs {
-            let owed = self.owed.extract_if(.., |(owed, _)| Arc::ptr_eq(owed, set));
-            values.extend(owed.flat_map(|(_, numbers)| numbers));
-            let mut last = 0;
-            for (number, _) in (1..).zip(&set.items).filter(|(_, item)| item.claim_request()) {
-                put::varint(out, number - last);
-                last = number;
-                values.push(number as usize);
-            }
-            out.put_u8(0);
-        }
-        let wanted = match wanted {
-            Wanted::Attributes => None,
-            Wanted::Content { offer: Offer { layout, sums, kept }, size } => {
-                layout.put(out);
-                out.put_slice(&sums);
-                Some(WantedContent { layout, size, kept })
-            }
-        };
-        self.asked.push_back(Asked { index, flags, wanted, xattrs, values, ticket });
-    }
-
-    /// Tells the server which segments are finished, and at last that everything is.
-    fn let_go(&mut self) {
-        while let Some(memory) = self.live.pop_finished() {
-            self.decoder.forget(memory);
-            self.output.put_index(Index::Done);
-            self.done_expected += 1;
-        }
-        if self.closing || !self.list_complete || self.awaits_answers() || !self.live.all_finished() {
-            return;
-        }
-        // The ends of the three phases, and of the deletions from protocol 31 on, need no answer in between:
-        // every file is verified, so there is nothing to do in them. The last one lets the server go.
-        self.closing = true;
-        self.done_expected += 3;
-        let goodbyes = if self.protocol >= 31 { 5 } else { 4 };
-        (0..goodbyes).for_each(|_| self.output.put_index(Index::Done));
     }
 }

@@ -8,6 +8,7 @@ mod old;
 #[cfg(all(feature = "lz4", feature = "zlib", feature = "zstd"))]
 mod packed;
 mod player;
+mod sums;
 mod sweep;
 
 use player::{Played, Player, Want, layout};

@@ -8,8 +8,9 @@ use bytes::Bytes;
 use end_to_end::daemon::Daemon;
 use end_to_end::scratch::Scratch;
 use rsync_proto::checksum::StrongSum;
-use rsync_proto::delta::Offer;
-use rsync_proto::destination::{Destination, Failure, Incoming, Linking, Making, Received, Sink, Verdict};
+use rsync_proto::destination::{
+    Destination, Failure, Incoming, Linking, Making, Offering, Received, Sink, Verdict,
+};
 use rsync_proto::flist::{EntryRef, SafePath, Segment};
 use rsync_proto::local::{LocalBasis, LocalDir, LocalSink, LocalTree, LocalTreeOptions, Machine};
 use rsync_proto::report::{Changes, Summary};
@@ -22,6 +23,8 @@ struct Damaging {
     tree: LocalTree,
     /// How many files are still to be damaged.
     left: Arc<Mutex<u32>>,
+    /// Old files can be read to their middle only.
+    cuts: bool,
 }
 
 struct DamagingSink {
@@ -106,8 +109,11 @@ impl Destination for Damaging {
         entry: EntryRef<'_>,
         basis: &LocalBasis,
         again: bool,
-    ) -> Result<Offer, Failure> {
-        self.tree.offer(dir, entry, basis, again)
+    ) -> Result<Offering, Failure> {
+        let Offering { offer, more } = self.tree.offer(dir, entry, basis, again)?;
+        let more = more.map(|more| if self.cuts { Box::new(more.take(1)) } else { more });
+        assert!(!self.cuts || more.is_some(), "a basis of one piece cannot be cut");
+        Ok(Offering { offer, more })
     }
 
     fn receive(
@@ -126,6 +132,10 @@ impl Destination for Damaging {
 
 /// Pulls with the first `times` arrivals of the file `damaged` spoilt.
 fn pull_damaged(daemon: &Daemon, options: &Options, to: &Path, times: u32) -> Summary {
+    pull_spoilt(daemon, options, to, times, false)
+}
+
+fn pull_spoilt(daemon: &Daemon, options: &Options, to: &Path, times: u32, cuts: bool) -> Summary {
     let left = Arc::new(Mutex::new(times));
     let summary = run(client(daemon, options.clone()).pull_into(|agreed| {
         let settings = LocalTreeOptions {
@@ -133,7 +143,7 @@ fn pull_damaged(daemon: &Daemon, options: &Options, to: &Path, times: u32) -> Su
             summer: agreed.summer,
             machine: Machine::read(options)?,
         };
-        Ok(Damaging { tree: LocalTree::new(to, settings), left: Arc::clone(&left) })
+        Ok(Damaging { tree: LocalTree::new(to, settings), left: Arc::clone(&left), cuts })
     }));
     assert_eq!(*left.lock().expect("no thread panics with the lock"), 0, "the file was expected so often");
     summary.expect("damage to one file does not end a pull")
@@ -210,4 +220,29 @@ fn another_name_takes_the_place_of_a_failed_one() {
         fs::read(source.join("damaged")).expect("it was written"),
         "the other name was expected to be asked for itself"
     );
+}
+
+/// What the server cannot find in an old file it sends, in the first try as in the second.
+#[test]
+fn old_files_that_end_early_while_they_are_read() {
+    let source = Scratch::new();
+    let content: Vec<u8> = (0..4_000_000u32).flat_map(u32::to_le_bytes).collect();
+    fs::write(source.join("damaged"), &content).expect("a file can be made");
+    let daemon = Daemon::serving(source.path());
+    for (times, inc_recursive) in [(0, true), (1, true), (0, false)] {
+        let scratch = Scratch::new();
+        let to = scratch.directory("new");
+        let mut old = content.clone();
+        old[5_000] ^= 1;
+        fs::write(to.join("damaged"), &old[..15_999_000]).expect("a file can be made");
+        let mut options = options();
+        options.inc_recursive = inc_recursive;
+        let summary = pull_spoilt(&daemon, &options, &to, times, true);
+        assert!(summary.is_complete(), "{summary:?}");
+        let came = fs::read(to.join("damaged")).expect("it is there");
+        assert!(came == content, "the content was expected to be the source's");
+        // A third of the sums is missing in the first try, and all of them in the second.
+        let matched = summary.matched / 1_000_000;
+        assert!((8..15).contains(&matched), "{summary:?}");
+    }
 }
