@@ -109,6 +109,17 @@ impl Policy {
         Ok(if self.identity.fake { fake::seen(node, stat) } else { stat })
     }
 
+    /// Whether owner, group, permissions and time of a file become what the entry's are, and the time of its directory
+    /// does not tell whether it was replaced.
+    pub(super) fn sets_status(&self) -> bool {
+        self.owner && self.group && self.perms && self.times && !self.omit_dir_times && !self.identity.fake
+    }
+
+    /// Whether extended attributes and lists of a file become what the entry's are.
+    pub(super) fn sets_all_attributes(&self) -> bool {
+        self.acls && self.xattrs
+    }
+
     /// Whether attributes take more than a look at the file's status.
     fn looks_inside(&self) -> bool {
         self.acls || self.xattrs

@@ -15,11 +15,11 @@ use super::dir::{LocalDir, is_file, kind};
 use super::fake;
 use super::handle::{as_os, temporary_name};
 use super::node::Node;
+use super::offer::OpenBasis;
+use super::same::LocalSink;
 use super::selection::Place;
-use super::share::Sharing;
-use super::sink::{Content, LocalSink, Staged};
+use super::sink::Opening;
 use super::tree::LocalTree;
-use super::write::Writer;
 use crate::destination::{DirChanges, Incoming, Linking, Making};
 use crate::flist::{EntryRef, Kind, SafePath};
 use crate::options::Append;
@@ -152,54 +152,69 @@ impl LocalTree {
             Some(Err(_)) if incoming.kept == 0 => None,
             basis => basis.transpose()?,
         };
-        let writer;
-        let staged = if content.writes_in_place() {
-            let there = dir.stat(name)?;
-            let existing = there.filter(is_file);
-            if !incoming.again {
-                self.places().back_up_copy(dir, name, existing.as_ref())?;
-            }
-            if existing.is_none() {
-                dir.disturb();
-                if there.is_some() {
-                    self.places().back_up(dir, name, there.as_ref())?;
-                    let _ = unlinkat(dir.fd(), name, AtFlags::empty());
-                }
-            }
-            let new = if existing.is_none() { OFlags::CREATE | OFlags::EXCL } else { OFlags::empty() };
-            let file = open_regular(dir.fd(), name, OFlags::RDWR | new)?;
-            writer = Writer::new(file, content.sparse, existing.is_some());
-            Staged::InPlace { before: existing, stays: true }
-        } else {
-            let permissions = if self.policy.identity.fake { 0o600 } else { entry.permissions() };
-            let stage = self.places().stage_for(dir, name, permissions, incoming.replaces)?;
-            writer = Writer::new(stage.file, content.sparse, false);
-            Staged::Beside(stage.name)
-        };
-        let mut sink = LocalSink {
+        let opening = Opening {
             places: Arc::clone(self.places()),
             dir: Arc::clone(dir),
             name: name.into(),
-            staged,
-            writer,
-            basis,
-            is_own_basis: content.writes_in_place() && incoming.basis == Some(&LocalBasis::Own),
-            from_partial: incoming.basis.is_some_and(|basis| *basis.first() == LocalBasis::Partial),
-            // Holes and room that was reserved are of no use in blocks that others have, too.
-            sharing: match content.sparse || content.preallocate || content.writes_in_place() {
-                true => Sharing::Impossible,
-                false => Sharing::Unknown,
-            },
             checksum: self.summer.file_sum(),
-            state: Content::default(),
+            permissions: if self.policy.identity.fake { 0o600 } else { entry.permissions() },
+            replaces: incoming.replaces,
+            sparse: content.sparse,
+            reserve: if content.preallocate { entry.size() } else { 0 },
+            from_partial: incoming.basis.is_some_and(|basis| *basis.first() == LocalBasis::Partial),
         };
-        if content.preallocate {
-            sink.writer.reserve(entry.size())?;
+        if !content.writes_in_place() {
+            return match basis {
+                Some(basis) if self.may_be_same(dir, entry, incoming, &basis) => {
+                    Ok(LocalSink::same(opening, basis))
+                }
+                basis => Ok(opening.beside(basis)?.into()),
+            };
         }
+        let there = dir.stat(name)?;
+        let existing = there.filter(is_file);
+        if !incoming.again {
+            self.places().back_up_copy(dir, name, existing.as_ref())?;
+        }
+        if existing.is_none() {
+            dir.disturb();
+            if there.is_some() {
+                self.places().back_up(dir, name, there.as_ref())?;
+                let _ = unlinkat(dir.fd(), name, AtFlags::empty());
+            }
+        }
+        let new = if existing.is_none() { OFlags::CREATE | OFlags::EXCL } else { OFlags::empty() };
+        let file = open_regular(dir.fd(), name, OFlags::RDWR | new)?;
+        let mut sink = opening.in_place(file, existing, basis, incoming.basis == Some(&LocalBasis::Own))?;
         if incoming.kept > 0 {
             sink.keep(incoming.kept, content.append == Some(Append::Verifying))?;
         }
-        Ok(sink)
+        Ok(sink.into())
+    }
+
+    /// Whether a file may turn out to have the content of what it replaces, which then need not be replaced: nothing is
+    /// left of it that a new file would not have, and it goes by no other name.
+    fn may_be_same(
+        &self,
+        dir: &LocalDir,
+        entry: EntryRef<'_>,
+        incoming: &Incoming<'_, LocalBasis>,
+        basis: &OpenBasis,
+    ) -> bool {
+        let content = &self.options.content;
+        let plainly = !content.sparse && !content.preallocate && !content.backs_up();
+        if !plainly
+            || self.places().delayed.is_some()
+            || incoming.again
+            || incoming.basis != Some(&LocalBasis::Own)
+            || basis.len() != entry.size()
+            || !self.policy.sets_status()
+        {
+            return false;
+        }
+        let node = Node::borrowed(basis.first().as_fd());
+        let bare = || !dir.gives_list && node.xattr_names().is_ok_and(|names| names.is_empty());
+        node.stat().is_ok_and(|stat| stat.st_nlink == 1) && (self.policy.sets_all_attributes() || bare())
     }
 
     pub(super) fn link_to(

@@ -237,7 +237,7 @@ mod tests {
 
     #[test]
     fn sums_come_in_pieces_and_end_where_the_file_does() {
-        let content: Vec<u8> = (0..3_000_001_u32).map(|i| (i * 7 >> 5) as u8).collect();
+        let content: Vec<u8> = (0..3_000_001_u32).map(|i| ((i * 7) >> 5) as u8).collect();
         let (file, size) = file(&content);
         let path = format!("/proc/self/fd/{}", std::os::fd::AsRawFd::as_raw_fd(&file));
         let writable = std::fs::File::options().write(true).open(path).unwrap();

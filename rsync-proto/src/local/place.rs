@@ -6,6 +6,7 @@ use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, OnceLock};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use rustix::fs::{AtFlags, Stat, fstat, fsync, linkat, renameat, unlinkat};
 use rustix::io::Errno;
@@ -67,6 +68,16 @@ impl Places {
         changes.set(before.is_none(), item::IS_NEW);
         changes.set(dir.gives_list || wish.has_list() || before.is_some(), item::REPORT_ACL);
         self.apply(&wish, file, changes)
+    }
+
+    /// Gives a file that stays what it is the attributes that a new one would have.
+    pub(super) fn keep(&self, entry: EntryRef<'_>, file: BorrowedFd<'_>, stat: &Stat) -> io::Result<()> {
+        let (mut wish, node) = (self.policy.wish(entry, Some(stat)), Node::borrowed(file));
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |now| now.as_secs() as i64);
+        wish.access_time.get_or_insert(now);
+        let mut changes = self.policy.differences(&wish, stat, || Ok(Node::borrowed(file)))?;
+        changes.set(true, item::TRANSFER);
+        self.policy.apply(&wish, &node, stat, changes)
     }
 
     /// Puts a complete file into its place, or where it waits for the end. The outer result is that of the renaming,

@@ -1,7 +1,7 @@
-//! The content of one file: collected into large writes, verified, then put into its place.
+//! The content of one file that is written: collected into large writes, verified, then put into its place.
 
 use std::io;
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -22,32 +22,103 @@ use crate::flist::EntryRef;
 /// Literal bytes are written when so many are at hand, in bytes.
 const WRITE_SIZE: usize = 512 * 1024;
 /// Matched blocks are collected up to this length, in bytes.
-const MAX_RUN: u64 = 4 * 1024 * 1024;
+pub(super) const MAX_RUN: u64 = 4 * 1024 * 1024;
 /// Most pieces of one write: the kernel takes no more than 1,024.
 const MAX_PIECES: usize = 512;
 
-/// A file that is being received.
-pub struct LocalSink {
+/// What a file needs to be written.
+pub(super) struct Opening {
     pub(super) places: Arc<Places>,
     pub(super) dir: Arc<LocalDir>,
     /// The final name.
     pub(super) name: Box<[u8]>,
-    /// Where it is until it is complete.
-    pub(super) staged: Staged,
-    pub(super) writer: Writer,
-    pub(super) basis: Option<OpenBasis>,
-    /// The basis is the file that is written into, so that what is at its place already needs no writing.
-    pub(super) is_own_basis: bool,
+    pub(super) checksum: FileSum,
+    /// The permissions that it is going to have.
+    pub(super) permissions: u32,
+    /// Something is there under its name.
+    pub(super) replaces: bool,
+    pub(super) sparse: bool,
+    /// So much room is reserved for it, in bytes.
+    pub(super) reserve: u64,
     /// The basis is what an interrupted transfer left.
     pub(super) from_partial: bool,
+}
+
+impl Opening {
+    /// Makes the file beside its place.
+    pub(super) fn beside(self, basis: Option<OpenBasis>) -> io::Result<FileSink> {
+        let stage = self.places.stage_for(&self.dir, &self.name, self.permissions, self.replaces)?;
+        let writer = Writer::new(stage.file, self.sparse, false);
+        // Holes and room that was reserved are of no use in blocks that others have, too.
+        let sharing = if self.sparse || self.reserve > 0 { Sharing::Impossible } else { Sharing::Unknown };
+        self.begin(Staged::Beside(stage.name), writer, basis, sharing)
+    }
+
+    /// Writes into the file that is, or was just made, at its own place.
+    pub(super) fn in_place(
+        self,
+        file: OwnedFd,
+        before: Option<Stat>,
+        basis: Option<OpenBasis>,
+        is_own_basis: bool,
+    ) -> io::Result<FileSink> {
+        let writer = Writer::new(file, self.sparse, before.is_some());
+        let mut sink =
+            self.begin(Staged::InPlace { before, stays: true }, writer, basis, Sharing::Impossible)?;
+        sink.is_own_basis = is_own_basis;
+        Ok(sink)
+    }
+
+    fn begin(
+        self,
+        staged: Staged,
+        writer: Writer,
+        basis: Option<OpenBasis>,
+        sharing: Sharing,
+    ) -> io::Result<FileSink> {
+        let Self { places, dir, name, checksum, from_partial, reserve, .. } = self;
+        let state = Content::default();
+        let is_own_basis = false;
+        let mut sink = FileSink {
+            places,
+            dir,
+            name,
+            staged,
+            writer,
+            basis,
+            is_own_basis,
+            from_partial,
+            sharing,
+            checksum,
+            state,
+        };
+        sink.writer.reserve(reserve)?;
+        Ok(sink)
+    }
+}
+
+/// A file that is being written.
+pub(super) struct FileSink {
+    places: Arc<Places>,
+    dir: Arc<LocalDir>,
+    /// The final name.
+    name: Box<[u8]>,
+    /// Where it is until it is complete.
+    staged: Staged,
+    writer: Writer,
+    basis: Option<OpenBasis>,
+    /// The basis is the file that is written into, so that what is at its place already needs no writing.
+    is_own_basis: bool,
+    /// The basis is what an interrupted transfer left.
+    from_partial: bool,
     /// Whether runs of the basis can become part of the file as they are.
-    pub(super) sharing: Sharing,
-    pub(super) checksum: FileSum,
-    pub(super) state: Content,
+    sharing: Sharing,
+    checksum: FileSum,
+    state: Content,
 }
 
 /// Where a file is until it is complete.
-pub(super) enum Staged {
+enum Staged {
     /// Under this temporary name; nothing if it has none, or was renamed.
     Beside(Option<Vec<u8>>),
     /// At its own place.
@@ -61,7 +132,7 @@ pub(super) enum Staged {
 
 /// The content so far.
 #[derive(Default)]
-pub(super) struct Content {
+struct Content {
     pieces: Vec<Bytes>,
     waiting: usize,
     /// A run of the basis: offset and length.
@@ -71,7 +142,7 @@ pub(super) struct Content {
     got_literal: bool,
 }
 
-impl LocalSink {
+impl FileSink {
     /// The first bytes are in place: passes them over; where they take part in the sum, reads them.
     pub(super) fn keep(&mut self, kept: u64, verified: bool) -> io::Result<()> {
         if !verified {
@@ -217,7 +288,7 @@ impl LocalSink {
     }
 }
 
-impl Sink for LocalSink {
+impl Sink for FileSink {
     fn literal(&mut self, bytes: Bytes) -> io::Result<()> {
         self.take_run()?;
         self.state.got_literal = true;
@@ -290,7 +361,7 @@ impl Sink for LocalSink {
     }
 }
 
-impl Drop for LocalSink {
+impl Drop for FileSink {
     /// A file that was not completed leaves nothing behind, unless it is wanted as a basis for the next try.
     fn drop(&mut self) {
         let temporary = match &mut self.staged {

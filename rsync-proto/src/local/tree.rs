@@ -19,7 +19,7 @@ use super::old_tree::OldTree;
 use super::partial::PartialRoom;
 use super::place::Places;
 use super::remove::is_no_directory;
-use super::sink::LocalSink;
+use super::same::LocalSink;
 use crate::checksum::BlockSummer;
 use crate::destination::{
     Destination, DirChanges, Failure, Foreign, Found, Incoming, Linking, Making, Offering, Removed, Verdict,
