@@ -62,7 +62,7 @@ fn content_begins() -> [u8; 8] {
 }
 
 /// A page in each mebibyte.
-fn pages(content: &mut Vec<u8>) {
+fn change_pages(content: &mut [u8]) {
     for start in (4096..SIZE).step_by(1 << 20) {
         content[start..start + 4096].fill(7);
     }
@@ -71,13 +71,14 @@ fn pages(content: &mut Vec<u8>) {
 #[test]
 fn what_matched_is_shared() {
     for kind in [Kind::Xfs, Kind::Btrfs] {
-        let grown = grown(kind, &[], pages);
+        let grown = grown(kind, &[], |content| change_pages(content));
         assert!(grown < 8 << 20, "{kind:?} wrote {grown} bytes");
     }
 }
 
 #[test]
 fn what_cannot_be_shared_is_copied() {
+    let pages = |content: &mut Vec<u8>| change_pages(content);
     let moved = |content: &mut Vec<u8>| content.insert(0, 1);
     for (kind, options, change) in [
         (Kind::Ext4, &[][..], &pages as &dyn Fn(&mut Vec<u8>)),
