@@ -205,7 +205,7 @@ pub trait Destination: Send + Sync + 'static {
     }
 
     /// As [`Self::look`], before everything that stands further up in the list is in order. Nothing where that may matter:
-    /// then it is looked at in turn.
+    /// then it is looked at in turn. As a look does, it may make way for the entry.
     fn look_ahead(
         &self,
         dir: &Self::Dir,

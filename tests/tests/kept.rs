@@ -4,6 +4,7 @@
 use std::fs::{self, File, Permissions};
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
 use std::path::Path;
+use std::process::Command;
 use std::time::{Duration, UNIX_EPOCH};
 
 use end_to_end::pair::Pair;
@@ -119,5 +120,29 @@ fn other_names_of_a_file_are_left_alone() {
         let other = pair.scratch().join(&format!("kept by {}", program.name()));
         let seconds = fs::metadata(&other).expect("it is kept").mtime();
         assert_eq!(seconds, 1_500_000_000, "{}", program.name());
+    }
+}
+
+/// Whoever may have opened a file to write it could write into what becomes another's.
+#[test]
+fn files_that_others_may_hold_open_are_replaced() {
+    let give = |whose: &str, file: &Path| match whose {
+        "another's" => chown(file, Some(1234), Some(1234)).expect("root may"),
+        "everybody's" => fs::set_permissions(file, Permissions::from_mode(0o666)).expect("root may"),
+        "a group's" => {
+            chown(file, None, Some(1234)).expect("root may");
+            fs::set_permissions(file, Permissions::from_mode(0o660)).expect("root may");
+        }
+        _ => {
+            let done = Command::new("setfacl").args(["-m", "u:1234:rw"]).arg(file).status();
+            assert!(done.expect("setfacl is there").success());
+        }
+    };
+    for whose in ["another's", "everybody's", "a group's", "a user's by list"] {
+        let pair = pair();
+        for program in Program::both() {
+            give(whose, &pair.destination(&program).join("large"));
+        }
+        assert_eq!(kept(&pair, &["-aAX", "-i"]), ["small"], "{whose}");
     }
 }

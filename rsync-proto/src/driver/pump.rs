@@ -101,7 +101,9 @@ async fn converse<D: Destination>(
                         Said::Commands(commands) => pump.take_commands(commands),
                         Said::Fatal(error) => return Err(error),
                     }
-                    said = engine.said_already();
+                    // The server has to take what it was told before.
+                    let room = pump.session.output_waiting() < OUTPUT_LIMIT;
+                    said = if room { engine.said_already() } else { None };
                 }
             }
             Woke::Read(chunk) => {

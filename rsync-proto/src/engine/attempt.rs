@@ -39,6 +39,7 @@ impl<D: Destination> Asking<D> {
             *offer = Offer::NONE;
             request.ticket.basis = None;
         }
+        request.ticket.cost = REQUEST_COST + offer.sums.len() as u64;
         request
     }
 }
@@ -211,6 +212,11 @@ impl<D: Destination> Shared<D> {
         let Offering { offer, more } = match job.basis.as_ref().filter(|_| !self.options.whole_file) {
             Some(basis) => self.destination.offer(job.dir.dir(), entry, basis, job.again)?,
             None => Offering::default(),
+        };
+        // Sums that never come would be waited for.
+        let (offer, more) = match more {
+            None if offer.more > 0 => (Offer::NONE, None),
+            more => (offer, more),
         };
         if offer.layout.count == 0 {
             job.basis = None;

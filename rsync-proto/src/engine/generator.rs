@@ -11,7 +11,7 @@ use super::deletion::Guard;
 use super::dirs::Directory;
 use super::links::Role;
 use super::looks::{Looked, Looks};
-use super::shared::{Job, SUMS_UNDER_WAY, Shared, bump};
+use super::shared::{Job, Shared, bump};
 use super::walk::{Announced, Level, Missing};
 use crate::destination::{Destination, MoreSums};
 use crate::flist::{EntryHandle, EntryRef, HardLink, Kind, Segment};
@@ -294,10 +294,16 @@ impl<D: Destination> Generator<'_, D> {
         }
     }
 
-    /// Sends the sums that follow a request. Where they end early, nothing is there that could match: should the server
-    /// find something all the same, the sum of the file tells.
+    /// Sends the sums that follow a request. Where they end early, others stand in for those that are missing: of no block in
+    /// particular, and each another one, since servers look through all that are alike. Should a server find something by
+    /// them, the sum of the file tells.
     fn send_sums(&mut self, more: MoreSums, mut due: u64) {
-        let missing = std::iter::repeat_with(|| vec![0; SUMS_UNDER_WAY as usize / 8]);
+        let mut number = 0_u64;
+        let mut next = || {
+            number += 1;
+            number.wrapping_mul(0x9e37_79b9_7f4a_7c15).to_le_bytes()
+        };
+        let missing = std::iter::repeat_with(move || (0..8192).flat_map(|_| next()).collect::<Vec<u8>>());
         for mut piece in more.chain(missing) {
             if due == 0 || self.shared.is_stopped() {
                 break;

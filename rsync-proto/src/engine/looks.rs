@@ -1,5 +1,5 @@
 //! Looks that take long because whole files are read for them: a few threads take them while the generator walks on. What
-//! they find it acts upon itself and in the order of the list, as if it had looked alone.
+//! they find it acts upon itself, and in the order of the list as far as these looks go.
 
 use std::collections::{HashMap, VecDeque};
 use std::num::NonZero;
@@ -74,7 +74,8 @@ impl<D: Destination> Looks<D> {
         let started = (0..wanted).filter(|_| {
             let (waiting, sender) = (Arc::clone(&waiting), sender.clone());
             let look = move || {
-                let (_alarm, farewell) = (Alarm(Arc::clone(shared)), Farewell(sender));
+                // The alarm goes off before anybody is told that there is nothing to wait for.
+                let (farewell, _alarm) = (Farewell(sender), Alarm(Arc::clone(shared)));
                 look_on(shared, &waiting, &farewell.0);
             };
             // With fewer threads it takes longer.
@@ -151,8 +152,10 @@ impl<D: Destination> Looks<D> {
 
     fn take(&mut self, answer: Answer<D>) {
         let Some((number, looked)) = answer else {
-            // Then there is nothing left to wait for.
-            self.begun = 0;
+            // What is left is not waited for, and nothing more is begun.
+            self.jobs = None;
+            self.gathered.clear();
+            self.begun = self.looked.len();
             return;
         };
         self.early.insert(number, looked);

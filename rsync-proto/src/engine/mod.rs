@@ -1,6 +1,7 @@
 //! The threads that work on a pull: a generator that compares the file list with the destination and asks
-//! for what is missing, with a few others that look for it where a look takes long, and disk workers that write what comes. The driver parses what the server
-//! sends and hands it on to them; they tell it what to ask for and what is finished.
+//! for what is missing, with a few others that look for it where a look takes long, and disk workers that
+//! write what comes. The driver parses what the server sends and hands it on to them; they tell it what to ask
+//! for and what is finished.
 //!
 //! Every queue is bounded: requests by a gate, content by the pool of network buffers and by the number of
 //! steps that wait, open directories by a second gate. Nothing here waits for the network while it holds what

@@ -22,7 +22,7 @@ use crate::session::Command;
 const REQUEST_BYTES: u64 = 8 * 1024 * 1024;
 
 /// Bytes of sums that follow a request and were not taken to be sent.
-pub(super) const SUMS_UNDER_WAY: u64 = 512 * 1024;
+const SUMS_UNDER_WAY: u64 = 512 * 1024;
 
 /// Something that the server was asked for, or that waits for its group of hard links.
 pub(crate) struct Job<D: Destination> {

@@ -117,7 +117,7 @@ impl Policy {
 
     /// Whether extended attributes and lists of a file become what the entry's are.
     pub(super) fn sets_all_attributes(&self) -> bool {
-        self.acls && self.xattrs
+        self.acls && self.xattrs && self.scope.rules.is_none()
     }
 
     /// Whether attributes take more than a look at the file's status.

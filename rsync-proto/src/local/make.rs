@@ -10,6 +10,7 @@ use rustix::fs::{
 };
 use rustix::io::Errno;
 
+use super::acl;
 use super::basis::{LocalBasis, open_regular};
 use super::dir::{LocalDir, is_file, kind};
 use super::fake;
@@ -25,6 +26,9 @@ use crate::flist::{EntryRef, Kind, SafePath};
 use crate::options::Append;
 use crate::report::{Changes, Skip};
 use crate::wire::flags::item;
+
+/// Longer files are always replaced, in bytes: what was passed over of one is copied in one go when something is different.
+const LARGEST_KEPT: u64 = 256 * 1024 * 1024;
 
 impl LocalTree {
     pub(super) fn make_at(&self, dir: &LocalDir, name: &[u8], entry: EntryRef<'_>) -> io::Result<()> {
@@ -165,10 +169,11 @@ impl LocalTree {
         };
         if !content.writes_in_place() {
             return match basis {
-                Some(basis) if self.may_be_same(dir, entry, incoming, &basis) => {
-                    Ok(LocalSink::same(opening, basis))
-                }
-                basis => Ok(opening.beside(basis)?.into()),
+                Some(basis) => match self.may_be_same(dir, entry, incoming, &basis) {
+                    Some(before) => Ok(LocalSink::same(opening, basis, before)),
+                    None => Ok(opening.beside(Some(basis))?.into()),
+                },
+                None => Ok(opening.beside(None)?.into()),
             };
         }
         let there = dir.stat(name)?;
@@ -193,14 +198,15 @@ impl LocalTree {
     }
 
     /// Whether a file may turn out to have the content of what it replaces, which then need not be replaced: nothing is
-    /// left of it that a new file would not have, and it goes by no other name.
+    /// left of it that a new file would not have, it goes by no other name, and nobody can have opened it to write who
+    /// could not do that with the new one. Returns its status.
     fn may_be_same(
         &self,
         dir: &LocalDir,
         entry: EntryRef<'_>,
         incoming: &Incoming<'_, LocalBasis>,
         basis: &OpenBasis,
-    ) -> bool {
+    ) -> Option<Stat> {
         let content = &self.options.content;
         let plainly = !content.sparse && !content.preallocate && !content.backs_up();
         if !plainly
@@ -208,13 +214,26 @@ impl LocalTree {
             || incoming.again
             || incoming.basis != Some(&LocalBasis::Own)
             || basis.len() != entry.size()
+            || basis.len() > LARGEST_KEPT
             || !self.policy.sets_status()
         {
-            return false;
+            return None;
         }
         let node = Node::borrowed(basis.first().as_fd());
-        let bare = || !dir.gives_list && node.xattr_names().is_ok_and(|names| names.is_empty());
-        node.stat().is_ok_and(|stat| stat.st_nlink == 1) && (self.policy.sets_all_attributes() || bare())
+        let (stat, names) = (node.stat().ok()?, node.xattr_names().ok()?);
+        let has_list = names.split(|byte| *byte == 0).any(|name| name == acl::ACCESS);
+        let bare = names.is_empty() && !dir.gives_list;
+        let wish = self.policy.wish(entry, Some(&stat));
+        let its_owner = stat.st_uid == 0 || wish.uid == Some(stat.st_uid);
+        let written_by_others = stat.st_mode & 0o022;
+        let its_group = written_by_others & 0o020 == 0 || wish.gid == Some(stat.st_gid);
+        (stat.st_nlink == 1
+            && its_owner
+            && its_group
+            && written_by_others & !wish.permissions == 0
+            && !has_list
+            && (self.policy.sets_all_attributes() || bare))
+            .then_some(stat)
     }
 
     pub(super) fn link_to(

@@ -2,6 +2,8 @@
 
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use rustix::fs::fstat;
 use rustix::io::pread;
@@ -17,6 +19,8 @@ use crate::flist::EntryRef;
 
 /// Sums go out in pieces of about this size, in bytes.
 const PIECE: usize = 64 * 1024;
+/// No more is read for one, in bytes: the server waits for it.
+const PIECE_READ: usize = 16 * 1024 * 1024;
 
 /// A basis that can be read. Of several files, each but the last counts as far as its whole blocks reach: a server
 /// expects a shorter one at the end only.
@@ -156,7 +160,8 @@ impl LocalTree {
             };
             return Ok(offer.into());
         }
-        let mut more = BlockSums { basis: opened, layout, summer: self.summer, at: 0 };
+        let stopped = Arc::clone(&self.stopped);
+        let mut more = BlockSums { basis: opened, layout, summer: self.summer, at: 0, stopped };
         let Some(sums) = more.next() else { return Ok(Offering::default()) };
         let left = u64::from(layout.count) * more.sum_len() as u64 - sums.len() as u64;
         let offer = Offer { layout, sums, more: left, kept: 0 };
@@ -164,13 +169,15 @@ impl LocalTree {
     }
 }
 
-/// The sums of a basis, in pieces of about [`PIECE`] bytes. They end early if the file became shorter, or cannot be read.
+/// The sums of a basis, in pieces of about [`PIECE`] bytes, or what [`PIECE_READ`] bytes come to. They end early if the file
+/// became shorter or cannot be read, or the transfer was stopped.
 struct BlockSums {
     basis: OpenBasis,
     layout: BlockLayout,
     summer: BlockSummer,
     /// Where the next block begins.
     at: u64,
+    stopped: Arc<AtomicBool>,
 }
 
 impl BlockSums {
@@ -186,13 +193,15 @@ impl Iterator for BlockSums {
     fn next(&mut self) -> Option<Vec<u8>> {
         let block_len = self.layout.block_len as usize;
         let left = (self.basis.len() - self.at).div_ceil(block_len as u64);
-        let blocks = left.min((PIECE / self.sum_len()) as u64) as usize;
+        let most = (PIECE / self.sum_len()).min(PIECE_READ / block_len).max(1);
+        let blocks = left.min(most as u64) as usize;
         let mut sums = Vec::with_capacity(blocks * self.sum_len());
         buffer::with(READ_SIZE.max(block_len) / block_len * block_len, |buffer| {
             while sums.len() < blocks * self.sum_len() {
                 let most = buffer.len().min((blocks - sums.len() / self.sum_len()) * block_len);
                 let len = (self.basis.len() - self.at).min(most as u64) as usize;
-                if !self.basis.read_exact_at(&mut buffer[..len], self.at).ok()? {
+                let stopped = self.stopped.load(Ordering::Relaxed);
+                if stopped || !self.basis.read_exact_at(&mut buffer[..len], self.at).ok()? {
                     return None;
                 }
                 for block in buffer[..len].chunks(block_len) {
@@ -249,7 +258,7 @@ mod tests {
         };
         let layout = BlockLayout::with_blocks(300, size, true, 16).unwrap();
         let basis = OpenBasis::new(vec![(file, size)], |_| 300);
-        let mut sums = BlockSums { basis, layout, summer, at: 0 };
+        let mut sums = BlockSums { basis, layout, summer, at: 0, stopped: Arc::default() };
         let pieces: Vec<Vec<u8>> = sums.by_ref().collect();
         let mut whole = Vec::new();
         content.chunks(300).for_each(|block| put_block_sums(&mut whole, &summer, &layout, block));

@@ -5,7 +5,7 @@ use std::io;
 use std::os::fd::AsFd;
 
 use bytes::Bytes;
-use rustix::fs::{fstat, fsync};
+use rustix::fs::{Stat, fstat, fsync};
 
 use super::basis::READ_SIZE;
 use super::buffer;
@@ -30,6 +30,8 @@ struct Same {
     opening: Opening,
     /// What is there.
     basis: OpenBasis,
+    /// Its status before it was read.
+    before: Stat,
     /// So much of its beginning came.
     len: u64,
     /// So much of that was read for the sum.
@@ -45,9 +47,9 @@ impl From<FileSink> for LocalSink {
 
 impl LocalSink {
     /// A file that may be what is there.
-    pub(super) fn same(opening: Opening, basis: OpenBasis) -> Self {
+    pub(super) fn same(opening: Opening, basis: OpenBasis, before: Stat) -> Self {
         let summer = opening.checksum.begin();
-        Self(State::Same(Box::new(Same { opening, basis, len: 0, summed: 0, summer })))
+        Self(State::Same(Box::new(Same { opening, basis, before, len: 0, summed: 0, summer })))
     }
 
     /// The file, now that it has to be written: with what was passed over so far.
@@ -58,7 +60,7 @@ impl LocalSink {
             let Same { opening, basis, len, .. } = *same;
             let mut sink = opening.beside(Some(basis))?;
             if len > 0 {
-                // It is summed once more: what was read may not be what is there by now.
+                // It is summed once more, as it goes into a file that nobody else has.
                 sink.matched(0, len)?;
             }
             self.0 = State::Written(Box::new(sink));
@@ -92,13 +94,19 @@ impl Same {
         Ok(self.len == self.basis.len() && self.sum_up()?)
     }
 
-    /// Gives what is there its attributes; nothing if something else is there by now. The outer result is about the file,
-    /// the inner one about the attributes.
+    /// Gives what is there its attributes; nothing if it may be something else by now than what was summed, or go by another
+    /// name. The outer result is about the file, the inner one about the attributes.
     fn keep(&self, entry: EntryRef<'_>) -> io::Result<Option<io::Result<()>>> {
         let Opening { places, dir, name, .. } = &self.opening;
         let file = self.basis.first();
         let (own, there) = (fstat(file)?, dir.stat(name)?);
-        if there.is_none_or(|there| (there.st_dev, there.st_ino) != (own.st_dev, own.st_ino)) {
+        let is_there = there.is_some_and(|there| (there.st_dev, there.st_ino) == (own.st_dev, own.st_ino));
+        // Whatever is done to a file changes one of these.
+        let state = |stat: &Stat| {
+            let times = (stat.st_mtime, stat.st_mtime_nsec, stat.st_ctime, stat.st_ctime_nsec);
+            (stat.st_size, stat.st_nlink, times)
+        };
+        if !is_there || state(&own) != state(&self.before) {
             return Ok(None);
         }
         if places.fsync {

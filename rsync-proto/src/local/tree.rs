@@ -53,7 +53,7 @@ pub struct LocalTree {
     made: AtomicBool,
     /// The name that a single file gets here in place of its own.
     pub(super) alias: OnceLock<Box<[u8]>>,
-    pub(super) stopped: AtomicBool,
+    pub(super) stopped: Arc<AtomicBool>,
     places: OnceLock<Arc<Places>>,
     /// Where else files may be that missing ones can be made of; listed when the first is missed.
     old_tree: OnceLock<OldTree>,
@@ -75,7 +75,7 @@ impl LocalTree {
             root: OnceLock::new(),
             made: AtomicBool::new(false),
             alias: OnceLock::new(),
-            stopped: AtomicBool::new(false),
+            stopped: Arc::default(),
             places: OnceLock::new(),
             old_tree: OnceLock::new(),
             alternates: OnceLock::new(),

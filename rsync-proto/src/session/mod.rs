@@ -254,7 +254,8 @@ impl<T> Session<T> {
 
     /// Whether it is the server's turn: an answer, the next segment or the end is due.
     pub fn is_waiting(&self) -> bool {
-        self.awaits_answers() || self.live.all_scanned()
+        // While sums are due, it is ours: the server waits for them.
+        !self.sums.are_due() && (self.awaits_answers() || self.live.all_scanned())
     }
 
     fn awaits_answers(&self) -> bool {

@@ -1,7 +1,9 @@
 //! Content that comes damaged: a destination that spoils what arrives, and else is a local tree.
 
+use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::Path;
 use std::sync::{Arc, Mutex};
+use std::time::{Duration, SystemTime};
 use std::{fs, io};
 
 use bytes::Bytes;
@@ -23,13 +25,24 @@ struct Damaging {
     tree: LocalTree,
     /// How many files are still to be damaged.
     left: Arc<Mutex<u32>>,
+    spoils: Spoils,
+}
+
+/// What else goes wrong.
+#[derive(Clone, Default)]
+struct Spoils {
     /// Old files can be read to their middle only.
     cuts: bool,
+    /// Somebody does something to a file whose content has come.
+    meanwhile: Option<Arc<dyn Fn() + Send + Sync>>,
+    /// Whoever looks ahead at a file of this name is lost.
+    panics_at: Option<&'static [u8]>,
 }
 
 struct DamagingSink {
     sink: LocalSink,
     damage: bool,
+    meanwhile: Option<Arc<dyn Fn() + Send + Sync>>,
 }
 
 impl Sink for DamagingSink {
@@ -54,6 +67,9 @@ impl Sink for DamagingSink {
     }
 
     fn finish(self, sum: &StrongSum, entry: EntryRef<'_>) -> Result<Received, Failure> {
+        if let Some(meanwhile) = &self.meanwhile {
+            meanwhile();
+        }
         self.sink.finish(sum, entry)
     }
 }
@@ -103,6 +119,19 @@ impl Destination for Damaging {
         self.tree.bring(dir, entry, basis)
     }
 
+    fn looks_take_long(&self, dir: &LocalDir, entry: EntryRef<'_>) -> bool {
+        self.tree.looks_take_long(dir, entry)
+    }
+
+    fn look_ahead(
+        &self,
+        dir: &LocalDir,
+        entry: EntryRef<'_>,
+    ) -> Option<Result<Verdict<LocalBasis>, Failure>> {
+        assert_ne!(Some(entry.name()), self.spoils.panics_at, "somebody is lost on purpose");
+        self.tree.look_ahead(dir, entry)
+    }
+
     fn offer(
         &self,
         dir: &LocalDir,
@@ -111,8 +140,8 @@ impl Destination for Damaging {
         again: bool,
     ) -> Result<Offering, Failure> {
         let Offering { offer, more } = self.tree.offer(dir, entry, basis, again)?;
-        let more = more.map(|more| if self.cuts { Box::new(more.take(1)) } else { more });
-        assert!(!self.cuts || more.is_some(), "a basis of one piece cannot be cut");
+        let more = more.map(|more| if self.spoils.cuts { Box::new(more.take(1)) } else { more });
+        assert!(!self.spoils.cuts || more.is_some(), "a basis of one piece cannot be cut");
         Ok(Offering { offer, more })
     }
 
@@ -122,20 +151,29 @@ impl Destination for Damaging {
         entry: EntryRef<'_>,
         incoming: Incoming<'_, LocalBasis>,
     ) -> Result<DamagingSink, Failure> {
+        let again = incoming.again;
         let sink = self.tree.receive(dir, entry, incoming)?;
         let mut left = self.left.lock().expect("no thread panics with the lock");
         let damage = *left > 0 && entry.name() == b"damaged";
         *left -= u32::from(damage);
-        Ok(DamagingSink { sink, damage })
+        let meanwhile = self.spoils.meanwhile.clone().filter(|_| !again);
+        Ok(DamagingSink { sink, damage, meanwhile })
     }
 }
 
 /// Pulls with the first `times` arrivals of the file `damaged` spoilt.
 fn pull_damaged(daemon: &Daemon, options: &Options, to: &Path, times: u32) -> Summary {
-    pull_spoilt(daemon, options, to, times, false)
+    let spoils = Spoils::default();
+    pull_spoilt(daemon, options, to, times, &spoils).expect("damage to one file does not end a pull")
 }
 
-fn pull_spoilt(daemon: &Daemon, options: &Options, to: &Path, times: u32, cuts: bool) -> Summary {
+fn pull_spoilt(
+    daemon: &Daemon,
+    options: &Options,
+    to: &Path,
+    times: u32,
+    spoils: &Spoils,
+) -> Result<Summary> {
     let left = Arc::new(Mutex::new(times));
     let summary = run(client(daemon, options.clone()).pull_into(|agreed| {
         let settings = LocalTreeOptions {
@@ -143,10 +181,10 @@ fn pull_spoilt(daemon: &Daemon, options: &Options, to: &Path, times: u32, cuts: 
             summer: agreed.summer,
             machine: Machine::read(options)?,
         };
-        Ok(Damaging { tree: LocalTree::new(to, settings), left: Arc::clone(&left), cuts })
+        Ok(Damaging { tree: LocalTree::new(to, settings), left: Arc::clone(&left), spoils: spoils.clone() })
     }));
     assert_eq!(*left.lock().expect("no thread panics with the lock"), 0, "the file was expected so often");
-    summary.expect("damage to one file does not end a pull")
+    summary
 }
 
 fn source() -> Scratch {
@@ -237,12 +275,78 @@ fn old_files_that_end_early_while_they_are_read() {
         fs::write(to.join("damaged"), &old[..15_999_000]).expect("a file can be made");
         let mut options = options();
         options.inc_recursive = inc_recursive;
-        let summary = pull_spoilt(&daemon, &options, &to, times, true);
+        let spoils = Spoils { cuts: true, ..Spoils::default() };
+        let summary = pull_spoilt(&daemon, &options, &to, times, &spoils).expect("it is no damage");
         assert!(summary.is_complete(), "{summary:?}");
         let came = fs::read(to.join("damaged")).expect("it is there");
         assert!(came == content, "the content was expected to be the source's");
         // A third of the sums is missing in the first try, and all of them in the second.
         let matched = summary.matched / 1_000_000;
         assert!((8..15).contains(&matched), "{summary:?}");
+    }
+}
+
+/// A file that may stay, since only its time is another, is looked at once more before it does.
+#[test]
+fn files_that_change_while_they_are_compared() {
+    let source = Scratch::new();
+    let content: Vec<u8> = (0..4_000_000u32).flat_map(u32::to_le_bytes).collect();
+    fs::write(source.join("damaged"), &content).expect("a file can be made");
+    let daemon = Daemon::serving(source.path());
+    for what in ["nothing", "is written", "grows", "is cut", "gets a name", "is replaced"] {
+        let scratch = Scratch::new();
+        let to = scratch.directory("new");
+        let (path, other) = (to.join("damaged"), scratch.join("other"));
+        fs::write(&path, &content).expect("a file can be made");
+        let long_ago = SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000_000);
+        let file = fs::File::options().write(true).open(&path).expect("it was made");
+        file.set_modified(long_ago).expect("times can be set");
+        let number = || fs::metadata(&path).expect("it is there").ino();
+        let before = number();
+        let (at, beyond, len) = (path.clone(), other.clone(), content.len() as u64);
+        let meanwhile = move || {
+            let file = fs::File::options().write(true).open(&at).expect("it is there");
+            match what {
+                "is written" => file.write_all_at(b"x", 0).expect("it can be written"),
+                "grows" => file.set_len(len + 1).expect("it can grow"),
+                "is cut" => file.set_len(len - 1).expect("it can be cut"),
+                "gets a name" => fs::hard_link(&at, &beyond).expect("links can be made"),
+                "is replaced" => fs::rename(&beyond, &at).expect("it can be replaced"),
+                _ => {}
+            }
+        };
+        if what == "is replaced" {
+            fs::write(&other, "something else").expect("a file can be made");
+        }
+        let spoils = Spoils { meanwhile: Some(Arc::new(meanwhile)), ..Spoils::default() };
+        let summary = pull_spoilt(&daemon, &options(), &to, 0, &spoils).expect("it is no damage");
+        assert!(summary.is_complete(), "{what}: {summary:?}");
+        assert!(fs::read(&path).expect("it is there") == content, "{what}");
+        assert_eq!(number() == before, what == "nothing", "{what}");
+        if what == "gets a name" {
+            let modified = fs::metadata(&other).and_then(|found| found.modified());
+            assert_eq!(modified.expect("it is there"), long_ago, "the other name keeps what it had");
+        }
+    }
+}
+
+/// A thread that is lost ends the transfer, whoever waits for it.
+#[test]
+fn a_look_that_is_lost_ends_the_pull() {
+    let source = Scratch::new();
+    let scratch = Scratch::new();
+    let to = scratch.directory("new");
+    for number in 0..2000 {
+        for directory in [source.path(), &to] {
+            fs::write(directory.join(format!("{number:04}")), "content").expect("a file can be made");
+        }
+    }
+    let daemon = Daemon::serving(source.path());
+    for name in [&b"0000"[..], b"0700", b"1999"] {
+        let mut options = options();
+        options.checksum = true;
+        let spoils = Spoils { panics_at: Some(name), ..Spoils::default() };
+        let error = pull_spoilt(&daemon, &options, &to, 0, &spoils).expect_err("somebody was lost");
+        assert!(matches!(error, rsync_proto::Error::Internal(_)), "{error}");
     }
 }

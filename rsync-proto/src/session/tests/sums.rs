@@ -53,6 +53,7 @@ fn sent(protocol: u8, pieces: &[&[u8]]) -> Vec<u8> {
         // Before the last piece, everything else was said.
         session.command(others.next().unwrap_or(Command::Hold(1)));
         assert!(session.take_output().is_empty(), "{protocol}: nothing comes between sums");
+        assert!(!session.is_waiting(), "{protocol}: it is the server that waits");
         if protocol < 30 {
             assert!(session.keep_alive().is_empty(), "not even a sign of life that stands in the stream");
         }
@@ -60,6 +61,7 @@ fn sent(protocol: u8, pieces: &[&[u8]]) -> Vec<u8> {
         out.extend(session.take_output());
     }
     others.for_each(|other| session.command(other));
+    assert!(session.is_waiting(), "{protocol}: now it is the server's turn");
     loop {
         let taken = session.take_output();
         if taken.is_empty() {
