@@ -14,7 +14,7 @@ use rustix::fs::{XattrFlags, setxattr};
 const LARGE: usize = 9 << 20;
 
 fn at(file: &Path, seconds: u64) {
-    let file = File::options().write(true).open(file).expect("it is there");
+    let file = File::open(file).expect("it is there");
     file.set_modified(UNIX_EPOCH + Duration::from_secs(seconds)).expect("times can be set");
 }
 
@@ -39,6 +39,7 @@ fn plant(root: &Path, seconds: u64) {
     changed[last] ^= seconds as u8;
     write(&root.join("changed"), &changed, seconds);
     write(&root.join("shorter"), &changed[..5000 + seconds as usize % 7], seconds);
+    at(root, seconds);
 }
 
 /// Both destinations hold the older state, and the server's has other attributes, too.
@@ -58,6 +59,7 @@ fn pair() -> Pair {
     chown(&small, Some(1234), Some(1235)).expect("root may");
     fs::set_permissions(&small, Permissions::from_mode(0o4711)).expect("root may");
     fs::set_permissions(pair.source().join("large"), Permissions::from_mode(0o600)).expect("root may");
+    at(&pair.source(), 1_600_000_001);
     pair
 }
 

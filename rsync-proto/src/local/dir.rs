@@ -33,6 +33,8 @@ pub struct LocalDir {
     /// New entries inherit an access control list.
     pub(super) gives_list: bool,
     pub(super) changes: Changes,
+    /// It is an entry of the list itself, and gets its attributes when everything in it is done.
+    pub(super) is_listed: bool,
     /// Entries are what an attribute of theirs says.
     pub(super) fake: bool,
     /// Its mode before it was made usable.

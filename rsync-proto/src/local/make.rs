@@ -215,6 +215,7 @@ impl LocalTree {
             || incoming.basis != Some(&LocalBasis::Own)
             || basis.len() != entry.size()
             || basis.len() > LARGEST_KEPT
+            || !dir.is_listed
             || !self.policy.sets_status()
         {
             return None;
@@ -222,7 +223,8 @@ impl LocalTree {
         let node = Node::borrowed(basis.first().as_fd());
         let (stat, names) = (node.stat().ok()?, node.xattr_names().ok()?);
         let has_list = names.split(|byte| *byte == 0).any(|name| name == acl::ACCESS);
-        let bare = names.is_empty() && !dir.gives_list;
+        let gives_list = || Node::borrowed(dir.fd()).xattr(acl::DEFAULT).map_or(true, |list| list.is_some());
+        let bare = || names.is_empty() && !gives_list();
         let wish = self.policy.wish(entry, Some(&stat));
         let its_owner = stat.st_uid == 0 || wish.uid == Some(stat.st_uid);
         let written_by_others = stat.st_mode & 0o022;
@@ -232,8 +234,8 @@ impl LocalTree {
             && its_group
             && written_by_others & !wish.permissions == 0
             && !has_list
-            && (self.policy.sets_all_attributes() || bare))
-            .then_some(stat)
+            && (self.policy.sets_all_attributes() || bare()))
+        .then_some(stat)
     }
 
     pub(super) fn link_to(

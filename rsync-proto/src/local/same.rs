@@ -112,6 +112,8 @@ impl Same {
         if places.fsync {
             fsync(file)?;
         }
+        // The time of a directory tells that a file in it came anew.
+        dir.disturb();
         let attributes = places.keep(entry, file.as_fd(), &own);
         places.remove_partial(dir, name);
         Ok(Some(attributes))

@@ -164,6 +164,7 @@ impl LocalTree {
             fresh,
             gives_list,
             changes,
+            is_listed: false,
             fake: self.policy.identity.fake,
             mode_before,
             is_visited: false,
@@ -209,11 +210,12 @@ impl Destination for LocalTree {
         self.learn(first);
         let (fd, fresh) = self.open_destination(first)?;
         let mut changes = Changes::default();
+        let root_entry = first.iter().next().filter(EntryRef::is_root);
+        let root_entry = root_entry.filter(|entry| !self.is_on_the_way(*entry));
         if let Some(fd) = &fd {
             let again = fd.try_clone().map_err(|error| self.local_error("open", error))?;
             let root = self.root.get_or_init(|| Root::new(again));
-            let entry = first.iter().next().filter(EntryRef::is_root);
-            if let Some(entry) = entry.filter(|entry| !fresh && !self.is_on_the_way(*entry)) {
+            if let Some(entry) = root_entry.filter(|_| !fresh) {
                 let node = Node::borrowed(root.as_fd());
                 let stat = self.policy.stat(&node).map_err(|error| self.local_error("look at", error))?;
                 let wish = self.policy.wish(entry, Some(&stat));
@@ -233,7 +235,10 @@ impl Destination for LocalTree {
         let _ = self.places.set(Arc::new(self.open_places(self.root.get())?));
         let _ = self.in_use.set(self.places_in_use());
         let empty = fresh || fd.as_ref().is_some_and(is_empty);
-        self.dir(fd, SafePath::root(), empty, changes).map_err(|error| self.local_error("open", error))
+        let dir = self.dir(fd, SafePath::root(), empty, changes);
+        let mut dir = dir.map_err(|error| self.local_error("open", error))?;
+        dir.is_listed = root_entry.is_some();
+        Ok(dir)
     }
 
     fn made(&self) -> Option<String> {
@@ -269,6 +274,7 @@ impl Destination for LocalTree {
             let (fd, mode_before) = self.open_below(&path)?;
             let mut dir = self.dir(Some(fd), path.clone(), changes.is_new(), changes)?;
             dir.mode_before = mode_before.or(dir.mode_before);
+            dir.is_listed = !self.is_on_the_way(entry);
             Ok(dir)
         };
         open().map_err(|error| Failure::new("open the directory", path.clone(), error))
