@@ -2,6 +2,8 @@
 //!
 //! Not for what fails on the way: see [`crate::deploy`].
 
+use std::ops::Range;
+
 use serde_json::Value;
 
 use crate::bare::BareDisk;
@@ -13,6 +15,7 @@ pub struct Refusal<'a> {
     desk: &'a Desk,
     disks: &'a [&'a BareDisk],
     options: &'a [&'a str],
+    left_out: Range<u64>,
 }
 
 /// What must not change of a disk: what is on it, what the kernel knows of it, and where it is mounted.
@@ -22,13 +25,19 @@ impl<'a> Refusal<'a> {
     /// For runs without a boot loader.
     #[must_use]
     pub fn of(desk: &'a Desk, disks: &'a [&'a BareDisk]) -> Self {
-        Self { desk, disks, options: &["--no-boot-loader"] }
+        Self { desk, disks, options: &["--no-boot-loader"], left_out: 0..0 }
     }
 
     /// With other options.
     #[must_use]
     pub fn with(self, options: &'a [&'a str]) -> Self {
         Self { options, ..self }
+    }
+
+    /// Whatever happens to these bytes of the disks.
+    #[must_use]
+    pub fn leaving_out(self, left_out: Range<u64>) -> Self {
+        Self { left_out, ..self }
     }
 
     /// It ends with this code and says all of these words, no step begins, and the disks stay as they are.
@@ -46,6 +55,9 @@ impl<'a> Refusal<'a> {
     }
 
     fn states(&self) -> Vec<State> {
-        self.disks.iter().map(|disk| (disk.sum(), disk.known_partitions(), disk.mounts())).collect()
+        self.disks
+            .iter()
+            .map(|disk| (disk.sum_without(&self.left_out), disk.known_partitions(), disk.mounts()))
+            .collect()
     }
 }

@@ -7,6 +7,7 @@ mod mounted;
 
 use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions};
+use std::ops::Range;
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
@@ -117,6 +118,15 @@ impl BareDisk {
     /// If it cannot be read.
     #[must_use]
     pub fn sum(&self) -> u128 {
+        self.sum_without(&(0..0))
+    }
+
+    /// The same, but for these bytes: swap that is used belongs to the kernel, which writes there when memory is short.
+    ///
+    /// # Panics
+    /// If it cannot be read.
+    #[must_use]
+    pub fn sum_without(&self, left_out: &Range<u64>) -> u128 {
         self.flush();
         let file = File::open(self.scratch.join("image")).expect("the backing file is there");
         let end = self.mebibytes << 20;
@@ -129,7 +139,7 @@ impl BareDisk {
             at = data;
             while at < hole {
                 file.read_exact_at(&mut page, at).expect("the backing file can be read");
-                if page.iter().any(|byte| *byte != 0) {
+                if !left_out.contains(&at) && page.iter().any(|byte| *byte != 0) {
                     hasher.write(&at.to_le_bytes());
                     hasher.write(&page);
                 }
