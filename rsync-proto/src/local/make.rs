@@ -164,7 +164,8 @@ impl LocalTree {
             permissions: if self.policy.identity.fake { 0o600 } else { entry.permissions() },
             replaces: incoming.replaces,
             sparse: content.sparse,
-            reserve: if content.preallocate { entry.size() } else { 0 },
+            len: entry.size(),
+            preallocate: content.preallocate,
             from_partial: incoming.basis.is_some_and(|basis| *basis.first() == LocalBasis::Partial),
         };
         if !content.writes_in_place() {

@@ -14,6 +14,7 @@ mod buffer;
 mod compare;
 mod copy;
 mod dir;
+mod direct;
 mod fake;
 mod fuzzy;
 mod handle;

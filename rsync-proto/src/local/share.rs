@@ -32,11 +32,16 @@ impl Sharing {
         if *self == Self::Impossible || from % BLOCK != to % BLOCK || len < before + SHORTEST {
             return None;
         }
+        self.is_possible(file).then_some(before)
+    }
+
+    /// Whether the file system can share blocks at all.
+    pub(super) fn is_possible(&mut self, file: &OwnedFd) -> bool {
         if *self == Self::Unknown {
             let kind = fstatfs(file).map_or(0, |found| found.f_type as u64 & 0xffff_ffff);
             *self = if [XFS, BTRFS, BCACHEFS].contains(&kind) { Self::Possible } else { Self::Impossible };
         }
-        (*self == Self::Possible).then_some(before)
+        *self == Self::Possible
     }
 
     /// Makes the whole blocks at the beginning of a run part of a file. Returns how many bytes were shared: less than

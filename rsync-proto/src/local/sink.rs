@@ -11,6 +11,7 @@ use rustix::io::pread;
 use super::basis::READ_SIZE;
 use super::buffer;
 use super::dir::LocalDir;
+use super::direct;
 use super::offer::OpenBasis;
 use super::place::Places;
 use super::share::Sharing;
@@ -38,8 +39,10 @@ pub(super) struct Opening {
     /// Something is there under its name.
     pub(super) replaces: bool,
     pub(super) sparse: bool,
-    /// So much room is reserved for it, in bytes.
-    pub(super) reserve: u64,
+    /// How long it is going to be, as far as is known, in bytes.
+    pub(super) len: u64,
+    /// Room is reserved for all of it.
+    pub(super) preallocate: bool,
     /// The basis is what an interrupted transfer left.
     pub(super) from_partial: bool,
 }
@@ -48,9 +51,13 @@ impl Opening {
     /// Makes the file beside its place.
     pub(super) fn beside(self, basis: Option<OpenBasis>) -> io::Result<FileSink> {
         let stage = self.places.stage_for(&self.dir, &self.name, self.permissions, self.replaces)?;
-        let writer = Writer::new(stage.file, self.sparse, false);
+        let mut writer = Writer::new(stage.file, self.sparse, false);
         // Holes and room that was reserved are of no use in blocks that others have, too.
-        let sharing = if self.sparse || self.reserve > 0 { Sharing::Impossible } else { Sharing::Unknown };
+        let shares = basis.is_some() && !self.sparse && !self.preallocate;
+        let mut sharing = if shares { Sharing::Unknown } else { Sharing::Impossible };
+        if self.len >= direct::SHORTEST && !self.sparse && !sharing.is_possible(&writer.file) {
+            writer.go_past_the_cache();
+        }
         self.begin(Staged::Beside(stage.name), writer, basis, sharing)
     }
 
@@ -76,7 +83,7 @@ impl Opening {
         basis: Option<OpenBasis>,
         sharing: Sharing,
     ) -> io::Result<FileSink> {
-        let Self { places, dir, name, checksum, from_partial, reserve, .. } = self;
+        let Self { places, dir, name, checksum, from_partial, len, preallocate, .. } = self;
         let state = Content::default();
         let is_own_basis = false;
         let mut sink = FileSink {
@@ -92,7 +99,9 @@ impl Opening {
             checksum,
             state,
         };
-        sink.writer.reserve(reserve)?;
+        if preallocate {
+            sink.writer.reserve(len)?;
+        }
         Ok(sink)
     }
 }
@@ -166,6 +175,13 @@ impl FileSink {
         Ok(())
     }
 
+    /// Everything that came is in the file.
+    fn settle(&mut self) -> io::Result<()> {
+        self.take_run()?;
+        self.write_pieces()?;
+        self.writer.settle()
+    }
+
     /// Brings the run of the basis that was collected into the file.
     fn take_run(&mut self) -> io::Result<()> {
         let (mut offset, mut left) = std::mem::take(&mut self.state.run);
@@ -216,25 +232,28 @@ impl FileSink {
         // Gone, it is like one that was cut.
         let Some(basis) = &self.basis else { return Ok(()) };
         let summer = content.summer.get_or_insert_with(|| self.checksum.begin());
-        buffer::with(READ_SIZE, |buffer| {
-            while left > 0 {
-                let len = left.min(READ_SIZE as u64) as usize;
-                let len = basis.read_at(&mut buffer[..len], offset)?;
-                if len == 0 {
-                    // It was cut meanwhile: the sum will not agree, and the file is asked for again.
-                    return Ok(());
-                }
-                summer.update(&buffer[..len]);
-                if self.is_own_basis && offset == self.writer.at() {
-                    self.writer.pass(len as u64);
-                } else {
-                    self.writer.bytes(&buffer[..len])?;
-                }
-                offset += len as u64;
-                left -= len as u64;
+        while left > 0 {
+            let most = left.min(READ_SIZE as u64) as usize;
+            let read = |into: &mut [u8]| {
+                let len = basis.read_at(into, offset)?;
+                summer.update(&into[..len]);
+                Ok(len)
+            };
+            let len = if self.is_own_basis && offset == self.writer.at() {
+                let len = buffer::with(most, read)?;
+                self.writer.pass(len as u64);
+                len
+            } else {
+                self.writer.from(most, read)?
+            };
+            if len == 0 {
+                // It was cut meanwhile: the sum will not agree, and the file is asked for again.
+                return Ok(());
             }
-            Ok(())
-        })
+            offset += len as u64;
+            left -= len as u64;
+        }
+        Ok(())
     }
 
     /// Writes what is left, and compares the sum. It alone decides: a file may have become longer or shorter since it
@@ -313,8 +332,7 @@ impl Sink for FileSink {
     }
 
     fn read_back(&mut self, mut offset: u64, mut into: &mut [u8]) -> io::Result<()> {
-        self.take_run()?;
-        self.write_pieces()?;
+        self.settle()?;
         while !into.is_empty() {
             let len = match pread(&self.writer.file, &mut *into, offset)? {
                 // A hole that nothing came behind yet.
@@ -375,7 +393,7 @@ impl Drop for FileSink {
         };
         let Some(temporary) = temporary else { return };
         let kept = self.state.got_literal && self.places.keeps_partial;
-        if kept && self.take_run().is_ok() && self.write_pieces().is_ok() && !self.is_less() {
+        if kept && self.settle().is_ok() && !self.is_less() {
             self.places.keep_partial(&self.dir, &self.name, &self.writer.file, &temporary);
         } else {
             let _ = unlinkat(self.places.staging(&self.dir), &temporary[..], AtFlags::empty());

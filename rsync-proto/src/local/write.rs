@@ -8,6 +8,10 @@ use bytes::Bytes;
 use rustix::fs::{FallocateFlags, SeekFrom, fallocate, fsync, ftruncate, seek};
 use rustix::io::{Errno, write, writev};
 
+use super::basis::READ_SIZE;
+use super::buffer;
+use super::direct::Direct;
+
 /// Runs of zeros become holes in pieces of this size, in bytes: that of a page and of most file systems' blocks.
 const HOLE: u64 = 4096;
 
@@ -21,12 +25,47 @@ pub(super) struct Writer {
     sparse: bool,
     /// The file had content of its own, or room was reserved for it: what is passed over has to be emptied.
     used: bool,
+    /// Where its writes go past the cache. Then nothing is passed over.
+    direct: Option<Direct>,
 }
 
 impl Writer {
     /// A writer of a new file, or of one that is `used`.
     pub(super) fn new(file: OwnedFd, sparse: bool, used: bool) -> Self {
-        Self { file, at: 0, position: 0, sparse, used }
+        Self { file, at: 0, position: 0, sparse, used, direct: None }
+    }
+
+    /// For a new file that is going to be large: writes past the kernel's cache where that can be.
+    pub(super) fn go_past_the_cache(&mut self) {
+        self.direct = Direct::for_new(&self.file);
+    }
+
+    /// Everything so far is in the file, and what follows goes through the cache.
+    pub(super) fn settle(&mut self) -> io::Result<()> {
+        self.direct.take().map_or(Ok(()), |direct| direct.end(&self.file))
+    }
+
+    /// Writes what `read` puts into memory that it is given: at most `most` bytes, and no more than one read is worth.
+    /// Returns how many.
+    pub(super) fn from(
+        &mut self,
+        most: usize,
+        read: impl FnOnce(&mut [u8]) -> io::Result<usize>,
+    ) -> io::Result<usize> {
+        let most = most.min(READ_SIZE);
+        if let Some(direct) = &mut self.direct {
+            let space = direct.space();
+            let most = most.min(space.len());
+            let len = read(&mut space[..most])?;
+            direct.filled(&self.file, len)?;
+            self.advance(len);
+            return Ok(len);
+        }
+        buffer::with(READ_SIZE, |buffer| {
+            let len = read(&mut buffer[..most])?;
+            self.bytes(&buffer[..len])?;
+            Ok(len)
+        })
     }
 
     /// Reserves room for so many bytes. A file system that cannot does without.
@@ -51,6 +90,9 @@ impl Writer {
     pub(super) fn pieces(&mut self, pieces: &[Bytes]) -> io::Result<()> {
         if self.sparse {
             return pieces.iter().try_for_each(|piece| self.with_holes(piece));
+        }
+        if self.direct.is_some() {
+            return pieces.iter().try_for_each(|piece| self.plain(piece));
         }
         self.catch_up()?;
         let mut slices: Vec<IoSlice<'_>> = pieces.iter().map(|piece| IoSlice::new(piece)).collect();
@@ -81,6 +123,7 @@ impl Writer {
 
     /// The file ends here.
     pub(super) fn end(&mut self) -> io::Result<()> {
+        self.settle()?;
         if self.used || self.position != self.at {
             ftruncate(&self.file, self.at)?;
         }
@@ -108,6 +151,12 @@ impl Writer {
     fn plain(&mut self, mut bytes: &[u8]) -> io::Result<()> {
         self.catch_up()?;
         while !bytes.is_empty() {
+            if let Some(direct) = &mut self.direct {
+                let taken = direct.take(&self.file, bytes)?;
+                self.advance(taken);
+                bytes = &bytes[taken..];
+                continue;
+            }
             let written = write(&self.file, bytes)?;
             if written == 0 {
                 return Err(io::ErrorKind::WriteZero.into());
