@@ -30,8 +30,13 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// What each thread of a process is called, and what stands in its status.
 fn threads(process: u32) -> Vec<(String, String)> {
     let tasks = fs::read_dir(format!("/proc/{process}/task")).expect("it runs").flatten();
-    let read = |path: &Path| fs::read_to_string(path).unwrap_or_default();
-    tasks.map(|task| (read(&task.path().join("comm")), read(&task.path().join("status")))).collect()
+    // One that ends meanwhile is no more.
+    let statuses = tasks.filter_map(|task| fs::read_to_string(task.path().join("status")).ok());
+    let named = |status: String| {
+        let name = status.lines().find_map(|line| line.strip_prefix("Name:\t")).map(str::to_owned)?;
+        Some((name, status))
+    };
+    statuses.filter_map(named).collect()
 }
 
 /// The deployer among the children of a process, or theirs.
