@@ -393,7 +393,8 @@ impl Drop for FileSink {
         };
         let Some(temporary) = temporary else { return };
         let kept = self.state.got_literal && self.places.keeps_partial;
-        if kept && self.settle().is_ok() && !self.is_less() {
+        // After a write that failed, the file is what it is.
+        if kept && (self.writer.is_broken() || self.settle().is_ok()) && !self.is_less() {
             self.places.keep_partial(&self.dir, &self.name, &self.writer.file, &temporary);
         } else {
             let _ = unlinkat(self.places.staging(&self.dir), &temporary[..], AtFlags::empty());

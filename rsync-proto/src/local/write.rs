@@ -27,12 +27,14 @@ pub(super) struct Writer {
     used: bool,
     /// Where its writes go past the cache. Then nothing is passed over.
     direct: Option<Direct>,
+    /// A write failed.
+    is_broken: bool,
 }
 
 impl Writer {
     /// A writer of a new file, or of one that is `used`.
     pub(super) fn new(file: OwnedFd, sparse: bool, used: bool) -> Self {
-        Self { file, at: 0, position: 0, sparse, used, direct: None }
+        Self { file, at: 0, position: 0, sparse, used, direct: None, is_broken: false }
     }
 
     /// For a new file that is going to be large: writes past the kernel's cache where that can be.
@@ -42,7 +44,18 @@ impl Writer {
 
     /// Everything so far is in the file, and what follows goes through the cache.
     pub(super) fn settle(&mut self) -> io::Result<()> {
-        self.direct.take().map_or(Ok(()), |direct| direct.end(&self.file))
+        let settled = self.direct.take().map_or(Ok(()), |direct| direct.end(&self.file));
+        self.noting(settled)
+    }
+
+    /// Whether a write failed. What is in the file is its beginning, and nothing more can come behind it.
+    pub(super) fn is_broken(&self) -> bool {
+        self.is_broken
+    }
+
+    fn noting<T>(&mut self, result: io::Result<T>) -> io::Result<T> {
+        self.is_broken |= result.is_err();
+        result
     }
 
     /// Writes what `read` puts into memory that it is given: at most `most` bytes, and no more than one read is worth.
@@ -57,7 +70,8 @@ impl Writer {
             let space = direct.space();
             let most = most.min(space.len());
             let len = read(&mut space[..most])?;
-            direct.filled(&self.file, len)?;
+            let filled = direct.filled(&self.file, len);
+            self.noting(filled)?;
             self.advance(len);
             return Ok(len);
         }
@@ -88,6 +102,11 @@ impl Writer {
 
     /// Writes pieces one behind the other.
     pub(super) fn pieces(&mut self, pieces: &[Bytes]) -> io::Result<()> {
+        let written = self.put(pieces);
+        self.noting(written)
+    }
+
+    fn put(&mut self, pieces: &[Bytes]) -> io::Result<()> {
         if self.sparse {
             return pieces.iter().try_for_each(|piece| self.with_holes(piece));
         }
@@ -113,7 +132,8 @@ impl Writer {
 
     /// Writes bytes.
     pub(super) fn bytes(&mut self, bytes: &[u8]) -> io::Result<()> {
-        if self.sparse { self.with_holes(bytes) } else { self.plain(bytes) }
+        let written = if self.sparse { self.with_holes(bytes) } else { self.plain(bytes) };
+        self.noting(written)
     }
 
     /// The next bytes are in place already.
