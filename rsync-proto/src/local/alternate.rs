@@ -13,6 +13,7 @@ use super::dir::{LocalDir, is_file, kind};
 use super::fake;
 use super::handle::{as_os, temporary_name};
 use super::node::Node;
+use super::seen::Attributes;
 use super::tree::LocalTree;
 use super::xattr::Scope;
 use crate::destination::{Linking, Verdict};

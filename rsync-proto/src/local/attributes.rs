@@ -13,6 +13,7 @@ use super::fake;
 use super::ids::{IdMap, Identity, UnknownName};
 use super::machine::Machine;
 use super::node::Node;
+use super::seen::Attributes;
 use super::wish::{Lists, Wish};
 use super::xattr::{self, Scope};
 use crate::flist::{EntryRef, Kind};
@@ -125,18 +126,18 @@ impl Policy {
         self.acls || self.xattrs
     }
 
-    /// What of `stat` and of the file behind it differs from the wish. `open` is called only where more than
+    /// What of `stat` and of the file behind it differs from the wish. `look` is called only where more than
     /// the status is needed.
-    pub(super) fn differences<F: AsFd>(
+    pub(super) fn differences<A: Attributes>(
         &self,
         wish: &Wish<'_>,
         stat: &Stat,
-        open: impl FnOnce() -> io::Result<Node<F>>,
+        look: impl FnOnce() -> io::Result<A>,
     ) -> io::Result<Changes> {
         let mut changes = wish.status_differences(stat);
         changes.set(wish.mtime.is_some_and(|time| !self.same_time(stat, time)), item::REPORT_TIME);
         if self.looks_inside() {
-            let node = open()?;
+            let node = look()?;
             let names = node.xattr_names()?;
             if let Some(lists) = &wish.lists {
                 changes.set(lists_differ(&node, &names, self.list_names(), lists)?, item::REPORT_ACL);
@@ -287,8 +288,8 @@ impl Failures {
     }
 }
 
-fn lists_differ<F: AsFd>(
-    node: &Node<F>,
+fn lists_differ(
+    node: &impl Attributes,
     names: &[u8],
     [access_name, default_name]: [&[u8]; 2],
     (access, default): &Lists,

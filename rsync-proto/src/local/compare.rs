@@ -11,6 +11,7 @@ use super::basis::LocalBasis;
 use super::dir::{LocalDir, is_empty, is_file, kind};
 use super::fuzzy;
 use super::node::Node;
+use super::seen::Seen;
 use super::tree::LocalTree;
 use crate::destination::Verdict;
 use crate::flist::{EntryRef, Kind};
@@ -42,7 +43,8 @@ impl LocalTree {
         stat: &Stat,
     ) -> io::Result<Changes> {
         let wish = self.policy.wish(entry, Some(stat));
-        self.policy.differences(&wish, stat, || self.policy.open(dir, name, entry.kind()))
+        self.policy
+            .differences(&wish, stat, || Seen::at(dir, name, || self.policy.open(dir, name, entry.kind())))
     }
 
     /// Makes room for something of another kind than what is there. Only what holds no data goes now; a file

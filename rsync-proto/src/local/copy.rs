@@ -12,6 +12,7 @@ use rustix::io::{Errno, read};
 use super::basis::{READ_SIZE, open_file};
 use super::dir::kind;
 use super::node::Node;
+use super::seen::Attributes;
 use super::write::Writer;
 use crate::flist::Kind;
 use crate::wire::flags::mode;

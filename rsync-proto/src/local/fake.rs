@@ -10,6 +10,7 @@ use rustix::fs::{Mode, OFlags, Stat, makedev, openat};
 
 use super::ids::IdMap;
 use super::node::Node;
+use super::seen::Attributes;
 use crate::flist::{Acl, Kind};
 use crate::wire::flags::mode;
 

@@ -18,6 +18,7 @@ use super::handle::{as_os, temporary_name};
 use super::node::Node;
 use super::offer::OpenBasis;
 use super::same::LocalSink;
+use super::seen::Attributes;
 use super::selection::Place;
 use super::sink::Opening;
 use super::tree::LocalTree;

@@ -31,6 +31,7 @@ mod place;
 mod reach;
 mod remove;
 mod same;
+mod seen;
 mod selection;
 mod share;
 mod sink;

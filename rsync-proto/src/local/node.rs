@@ -107,29 +107,17 @@ impl<F: AsFd> Node<F> {
         Ok(set?)
     }
 
-    /// Names of the extended attributes, each with a NUL behind it.
-    pub(super) fn xattr_names(&self) -> io::Result<Vec<u8>> {
-        match grow(|buffer| {
-            if self.path_only { listxattr(self.proc_path(), buffer) } else { flistxattr(&self.fd, buffer) }
-        }) {
-            // File systems without extended attributes have none to list.
-            Err(Errno::OPNOTSUPP) => Ok(Vec::new()),
-            other => Ok(other?),
-        }
+    /// Lists the names of its extended attributes.
+    pub(super) fn list_xattrs(&self, buffer: &mut [u8]) -> rustix::io::Result<usize> {
+        if self.path_only { listxattr(self.proc_path(), buffer) } else { flistxattr(&self.fd, buffer) }
     }
 
-    /// The value of an extended attribute, if there is one of this name.
-    pub(super) fn xattr(&self, name: &[u8]) -> io::Result<Option<Vec<u8>>> {
-        match grow(|buffer| {
-            if self.path_only {
-                getxattr(self.proc_path(), name, buffer)
-            } else {
-                fgetxattr(&self.fd, name, buffer)
-            }
-        }) {
-            Ok(value) => Ok(Some(value)),
-            Err(Errno::NODATA | Errno::OPNOTSUPP) => Ok(None),
-            Err(error) => Err(error.into()),
+    /// Reads the value of an extended attribute.
+    pub(super) fn get_xattr(&self, name: &[u8], buffer: &mut [u8]) -> rustix::io::Result<usize> {
+        if self.path_only {
+            getxattr(self.proc_path(), name, buffer)
+        } else {
+            fgetxattr(&self.fd, name, buffer)
         }
     }
 
@@ -151,19 +139,4 @@ impl<F: AsFd> Node<F> {
             Err(error) => Err(error.into()),
         }
     }
-}
-
-/// Reads something of unknown length: most often it is short.
-fn grow(read: impl Fn(&mut [u8]) -> rustix::io::Result<usize>) -> rustix::io::Result<Vec<u8>> {
-    let mut small = [0u8; 512];
-    match read(&mut small) {
-        Ok(len) => return Ok(small[..len].to_vec()),
-        Err(Errno::RANGE) => {}
-        Err(error) => return Err(error),
-    }
-    // The kernel's own limit for lists and values.
-    let mut large = vec![0; 64 * 1024];
-    let len = read(&mut large)?;
-    large.truncate(len);
-    Ok(large)
 }

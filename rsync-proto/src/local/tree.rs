@@ -20,6 +20,7 @@ use super::partial::PartialRoom;
 use super::place::Places;
 use super::remove::is_no_directory;
 use super::same::LocalSink;
+use super::seen::Attributes;
 use crate::checksum::BlockSummer;
 use crate::destination::{
     Destination, DirChanges, Failure, Foreign, Found, Incoming, Linking, Making, Offering, Removed, Verdict,

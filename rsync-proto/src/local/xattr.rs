@@ -6,6 +6,7 @@ use std::os::fd::AsFd;
 
 use super::fake;
 use super::node::Node;
+use super::seen::Attributes;
 use crate::filter::XattrRules;
 use crate::flist::{Xattr, XattrSet};
 
@@ -62,8 +63,8 @@ fn split(names: &[u8]) -> impl Iterator<Item = &[u8]> {
 
 /// Whether a file whose attributes have these names differs from `set`. Values that only the server has are
 /// taken over from the file where their sum agrees, so that nobody needs to ask for them.
-pub(super) fn differs<F: AsFd>(
-    node: &Node<F>,
+pub(super) fn differs(
+    node: &impl Attributes,
     names: &[u8],
     set: &XattrSet,
     scope: &Scope,
