@@ -160,9 +160,9 @@ pub(crate) fn where_it_is(program: &str) -> String {
 /// The package of Debian that has a program.
 fn package(program: &str) -> Option<&'static str> {
     Some(match program {
-        "mkfs.ext2" | "mkfs.ext3" | "mkfs.ext4" => "e2fsprogs",
-        "mkfs.xfs" => "xfsprogs",
-        "mkfs.btrfs" => "btrfs-progs",
+        "mkfs.ext2" | "mkfs.ext3" | "mkfs.ext4" | "e2fsck" | "tune2fs" | "resize2fs" => "e2fsprogs",
+        "mkfs.xfs" | "xfs_growfs" | "xfs_admin" => "xfsprogs",
+        "mkfs.btrfs" | "btrfs" | "btrfstune" => "btrfs-progs",
         "mkfs.vfat" => "dosfstools",
         "mdadm" => "mdadm",
         "pvcreate" | "vgcreate" | "lvcreate" | "vgchange" | "vgmknodes" | "pvs" | "lvs" => "lvm2",

@@ -36,6 +36,7 @@ pub(crate) enum Exit {
     Image,
     BootLoader,
     Reboot,
+    Damaged,
     /// The server's own.
     Server(u8),
 }
@@ -72,10 +73,11 @@ Exit codes:
   43  a tool failed
   44  a disk or file system failed
   45  network: no connection, or it broke; worth another try
-  46  authentication: wrong password, or none
+  46  authentication: wrong password, or none; a server that does not give the image away, or is not trusted
   47  an image is incomplete, or its server refused or broke the protocol
   48  the boot loader was not installed
-  49  everything is in place, but the machine did not restart";
+  49  everything is in place, but the machine did not restart
+  50  an image is damaged: its checksum or length is wrong, or it cannot be unpacked";
 
 impl From<Exit> for ExitCode {
     fn from(exit: Exit) -> Self {
@@ -113,6 +115,7 @@ impl Exit {
             Exit::Image => 47,
             Exit::BootLoader => 48,
             Exit::Reboot => 49,
+            Exit::Damaged => 50,
             Exit::Server(code) => code,
         }
     }

@@ -14,6 +14,8 @@ mod events;
 mod exit;
 mod flags;
 mod format;
+mod http;
+mod image;
 mod levels;
 mod list;
 mod listing;

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use rustix::fs::{CWD, FileType, Mode, OFlags, fstatvfs, makedev, mknodat, open, syncfs};
+use rustix::fs::{CWD, Dir, FileType, Mode, OFlags, fstatvfs, makedev, mknodat, open, openat, syncfs};
 use rustix::io::Errno;
 use rustix::mount::{FsOpenFlags, MountFlags, UnmountFlags, mount, unmount};
 use thiserror::Error;
@@ -47,6 +47,8 @@ pub(crate) struct MountedTree {
     root: Root,
     /// In the order of mounting.
     mounts: Vec<PathBuf>,
+    /// Where something was in the directory that is mounted on.
+    hides: Vec<PathBuf>,
 }
 
 impl MountedTree {
@@ -79,7 +81,7 @@ impl MountedTree {
         mount("deployer", place, "tmpfs", MountFlags::empty(), c"size=1m,mode=0755")
             .map_err(|error| MountError::new("mount a place for the tree on", PLACE)(error.into()))?;
         let root = Root::open(place).map_err(MountError::new("open", PLACE))?;
-        Ok(Self { root, mounts: vec![place.to_owned()] })
+        Ok(Self { root, mounts: vec![place.to_owned()], hides: Vec::new() })
     }
 
     fn reopen(&mut self) -> Result<(), MountError> {
@@ -102,6 +104,9 @@ impl MountedTree {
             MountError::new("mount", format!("{} ({}) on {}", node.display(), kind.name(), point.display()))
         };
         let directory = self.root.make_directory(point).map_err(failed())?;
+        if point != Path::new("/") && !is_bare(&directory).map_err(failed())? {
+            self.hides.push(point.to_owned());
+        }
         let data = std::ffi::CString::new(options(kind, &file_system.spec.fstab_options)).unwrap_or_default();
         // Devices of an image are made, but nobody opens them here.
         let flags = MountFlags::NODEV | MountFlags::NOSUID;
@@ -125,6 +130,11 @@ impl MountedTree {
         mount(&at)?;
         self.mounts.push(path);
         Ok(())
+    }
+
+    /// The mount points whose own directories are not empty: what is in those cannot be seen.
+    pub(crate) fn hides(&self) -> &[PathBuf] {
+        &self.hides
     }
 
     /// The tree.
@@ -198,6 +208,18 @@ impl Drop for MountedTree {
     }
 }
 
+/// Whether nothing is in a directory but what every file system has.
+fn is_bare(directory: &OwnedFd) -> io::Result<bool> {
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let entries = Dir::new(openat(directory, ".", flags, Mode::empty())?)?;
+    for entry in entries {
+        if ![&b"."[..], b"..", b"lost+found"].contains(&entry?.file_name().to_bytes()) {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
 fn sync(path: &Path) -> io::Result<()> {
     let directory = open(path, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
     Ok(syncfs(&directory)?)
@@ -251,6 +273,10 @@ pub(crate) fn kernel_knows(kind: FsKind) -> Option<bool> {
 fn options(kind: FsKind, fstab: &str) -> String {
     if kind == FsKind::Vfat {
         return "quiet".to_owned();
+    }
+    // An image of it may be mounted elsewhere, with the same UUID.
+    if kind == FsKind::Xfs {
+        return "nouuid".to_owned();
     }
     let stores = |option: &&str| kind == FsKind::Btrfs && option.starts_with("compress");
     fstab.split(',').filter(stores).collect::<Vec<_>>().join(",")

@@ -56,6 +56,15 @@ impl LoopDisk {
         disk
     }
 
+    /// Unmounts it, and leaves its content in a file, with holes where it has zeros.
+    ///
+    /// # Panics
+    /// If it is busy, or the file cannot be written.
+    pub fn into_image(self, path: &Path) {
+        unmount(&self.path, UnmountFlags::NOFOLLOW).expect("nobody uses it");
+        output(Command::new("cp").arg("--sparse=always").arg(&self.device).arg(path));
+    }
+
     /// Where it is mounted.
     #[must_use]
     pub fn path(&self) -> &Path {

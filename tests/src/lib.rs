@@ -14,8 +14,10 @@
 //! 8. [`starts`]: a small tree and the states in which a pull may find its destination
 //! 9. [`bare`], [`deploy`], [`refusal`] and [`interrupt`]: whole disks, deployments onto them, those that are refused,
 //!    and those that are cut off
-//! 10. [`scripted`]: a server that tells lies; [`record`]: one that says again what another said, with a fault
-//! 11. [`hostile`] and [`loader`]: what no deployment may reach, and stand-ins for a boot loader's programs
+//! 10. [`images`] and [`web`]: images of file systems, a web server that has them, and a
+//!     [`proxy`] before it
+//! 11. [`scripted`]: a server that tells lies; [`record`]: one that says again what another said, with a fault
+//! 12. [`hostile`] and [`loader`]: what no deployment may reach, and stand-ins for a boot loader's programs
 //!
 //! [`at`], [`acl`] and [`random`] serve these. The tests need root and Linux; without root they fail.
 
@@ -29,12 +31,14 @@ pub mod deploy;
 pub mod diff;
 pub mod disk;
 pub mod hostile;
+pub mod images;
 pub mod interrupt;
 pub mod loader;
 pub mod mutate;
 pub mod old_server;
 pub mod os_tree;
 pub mod pair;
+pub mod proxy;
 pub mod random;
 pub mod record;
 pub mod refusal;
@@ -47,3 +51,4 @@ pub mod server;
 pub mod snapshot;
 pub mod starts;
 pub mod stats;
+pub mod web;

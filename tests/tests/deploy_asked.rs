@@ -144,7 +144,6 @@ fn a_config_drive_that_cannot_be_made_is_refused() {
         (place(&scratch.directory("empty")), &["there is no file in", "meta_data.json"]),
         (place(&large), &["more than 64 MiB", "take out what the first boot does not need"]),
         (place(&image), &["more than 64 MiB as it came"]),
-        ("https://127.0.0.1/config-2.gz?secret".to_owned(), &["https is not supported yet", "http"]),
         ("H4sIAAAAAAAAA!".to_owned(), &["is not base64", "gzip -c IMAGE | base64"]),
         ("H4sIAAAAAAAAAwEAAAD//w==".to_owned(), &["its gzip data are damaged or incomplete"]),
     ] {

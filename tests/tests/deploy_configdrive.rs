@@ -210,7 +210,6 @@ fn what_is_no_config_drive_is_refused_before_anything_is_wiped() {
         (other, &["label \"cidata\"", "config-2"][..]),
         (serve("404 Not Found", Vec::new()), &["status 404"]),
         (serve("200 OK", b"<!doctype html>".to_vec()), &["an HTML page"]),
-        ("https://images.example/drive".to_owned(), &["https is not supported yet"]),
         ("/nonexistent".to_owned(), &["/nonexistent"]),
         ("H4sIAAAAAAAAA0".to_owned(), &["base64"]),
     ];

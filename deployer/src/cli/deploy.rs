@@ -1,6 +1,7 @@
 //! The commands of a deployment.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::builder::PossibleValuesParser;
 use clap::{Arg, ArgAction, ArgMatches, Command as Parser, value_parser};
@@ -8,6 +9,7 @@ use clap::{Arg, ArgAction, ArgMatches, Command as Parser, value_parser};
 use crate::data::{self, DataDriver};
 use crate::deploy::{self, DeployDriver, DeployOptions};
 use crate::exit::DEPLOY_TABLE;
+use crate::http::Web;
 use crate::plan::PlanOptions;
 use crate::plan::step::Phase;
 
@@ -161,7 +163,39 @@ fn planning(name: &str, parser: Parser, phases: &[Phase]) -> Parser {
         };
         parser = parser.arg(flag("no-boot-loader", about));
     }
+    if phases != [Phase::Partitioning] && phases != [Phase::BootLoader] {
+        parser = parser.args(asking());
+    }
     parser.after_help(help(&format!("deployer {name} --input-data-file provision.json")))
+}
+
+/// Options that say how web servers are asked.
+fn asking() -> [Arg; 3] {
+    let usual = Web::default();
+    let number = |name: &'static str, value: &'static str, help: String| {
+        Arg::new(name).long(name).value_name(value).help(help).value_parser(value_parser!(u32).range(1..))
+    };
+    [
+        Arg::new("ca-file")
+            .long("ca-file")
+            .value_name("FILE")
+            .help("Certificates of the authorities by which web servers are known, in PEM [default: the system's]")
+            .value_parser(value_parser!(PathBuf)),
+        number(
+            "http-timeout",
+            "SECONDS",
+            format!("Give a web server up that says nothing for so long [default: {}]", usual.silence.as_secs()),
+        ),
+        number(
+            "http-retries",
+            "NUM",
+            format!(
+                "Ask a web server again so often in a row when nothing comes, with growing pauses [default: {}]",
+                usual.retries
+            ),
+        )
+        .value_parser(value_parser!(u32)),
+    ]
 }
 
 /// Options of the commands that carry out phases.
@@ -224,16 +258,20 @@ pub(super) fn read(command: &str, matches: &ArgMatches) -> Deploy {
     let action = if dry_run && action == Action::Execute { Action::Plan } else { action };
     // What only writes the config drive changes no system.
     let loads = phases != [Phase::ConfigDrive];
-    let plan = PlanOptions { force: has("force"), boot_loader: loads && !has("no-boot-loader"), phases };
+    let deploy_driver = chosen_deploy_driver(matches);
+    let boot_loader = loads && !has("no-boot-loader");
+    let images = deploy_driver.images();
+    let plan = PlanOptions { force: has("force"), boot_loader, images, phases };
     let options = DeployOptions {
         plan,
         efi_variables: has("efi-variables"),
+        web: web(matches),
         boot_entries: path("boot-entries").unwrap_or_else(|| DEFAULT_ENTRIES.into()),
     };
     Deploy {
         action,
         data_driver: chosen_data_driver(matches),
-        deploy_driver: chosen_deploy_driver(matches),
+        deploy_driver,
         input,
         options,
         json: has("json"),
@@ -242,6 +280,17 @@ pub(super) fn read(command: &str, matches: &ArgMatches) -> Deploy {
         receipt: path("receipt"),
         dry_run,
         reboot: !dry_run && (has("reboot") || action == Action::Reboot),
+    }
+}
+
+/// How web servers are asked, as it was typed.
+fn web(matches: &ArgMatches) -> Web {
+    let number = |name: &str| matches.try_get_one::<u32>(name).ok().flatten().copied();
+    let usual = Web::default();
+    Web {
+        ca_file: matches.try_get_one::<PathBuf>("ca-file").ok().flatten().cloned(),
+        silence: number("http-timeout").map_or(usual.silence, |seconds| Duration::from_secs(seconds.into())),
+        retries: number("http-retries").unwrap_or(usual.retries),
     }
 }
 

@@ -50,8 +50,11 @@ impl fmt::Display for Json {
     }
 }
 
-/// A URL without the password that it should not have had.
+/// A URL without the password that it should not have had, and without what may be a signature.
 fn without_password(text: &str) -> Cow<'_, str> {
+    if let Some(question) = text.find('?').filter(|_| text.contains("://")) {
+        return format!("{}?…", without_password(&text[..question])).into();
+    }
     let user = text.find("://").map_or(0, |scheme| scheme + 3);
     let colon =
         text[user..].find('@').and_then(|at| Some((user + text[user..user + at].find(':')?, user + at)));

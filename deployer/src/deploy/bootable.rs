@@ -108,7 +108,7 @@ fn cannot_mount(job: &Job<'_>, system: usize, has: Bootable) -> Vec<Problem> {
 }
 
 /// What the systems lack to start.
-pub(super) fn cannot_start(job: &Job<'_>, bootable: &[Bootable]) -> Vec<Problem> {
+pub(super) fn cannot_start(job: &Job<'_>, bootable: &[Option<Bootable>]) -> Vec<Problem> {
     let (target, package) = grub::target(job.plan.firmware);
     let machine = grub::machine_has_tools(target);
     let mut problems = Vec::new();
@@ -119,7 +119,9 @@ pub(super) fn cannot_start(job: &Job<'_>, bootable: &[Bootable]) -> Vec<Problem>
         return problems;
     }
     for system in job.description.systems() {
-        let (tree, has) = (&job.description.trees[system], bootable[system]);
+        let tree = &job.description.trees[system];
+        // What nobody sees is found out when it is needed.
+        let Some(has) = bootable[system] else { continue };
         if !has.kernel {
             let message = "the image has no kernel (/boot/vmlinuz-…), so nothing could start; \
                            --no-boot-loader deploys it nevertheless";
@@ -141,7 +143,7 @@ pub(super) fn cannot_start(job: &Job<'_>, bootable: &[Bootable]) -> Vec<Problem>
             problems.push(Problem::new(&tree.name, message));
         }
     }
-    if several && !machine && !bootable.iter().any(|has| has.has_tools()) {
+    if several && !machine && bootable.iter().all(|has| has.is_some_and(|has| !has.has_tools())) {
         let message = format!(
             "neither an image nor this machine has GRUB for {target}: install grub2-common and {package}"
         );

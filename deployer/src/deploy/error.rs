@@ -13,6 +13,7 @@ use crate::data::Complaint;
 use crate::disk::DiskError;
 use crate::disk::mkfs::MkfsError;
 use crate::exit::{Exit, Failure};
+use crate::image::ImageError;
 use crate::mount::MountError;
 use crate::plan::{NoPlan, Problem, Problems};
 use crate::sandbox::SandboxError;
@@ -35,6 +36,9 @@ pub(crate) enum DeployError {
     /// An image could not be looked at or pulled.
     #[error("the image {url}: {source}{}", hint(source))]
     Image { url: String, source: rsync_proto::Error },
+    /// An image that is a file could not be looked at or written.
+    #[error("{0}")]
+    ImageFile(#[from] ImageError),
     /// Some of an image is out of its server's reach.
     #[error("the image {url}: its server cannot read all of it; look at its log{}", indented(.said))]
     OutOfReach { url: String, said: Vec<String> },
@@ -152,6 +156,7 @@ impl DeployError {
                 Error::Cancelled => Exit::Stopped,
                 _ => Exit::Image,
             },
+            DeployError::ImageFile(error) => error.trouble.exit(),
             DeployError::Images(errors) => errors.first().map_or(Exit::Image, DeployError::exit),
             DeployError::OutOfReach { .. } | DeployError::Incomplete { .. } => Exit::Image,
             DeployError::ConfigDrive(error) if error.is_worth_a_retry() => Exit::Network,

@@ -9,6 +9,7 @@ use super::receipt::Receipt;
 use super::{DeployDriver, DeployError, preflight};
 use crate::boot::configdrive::ConfigDrive;
 use crate::disk::lock::{self, DiskLock};
+use crate::http::Web;
 use crate::machine::BlockDevice;
 use crate::machine::blkid;
 use crate::model::Description;
@@ -24,6 +25,8 @@ pub(crate) struct DeployOptions {
     pub(crate) plan: PlanOptions,
     /// Write the firmware's variables.
     pub(crate) efi_variables: bool,
+    /// How web servers are asked.
+    pub(crate) web: Web,
     /// Where the list of boot entries goes.
     pub(crate) boot_entries: PathBuf,
 }

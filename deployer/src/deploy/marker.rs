@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{DeployError, Job};
 use crate::confined::Root;
+use crate::plan::Images;
 use crate::plan::step::Phase;
 
 const PATH: &str = "/.deployer-state.json";
@@ -34,9 +35,13 @@ pub(super) fn is_complete(root: &Root) -> bool {
     read(root).is_some_and(|read| read.complete)
 }
 
-/// Whether the last deployment of a system ended before its images were in place.
-pub(super) fn lacks_images(root: &Root) -> bool {
-    read(root).is_some_and(|read| !read.complete && read.reached < Phase::CopyImage)
+/// Whether the last deployment of a system ended before its images were in place. Images that are file systems bring no
+/// marker, and with those of trees it is there from the beginning; systems that were deployed by others have none.
+pub(super) fn lacks_images(root: &Root, images: Images) -> bool {
+    match read(root) {
+        Some(read) => !read.complete && read.reached < Phase::CopyImage,
+        None => images == Images::FileSystems,
+    }
 }
 
 /// Writes it.

@@ -11,14 +11,20 @@ mod preflight;
 mod receipt;
 mod requirements;
 mod rsync;
+mod swift;
 
 pub(crate) use error::DeployError;
 pub(crate) use job::{DeployOptions, Job};
 pub(crate) use receipt::Receipt;
 
+use std::sync::Arc;
+
+use rsync_proto::report::Progress;
+
 use crate::confined::Root;
 use crate::model::{Description, Image, MountPoint};
-use crate::plan::Problem;
+use crate::plan::{Images, Problem};
+use crate::report::Reporter;
 use preflight::Survey;
 
 /// A way to deploy. The phases are those of the old agent; a driver says how images are looked at and copied.
@@ -28,6 +34,9 @@ pub(crate) trait DeployDriver: Sync {
 
     /// What it does, in one line.
     fn about(&self) -> &'static str;
+
+    /// What its images are.
+    fn images(&self) -> Images;
 
     /// Whether an image is one that it can copy; else why not.
     fn takes(&self, image: &Image) -> Result<(), String>;
@@ -68,7 +77,7 @@ pub(crate) trait DeployDriver: Sync {
 }
 
 /// All of them.
-pub(crate) const DRIVERS: &[&dyn DeployDriver] = &[&rsync::Rsync];
+pub(crate) const DRIVERS: &[&dyn DeployDriver] = &[&rsync::Rsync, &swift::Swift];
 
 /// The driver of that name.
 pub(crate) fn driver(name: &str) -> Option<&'static dyn DeployDriver> {
@@ -79,6 +88,14 @@ pub(crate) fn driver(name: &str) -> Option<&'static dyn DeployDriver> {
 pub(crate) fn unfit(driver: &dyn DeployDriver, description: &Description) -> Vec<Problem> {
     let unfit = |image: &Image| Some(Problem::new(&image.path, driver.takes(image).err()?));
     description.images.iter().filter_map(unfit).collect()
+}
+
+/// Tells how far a copy is, if somebody wants events, until it is dropped.
+async fn tell(reporter: &Reporter, progress: Arc<Progress>) {
+    match reporter.events() {
+        Some(events) => events.follow(progress).await,
+        None => std::future::pending().await,
+    }
 }
 
 /// Puts a file into a tree.

@@ -5,6 +5,7 @@ use super::bootable::{self, Bootable};
 use super::phases::directory_of;
 use super::{DeployDriver, DeployError, Job, requirements};
 use crate::boot::configdrive::{self, ConfigDrive, ConfigDriveError, LABEL};
+use crate::http::Web;
 use crate::model::{ConfigSource, MountPoint, human};
 use crate::plan::need::{self, Need};
 use crate::plan::step::{Phase, Step};
@@ -16,8 +17,8 @@ use crate::stop::Stop;
 pub(crate) struct Survey {
     /// What it puts on each mount of its tree, in their order.
     pub(crate) needs: Vec<Need>,
-    /// What of it matters for starting.
-    pub(crate) bootable: Bootable,
+    /// What of it matters for starting; nothing where that is not seen.
+    pub(crate) bootable: Option<Bootable>,
     /// Files that share their content with files on another mount: they become copies.
     pub(crate) split_links: u64,
 }
@@ -30,7 +31,7 @@ pub(super) fn check(driver: &dyn DeployDriver, job: &mut Job<'_>) -> Result<(), 
     let mut errors = Vec::new();
     let writes_drive = job.plan.steps.iter().any(|step| matches!(step, Step::WriteConfigDrive { .. }));
     if let Some(source) = job.description.config_drive.as_ref().filter(|_| writes_drive) {
-        match load(source, &job.stop)? {
+        match load(source, &job.options.web, &job.stop)? {
             Ok(drive) => {
                 problems.extend(unfit_drive(job, &drive));
                 job.config_drive = Some(drive);
@@ -60,10 +61,14 @@ pub(super) fn check(driver: &dyn DeployDriver, job: &mut Job<'_>) -> Result<(), 
 }
 
 /// Loads the config drive. A server may be silent for longer than a signal may wait.
-fn load(source: &ConfigSource, stop: &Stop) -> Result<Result<ConfigDrive, ConfigDriveError>, DeployError> {
-    let source = source.clone();
+fn load(
+    source: &ConfigSource,
+    web: &Web,
+    stop: &Stop,
+) -> Result<Result<ConfigDrive, ConfigDriveError>, DeployError> {
+    let (source, web) = (source.clone(), web.clone());
     let loading = async {
-        let loaded = tokio::task::spawn_blocking(move || configdrive::load(&source)).await;
+        let loaded = tokio::task::spawn_blocking(move || configdrive::load(&source, &web)).await;
         Ok(loaded.expect("loading does not panic"))
     };
     stop.or_until(loading).map_err(|_| DeployError::Stopped)
@@ -98,13 +103,13 @@ fn unfit_drive(job: &Job<'_>, drive: &ConfigDrive) -> Option<Problem> {
     (drive.size() > partition.length).then(|| Problem::new(node.display(), message))
 }
 
-/// Looks at all images. Returns what each tree has for starting; what went wrong goes to `errors`.
+/// Looks at all images. Returns what each tree has for starting, where that can be seen; what went wrong goes to `errors`.
 fn survey(
     driver: &dyn DeployDriver,
     job: &mut Job<'_>,
     errors: &mut Vec<DeployError>,
-) -> Result<Vec<Bootable>, DeployError> {
-    let mut bootable = vec![Bootable::default(); job.description.trees.len()];
+) -> Result<Vec<Option<Bootable>>, DeployError> {
+    let mut bootable = vec![Some(Bootable::default()); job.description.trees.len()];
     for (tree, bootable) in bootable.iter_mut().enumerate() {
         for image in job.description.images_of(tree) {
             if job.stop.is_wanted() {
@@ -120,7 +125,10 @@ fn survey(
                     continue;
                 }
             };
-            bootable.add(survey.bootable);
+            match (bootable.as_mut(), survey.bootable) {
+                (Some(all), Some(own)) => all.add(own),
+                _ => *bootable = None,
+            }
             job.plan.split_links += survey.split_links;
             if survey.split_links > 0 {
                 let message = format!(

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use rsync_proto::report::{Progress, Summary};
 use serde::Serialize;
 
+use crate::http::shown;
 use crate::model::Image;
 use crate::plan::step::{NewPartition, Phase, Step};
 use crate::plan::{DiskPlan, FsPlan, Plan};
@@ -89,6 +90,9 @@ pub(crate) struct ImageReceipt {
     /// What came of it, if it came to its end.
     #[serde(flatten)]
     pub(crate) figures: Option<Figures>,
+    /// What went over the network, where the image is a file; as far as it came to its end.
+    #[serde(rename = "received_bytes", skip_serializing_if = "Option::is_none")]
+    received: Option<u64>,
     /// The number of warnings, and the first of them.
     pub(crate) warnings: u64,
     pub(crate) messages: Vec<String>,
@@ -144,9 +148,22 @@ impl ImageReceipt {
             entries_done: get(&progress.entries_done),
             bytes_done: get(&progress.bytes_done),
             figures: summary.map(figures),
+            received: None,
             warnings: 0,
             messages: Vec::new(),
         }
+    }
+
+    /// Of an image that is a file system; `received` are the bytes of it that were sent, if it came to its end.
+    pub(crate) fn of_file_system(
+        tree: &str,
+        image: &Image,
+        seconds: f64,
+        progress: &Progress,
+        received: Option<u64>,
+    ) -> Self {
+        let of_tree = Self::new(tree, image, seconds, progress, None);
+        Self { url: shown(&image.url), complete: received.is_some(), received, ..of_tree }
     }
 }
 
@@ -266,6 +283,15 @@ impl Receipt {
         use crate::model::human;
         let mut lines = Vec::new();
         for image in &self.images {
+            if let Some(received) = image.received {
+                let (name, written) = (&image.image, human(image.bytes_done));
+                let line = format!(
+                    "{name}: {written} written, {} received in {:.1} s",
+                    human(received),
+                    image.seconds
+                );
+                lines.push(line);
+            }
             let Some(figures) = &image.figures else { continue };
             lines.push(format!(
                 "{}: {} entries, {} in {} files transferred, {} received ({} literal, {} matched) in {:.1} s",

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
 use rsync_proto::local::{Reach, reach};
-use rsync_proto::report::{Monitor, Progress, Report};
+use rsync_proto::report::{Monitor, Report};
 use rsync_proto::session::Severity;
 use rsync_proto::{Client, Error, Location, Options};
 
@@ -20,9 +20,10 @@ use crate::machine::Firmware;
 use crate::model::{Image, MountPoint};
 use crate::mount::MountedTree;
 use crate::password;
+use crate::plan::Images;
 use crate::plan::need::Tally;
 use crate::progress::Display;
-use crate::report::{PullMonitor, Reporter};
+use crate::report::PullMonitor;
 use crate::sandbox::Sandbox;
 
 /// Complaints of a server that are shown.
@@ -40,7 +41,21 @@ impl DeployDriver for Rsync {
         "pulls trees of files from an rsync daemon, straight into place"
     }
 
+    fn images(&self) -> Images {
+        Images::Trees
+    }
+
     fn takes(&self, image: &Image) -> Result<(), String> {
+        if !image.checks.is_empty() {
+            return Err("the rsync driver copies trees of files, which have no checksum and no length; take image_checksum, \
+                        os_hash_algo, os_hash_value and image_size out"
+                .to_owned());
+        }
+        if ["http://", "https://", "file:///"].iter().any(|scheme| image.url.starts_with(scheme)) {
+            return Err("the rsync driver cannot copy it: it is no address of an rsync daemon; an image of a file system is \
+                        for --deploy-driver swift"
+                .to_owned());
+        }
         match Location::parse(&image.url) {
             Ok(_) => Ok(()),
             Err(error) => Err(format!("the rsync driver cannot copy it: {error}")),
@@ -117,7 +132,7 @@ impl Surveyor {
     fn finish(self) -> Survey {
         let (tally, bootable) = self.seen.into_inner().expect("no thread panics with the lock");
         let (needs, split_links) = tally.finish();
-        Survey { needs, bootable, split_links }
+        Survey { needs, bootable: Some(bootable), split_links }
     }
 }
 
@@ -157,7 +172,7 @@ fn pull(job: &mut Job<'_>, image: &Image, tree: &str, mounted: &MountedTree) -> 
             () = display.follow(client.progress(), |line| job.reporter.line(line)) => {
                 unreachable!("following has no end")
             }
-            () = tell(&job.reporter, client.progress()) => unreachable!("telling has no end"),
+            () = super::tell(&job.reporter, client.progress()) => unreachable!("telling has no end"),
         }
     };
     let result = sandbox.run(|why| job.reporter.warn(why), || job.stop.or_until(transfer()))?;
@@ -172,13 +187,5 @@ fn pull(job: &mut Job<'_>, image: &Image, tree: &str, mounted: &MountedTree) -> 
     match result.map_err(|source| failed(image, source))?.is_complete() {
         true => Ok(()),
         false => Err(DeployError::Incomplete { url: image.url.clone(), failed: entries_failed }),
-    }
-}
-
-/// Tells how far a pull is, if somebody wants events, until it is dropped.
-async fn tell(reporter: &Reporter, progress: Arc<Progress>) {
-    match reporter.events() {
-        Some(events) => events.follow(progress).await,
-        None => std::future::pending().await,
     }
 }

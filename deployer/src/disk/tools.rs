@@ -1,6 +1,11 @@
 //! What is made by tools: arrays, groups and file systems. The commands are plain values, so that a plan can name
 //! the tools that it needs before it begins.
 
+use std::path::Path;
+
+use uuid::Uuid;
+
+use super::adopt::Adoption;
 use super::mkfs;
 use crate::command::Command;
 use crate::model::MIB;
@@ -52,6 +57,10 @@ pub(crate) fn commands(step: &Step) -> Vec<Command> {
             new("vgmknodes").arg(group),
         ],
         Step::MakeFileSystem { node, kind, label } => vec![mkfs::command(node, *kind, label.as_deref())],
+        // Its place and UUID are known when it is carried out.
+        Step::Adopt { node, kind, label, .. } => {
+            Adoption::of(node, *kind, label.as_deref(), Uuid::nil(), Path::new("/")).commands().collect()
+        }
         _ => Vec::new(),
     }
 }

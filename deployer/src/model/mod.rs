@@ -3,6 +3,7 @@
 
 pub mod layout;
 mod size;
+mod sum;
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -12,6 +13,7 @@ use rsync_proto::{Options, Timeouts};
 use uuid::Uuid;
 
 pub use size::{MIB, Size, human};
+pub use sum::{Checks, Sum, SumKind};
 
 /// A checked description.
 #[derive(Debug, Clone)]
@@ -328,6 +330,8 @@ pub struct Image {
     pub url: String,
     /// Where it goes in the tree.
     pub target: MountPoint,
+    /// What it has to be, if it is a file.
+    pub checks: Checks,
     /// Where in the description it is.
     pub path: String,
 }

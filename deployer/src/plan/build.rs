@@ -4,15 +4,17 @@ use std::path::PathBuf;
 
 use super::draft::{Draft, On, Placed};
 use super::facts::{DiskFacts, Facts, KernelView, PartitionFacts};
+use super::images::{self, Images};
 use super::need::capacity;
 use super::partition_types::is_efi;
 use super::step::{NewPartition, Phase, Step};
 use super::{
     DiskPlan, FsPlan, NoPlan, OldPartition, Plan, Problem, Problems, VERSION, refuse, spans, verify,
 };
+use crate::http::shown;
 use crate::machine::Firmware;
 use crate::machine::holders::Holder;
-use crate::model::{Description, MountPoint, Policy, Role};
+use crate::model::{Description, Image, MountPoint, Policy, Role};
 
 /// What was asked for beside the description.
 #[derive(Debug, Clone, Copy)]
@@ -21,6 +23,8 @@ pub(crate) struct PlanOptions {
     pub(crate) force: bool,
     /// Make the machine start from its disks, now or in a phase that comes later.
     pub(crate) boot_loader: bool,
+    /// What the images are.
+    pub(crate) images: Images,
     /// The phases that are carried out.
     pub(crate) phases: &'static [Phase],
 }
@@ -46,6 +50,7 @@ pub(crate) fn build(description: &Description, facts: &Facts, options: PlanOptio
     let draft = Draft::new(description, facts, options, anew)?;
     let mut problems = refuse::problems(&draft);
     problems.extend(without_efi_partition(&draft));
+    problems.extend(images::problems(&draft));
     if !problems.is_empty() {
         return Err(NoPlan::Refused(Problems(problems)));
     }
@@ -188,7 +193,7 @@ impl<'a> Builder<'a> {
         }
         // Only now can be seen what is on them.
         let kept = self.placed.iter().filter(|placed| matches!(placed.on, On::Array | On::Logical));
-        let kept = kept.filter(|placed| !self.is_made(placed));
+        let kept = kept.filter(|placed| self.draft.keeps(&placed.spec));
         let check = kept.map(|placed| Step::Check {
             node: placed.node.clone(),
             kind: placed.spec.kind,
@@ -220,7 +225,7 @@ impl<'a> Builder<'a> {
                 placed.spec.trees.contains(&tree)
                     && placed.spec.mount.as_ref().is_some_and(MountPoint::is_root)
             });
-            if root.is_some_and(|root| !self.is_made(root)) {
+            if root.is_some_and(|root| self.draft.keeps(&root.spec)) {
                 let tree = self.draft.description.trees[tree].name.clone();
                 self.steps.push(Step::MarkIncomplete { tree });
             }
@@ -255,10 +260,17 @@ impl<'a> Builder<'a> {
             }
         }
         if options.wants(Phase::CopyImage) {
+            let mut written = Vec::new();
             for (index, tree) in description.trees.iter().enumerate() {
                 for image in description.images_of(index) {
-                    let target = image.target.as_path().to_owned();
-                    self.steps.push(Step::Pull { tree: tree.name.clone(), url: image.url.clone(), target });
+                    match options.images {
+                        Images::Trees => {
+                            let target = image.target.as_path().to_owned();
+                            let url = image.url.clone();
+                            self.steps.push(Step::Pull { tree: tree.name.clone(), url, target });
+                        }
+                        Images::FileSystems => self.write_image(index, image, &mut written),
+                    }
                 }
                 if tree.has_root {
                     self.steps.push(Step::Fstab { tree: tree.name.clone() });
@@ -275,6 +287,23 @@ impl<'a> Builder<'a> {
         } else if let Some(system) = description.systems().next() {
             self.steps.push(Step::BootLoader { tree: description.trees[system].name.clone(), disks });
         }
+    }
+
+    /// Writes an image, once to each device.
+    fn write_image(&mut self, tree: usize, image: &Image, written: &mut Vec<PathBuf>) {
+        let belongs =
+            |placed: &&Placed| placed.spec.trees.contains(&tree) && images::goes_onto(image, &placed.spec);
+        let placed = self.placed.iter().find(belongs).expect("images without a place were refused");
+        let (node, spec) = (placed.node.clone(), &placed.spec);
+        if written.contains(&node) {
+            return;
+        }
+        let (kind, label) = (spec.kind, spec.label.clone());
+        let (tree, url) = (self.draft.description.trees[tree].name.clone(), shown(&image.url));
+        let target = image.target.as_path().to_owned();
+        self.steps.push(Step::WriteImage { tree: tree.clone(), url, target, node: node.clone() });
+        self.steps.push(Step::Adopt { tree, node: node.clone(), kind, label });
+        written.push(node);
     }
 
     fn finish(self) -> Plan {
@@ -294,6 +323,7 @@ impl<'a> Builder<'a> {
             node: placed.node.clone(),
             bytes: placed.bytes,
             made: self.is_made(placed),
+            replaced: self.draft.is_replaced(&placed.spec),
             trees: placed.spec.trees.iter().map(|tree| description.trees[*tree].name.clone()).collect(),
             capacity: capacity(placed.spec.kind, placed.bytes),
             spec: placed.spec.clone(),

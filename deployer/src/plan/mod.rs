@@ -4,6 +4,7 @@
 mod build;
 mod draft;
 pub(crate) mod facts;
+mod images;
 pub(crate) mod need;
 mod partition_types;
 mod refuse;
@@ -21,8 +22,9 @@ use thiserror::Error;
 
 use crate::machine::Firmware;
 use crate::machine::blkid::Content;
-use crate::model::FileSystem;
+use crate::model::{FileSystem, Image};
 pub(crate) use build::{PlanOptions, build};
+pub(crate) use images::Images;
 use need::{Capacity, Need};
 pub(crate) use partition_types::is_efi;
 use step::{NewPartition, Step};
@@ -89,8 +91,10 @@ pub(crate) struct FsPlan {
     pub(crate) node: PathBuf,
     /// Of what it is on, in bytes.
     pub(crate) bytes: u64,
-    /// Whether it is made anew; else what is on it stays.
+    /// Whether it is made anew; else what is on it stays, unless it is replaced.
     pub(crate) made: bool,
+    /// Whether an image of a file system takes its place.
+    pub(crate) replaced: bool,
     /// What it is.
     #[serde(flatten, serialize_with = "described")]
     pub(crate) spec: FileSystem,
@@ -121,6 +125,11 @@ impl Plan {
         let mut mounts: Vec<&FsPlan> = self.file_systems.iter().filter(belongs).collect();
         mounts.sort_by_key(|plan| plan.spec.mount.as_ref().map(|mount| (mount.depth(), mount.clone())));
         mounts
+    }
+
+    /// The file system of a tree that an image takes the place of.
+    pub(crate) fn place_of(&self, tree: usize, image: &Image) -> Option<&FsPlan> {
+        self.mounts_of(tree).into_iter().find(|plan| plan.spec.mount.as_ref() == Some(&image.target))
     }
 
     /// Whether anything that is there is lost.

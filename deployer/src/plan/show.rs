@@ -105,9 +105,17 @@ fn row(file_system: &FsPlan) -> [String; 8] {
         human(file_system.bytes),
         need,
         holds,
-        if file_system.made { "made anew" } else { "kept" }.to_owned(),
+        fate(file_system).to_owned(),
         file_system.trees.join(", "),
     ]
+}
+
+fn fate(file_system: &FsPlan) -> &'static str {
+    match (file_system.made, file_system.replaced) {
+        (true, _) => "made anew",
+        (false, true) => "overwritten",
+        (false, false) => "kept",
+    }
 }
 
 fn inodes(count: u64) -> String {
@@ -137,7 +145,9 @@ fn show_disk(text: &mut String, disk: &DiskPlan, plan: &Plan) {
         let fate = match new {
             _ if disk.laid_out && old(number).is_some() => "wiped",
             _ if disk.laid_out => "",
-            Some(new) if plan.file_systems.iter().any(|fs| fs.made && fs.node == new.node) => "made anew",
+            Some(new) if let Some(file_system) = plan.file_systems.iter().find(|fs| fs.node == new.node) => {
+                fate(file_system)
+            }
             Some(new) if plan.steps.contains(&Step::WriteConfigDrive { node: new.node.clone() }) => {
                 "overwritten"
             }

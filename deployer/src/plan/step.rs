@@ -128,6 +128,16 @@ pub(crate) enum Step {
     WriteConfigDrive { node: PathBuf },
     /// Pull an image into its tree.
     Pull { tree: String, url: String, target: PathBuf },
+    /// Write an image of a file system to a device, in the place of what is there.
+    WriteImage { tree: String, url: String, target: PathBuf, node: PathBuf },
+    /// Make a file system that came as an image as large as its device, with a UUID and a label of its own.
+    Adopt {
+        tree: String,
+        node: PathBuf,
+        #[serde(rename = "file_system", serialize_with = "as_name")]
+        kind: FsKind,
+        label: Option<String>,
+    },
     /// Write fstab.
     Fstab { tree: String },
     /// Install the boot loader of a system.
@@ -145,7 +155,9 @@ impl Step {
     pub(crate) fn phase(&self) -> Phase {
         match self {
             Step::WriteConfigDrive { .. } => Phase::ConfigDrive,
-            Step::Pull { .. } | Step::Fstab { .. } => Phase::CopyImage,
+            Step::Pull { .. } | Step::WriteImage { .. } | Step::Adopt { .. } | Step::Fstab { .. } => {
+                Phase::CopyImage
+            }
             Step::BootLoader { .. } | Step::BootMenu { .. } => Phase::BootLoader,
             _ => Phase::Partitioning,
         }
@@ -188,6 +200,7 @@ impl Step {
                 | Step::CreatePhysicalVolume { .. }
                 | Step::MakeFileSystem { .. }
                 | Step::WriteConfigDrive { .. }
+                | Step::WriteImage { .. }
         )
     }
 }
@@ -246,6 +259,18 @@ impl fmt::Display for Step {
             }
             Step::WriteConfigDrive { node } => write!(f, "write the config drive to {}", node.display()),
             Step::Pull { tree, url, target } => write!(f, "pull {url} into {tree}:{}", target.display()),
+            Step::WriteImage { tree, url, target, node } => {
+                write!(f, "write {url} to {}, for {tree}:{}", node.display(), target.display())
+            }
+            Step::Adopt { node, kind, label, .. } => {
+                write!(
+                    f,
+                    "make the {} on {} as large as that, with a new UUID",
+                    kind.name(),
+                    node.display()
+                )?;
+                label.as_ref().map_or(Ok(()), |label| write!(f, " and the label {label:?}"))
+            }
             Step::Fstab { tree } => write!(f, "write {tree}:/etc/fstab"),
             Step::BootLoader { tree, disks } => {
                 write!(f, "install the boot loader of {tree} on {}", list(disks))

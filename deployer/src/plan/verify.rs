@@ -5,6 +5,7 @@ use std::path::Path;
 use super::Problem;
 use super::draft::Draft;
 use super::facts::{DiskFacts, KernelView, logical_node};
+use super::images;
 use super::step::NewPartition;
 use super::verify_volumes;
 use crate::machine::blkid::Content;
@@ -121,8 +122,13 @@ fn contents(draft: &Draft<'_>, index: usize, there: &DiskFacts) -> Vec<Problem> 
         };
         let place = &partition.node;
         match &disk.volumes[segment.volume].role {
-            Role::FileSystem(file_system) if !draft.makes(file_system) => {
+            Role::FileSystem(file_system) if draft.keeps(file_system) => {
                 problems.extend(content(place, file_system, &partition.content));
+            }
+            Role::FileSystem(file_system) => {
+                let found = images::part_of_more(draft, &partition.content, file_system);
+                let message = |found| format!("expected {} on it, found {found}", file_system.kind.name());
+                problems.extend(found.map(|found| Problem::new(place.display(), message(found))));
             }
             Role::BootMenu => problems.extend(kind(place, "ext4", &partition.content)),
             Role::Member(_) => problems.extend(kind(place, MEMBER, &partition.content)),
@@ -140,7 +146,7 @@ fn volumes(draft: &Draft<'_>) -> Vec<Problem> {
         let running = draft.running(index).filter(|running| running.level.is_some());
         let found = running
             .and_then(|running| draft.facts.arrays.iter().find(|(array, _)| array.node == running.node));
-        if let Some((running, found)) = found.filter(|_| !draft.makes(&array.file_system)) {
+        if let Some((running, found)) = found.filter(|_| draft.keeps(&array.file_system)) {
             problems.extend(content(&running.node, &array.file_system, found));
         }
     }
@@ -148,7 +154,7 @@ fn volumes(draft: &Draft<'_>) -> Vec<Problem> {
         for volume in &group.volumes {
             let node = logical_node(&group.name, &volume.name);
             let found = draft.facts.logical.iter().find(|(found, _)| *found == node);
-            if let Some((_, found)) = found.filter(|_| !draft.makes(&volume.file_system)) {
+            if let Some((_, found)) = found.filter(|_| draft.keeps(&volume.file_system)) {
                 problems.extend(content(&node, &volume.file_system, found));
             }
         }

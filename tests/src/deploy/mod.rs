@@ -37,4 +37,6 @@ pub mod exit {
     pub const IMAGE: i32 = 47;
     /// The boot loader was not installed.
     pub const BOOT_LOADER: i32 = 48;
+    /// An image is damaged.
+    pub const DAMAGED: i32 = 50;
 }

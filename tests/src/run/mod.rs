@@ -105,6 +105,13 @@ impl Program {
         self
     }
 
+    /// The same program with this variable in its environment.
+    #[must_use]
+    pub fn with_variable(mut self, name: &str, value: &str) -> Self {
+        self.prefix = vec!["env".to_owned(), format!("{name}={value}")];
+        self
+    }
+
     /// Both, the oracle first.
     ///
     /// # Panics

@@ -9,20 +9,13 @@ use std::time::Duration;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use flate2::read::MultiGzDecoder;
-use ureq::Agent;
 
 use super::{ConfigDrive, ConfigDriveError, LIMIT, fat, image, tree};
+use crate::http::{Clocks, Way, Web, WebError, WebUrl, shown};
 use crate::model::ConfigSource;
 
-/// How long a server may take.
-pub(super) struct Clocks {
-    /// Until there is a connection.
-    pub(super) connect: Duration,
-    /// For everything, redirections and the body included.
-    pub(super) whole: Duration,
-}
-
-pub(super) const CLOCKS: Clocks = Clocks { connect: Duration::from_secs(10), whole: Duration::from_secs(60) };
+pub(super) const CLOCKS: Clocks =
+    Clocks { connect: Duration::from_secs(10), silence: None, whole: Some(Duration::from_secs(60)) };
 
 /// How gzip begins.
 const GZIP: [u8; 2] = [0x1f, 0x8b];
@@ -32,11 +25,15 @@ const GZIP_IN_BASE64: &[u8] = b"H4sI";
 const AS_IT_CAME: &str = "as it came";
 const UNPACKED: &str = "when unpacked";
 
-pub(super) fn load(source: &ConfigSource, clocks: &Clocks) -> Result<ConfigDrive, ConfigDriveError> {
+pub(super) fn load(
+    source: &ConfigSource,
+    web: &Web,
+    clocks: &Clocks,
+) -> Result<ConfigDrive, ConfigDriveError> {
     match source {
         ConfigSource::Directory(path) => local(path),
         ConfigSource::Url(url) => {
-            let body = fetch(url, clocks)?;
+            let body = fetch(url, web, clocks)?;
             any(body, &format!("the config drive from {}", shown(url)))
         }
         ConfigSource::Encoded(text) => {
@@ -105,50 +102,26 @@ fn unpack(packed: &[u8], origin: &str) -> Result<Vec<u8>, ConfigDriveError> {
     Ok(image)
 }
 
-fn fetch(url: &str, clocks: &Clocks) -> Result<Vec<u8>, ConfigDriveError> {
-    let scheme = url.split_once("://").map(|(scheme, _)| scheme.to_ascii_lowercase());
-    match scheme.as_deref() {
-        Some("http") => {}
-        Some("https") => return Err(ConfigDriveError::Tls { url: shown(url) }),
-        _ => return Err(ConfigDriveError::Url { url: shown(url) }),
-    }
+fn fetch(url: &str, web: &Web, clocks: &Clocks) -> Result<Vec<u8>, ConfigDriveError> {
+    let shown = || shown(url);
+    let url = &WebUrl::parse(url).map_err(|reason| ConfigDriveError::Url { url: shown(), reason })?;
     let failed = |error| match error {
-        // Their texts repeat the URL.
-        ureq::Error::BadUri(_) | ureq::Error::Http(_) => ConfigDriveError::Url { url: shown(url) },
-        // A redirection.
-        ureq::Error::TlsRequired | ureq::Error::Tls(_) => ConfigDriveError::Tls { url: shown(url) },
-        ureq::Error::BodyExceedsLimit(_) => ConfigDriveError::TooLarge {
-            origin: format!("the config drive from {}", shown(url)),
-            stage: AS_IT_CAME,
-        },
-        error => ConfigDriveError::Fetch { url: shown(url), source: Box::new(error) },
+        ureq::Error::BodyExceedsLimit(_) => {
+            ConfigDriveError::TooLarge { origin: format!("the config drive from {url}"), stage: AS_IT_CAME }
+        }
+        error => ConfigDriveError::Fetch { url: shown(), source: error.into() },
     };
-    let config = Agent::config_builder()
-        .timeout_connect(Some(clocks.connect))
-        .timeout_global(Some(clocks.whole))
-        .http_status_as_error(false)
-        // What is fetched holds secrets: it goes no other way than the description says.
-        .proxy(None)
-        .user_agent(concat!("deployer/", env!("CARGO_PKG_VERSION")))
-        .build();
-    let mut response = Agent::new_with_config(config).get(url).call().map_err(failed)?;
+    // What is fetched holds secrets: it goes no other way than the description says.
+    let agent = web
+        .agent(url, Way::Direct, *clocks)
+        .map_err(|source| ConfigDriveError::Fetch { url: shown(), source })?;
+    let mut response = agent.get(url.as_str()).call().map_err(failed)?;
     if !response.status().is_success() {
-        return Err(ConfigDriveError::Status { url: shown(url), status: response.status().as_u16() });
+        let source = WebError::Status(response.status().as_u16());
+        return Err(ConfigDriveError::Fetch { url: shown(), source });
     }
     if response.body().content_length().is_some_and(|length| length > LIMIT) {
         return Err(failed(ureq::Error::BodyExceedsLimit(LIMIT)));
     }
     response.body_mut().with_config().limit(LIMIT).read_to_vec().map_err(failed)
-}
-
-/// A URL as others may see it: passwords and signatures of temporary URLs are left out.
-pub(super) fn shown(url: &str) -> String {
-    let end = url.find(['?', '#']).unwrap_or(url.len());
-    let (scheme, rest) = match url[..end].split_once("://") {
-        Some((scheme, rest)) => (format!("{scheme}://"), rest),
-        None => (String::new(), &url[..end]),
-    };
-    let (host, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
-    let host = host.rsplit_once('@').map_or(host, |(_, host)| host);
-    format!("{scheme}{host}{path}").escape_debug().to_string()
 }

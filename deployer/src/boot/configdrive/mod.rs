@@ -13,6 +13,7 @@ use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use crate::http::{Web, WebError};
 use crate::model::{ConfigSource, MIB, human};
 
 /// The most bytes of a config drive, packed or unpacked.
@@ -58,8 +59,8 @@ impl fmt::Display for Kind {
 /// # Errors
 /// There is nothing that cloud-init would find: it cannot be fetched, read or unpacked, is too large, is no
 /// ISO 9660 or vfat image, or has another label.
-pub fn load(source: &ConfigSource) -> Result<ConfigDrive, ConfigDriveError> {
-    load::load(source, &load::CLOCKS)
+pub(crate) fn load(source: &ConfigSource, web: &Web) -> Result<ConfigDrive, ConfigDriveError> {
+    load::load(source, web, &load::CLOCKS)
 }
 
 impl ConfigDrive {
@@ -70,12 +71,12 @@ impl ConfigDrive {
     }
 
     /// Its size in bytes; at most [`LIMIT`].
-    pub fn size(&self) -> u64 {
+    pub(crate) fn size(&self) -> u64 {
         self.image.len() as u64
     }
 
     /// Its file system.
-    pub fn kind(&self) -> Kind {
+    pub(crate) fn kind(&self) -> Kind {
         self.kind
     }
 
@@ -85,17 +86,16 @@ impl ConfigDrive {
     /// # Errors
     /// The device is too small, in which case nothing was written; it is in use or fails; or it gives back
     /// something else than was written.
-    pub fn write_to(&self, device: &Path) -> Result<(), ConfigDriveError> {
+    pub(crate) fn write_to(&self, device: &Path) -> Result<(), ConfigDriveError> {
         write::write(&self.image, device)
     }
 }
 
 impl ConfigDriveError {
     /// Whether it may go better another time: no answer, or an answer that the server is not well.
-    pub fn is_worth_a_retry(&self) -> bool {
+    pub(crate) fn is_worth_a_retry(&self) -> bool {
         match self {
-            ConfigDriveError::Fetch { .. } => true,
-            ConfigDriveError::Status { status, .. } => *status >= 500,
+            ConfigDriveError::Fetch { source, .. } => source.is_worth_a_retry(),
             _ => false,
         }
     }
@@ -111,30 +111,14 @@ impl fmt::Debug for ConfigDrive {
 /// Why there is no config drive. URLs are shown without passwords and parameters.
 #[derive(Debug, thiserror::Error)]
 #[allow(missing_docs)]
-pub enum ConfigDriveError {
-    /// It would have to be fetched over TLS.
-    #[error(
-        "cannot fetch the config drive from {url}: https is not supported yet; offer it over http, or put it \
-         into the description itself, as gzip in base64"
-    )]
-    Tls { url: String },
-
+pub(crate) enum ConfigDriveError {
     /// It is no URL, or one of another scheme.
-    #[error("cannot fetch the config drive from {url}: this is no http URL; write http://HOST/PATH")]
-    Url { url: String },
+    #[error("cannot fetch the config drive from {url}: {reason}")]
+    Url { url: String, reason: String },
 
-    /// No answer, or not all of it.
-    #[error(
-        "cannot fetch the config drive from {url}: {source}; see whether the server works and is within reach"
-    )]
-    Fetch { url: String, source: Box<ureq::Error> },
-
-    /// The server has no such thing, or does not give it away.
-    #[error(
-        "cannot fetch the config drive from {url}: the server answered with status {status}; see whether the \
-         URL is right and open to this machine"
-    )]
-    Status { url: String, status: u16 },
+    /// No answer, not all of it, or one that it is not to be had.
+    #[error("cannot fetch the config drive from {url}: {source}")]
+    Fetch { url: String, source: WebError },
 
     /// More than a config drive may have.
     #[error(

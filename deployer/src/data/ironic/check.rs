@@ -114,9 +114,9 @@ impl Checker<'_> {
                 self.names.len() - 1
             });
             let (Some(url), Some(target)) = (image.url, image.target) else { continue };
-            let raw::Image { boot, image_name, image_uuid, path, .. } = image;
+            let raw::Image { boot, image_name, image_uuid, path, checks, .. } = image;
             let trees = vec![tree];
-            images.push(Image { name, trees, boot, image_name, image_uuid, url, target, path });
+            images.push(Image { name, trees, boot, image_name, image_uuid, url, target, checks, path });
         }
         images
     }

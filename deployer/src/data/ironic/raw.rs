@@ -7,12 +7,14 @@ use uuid::Uuid;
 pub(super) use super::text::Mount;
 use super::text::{
     ARRAY_NAME, CONFIG_DRIVE, DISK_NAME, DISK_PATH, EXACT, FILE_SYSTEM, FREE_TEXT, FSTAB_OPTIONS, GROUP_NAME,
-    GUID, IMAGE_NAME, LABEL, META_SIZE, MOUNT, POOL_SIZE, RESERVED, RSYNC_FLAGS, SCSI_ADDRESS, SIZE, TARGET,
-    URL, VOLUME_NAME,
+    GUID, IMAGE_NAME, LABEL, META_SIZE, MOUNT, POOL_SIZE, RESERVED, RSYNC_FLAGS, SCSI_ADDRESS, SIZE, SUM,
+    TARGET, URL, VOLUME_NAME,
 };
-use crate::data::shape::{Choice, Fields, Flag, List, Object, Tagged};
+use crate::data::shape::{Choice, Count, Fields, Flag, List, Object, Tagged};
 use crate::flags;
-use crate::model::{ConfigSource, DiskId, FsKind, MIB, MountPoint, Policy, PullOptions, Size};
+use crate::model::{
+    Checks, ConfigSource, DiskId, FsKind, MIB, MountPoint, Policy, PullOptions, Size, Sum, SumKind,
+};
 
 pub(super) struct Description {
     pub(super) policy: Policy,
@@ -32,6 +34,7 @@ pub(super) struct Image {
     pub(super) image_uuid: String,
     pub(super) url: Option<String>,
     pub(super) target: Option<MountPoint>,
+    pub(super) checks: Checks,
 }
 
 pub(super) enum Top {
@@ -160,6 +163,7 @@ fn image(fields: &mut Fields<'_>) -> Option<Image> {
     let url = fields.required("image_pull_url", &URL, "Where it comes from.");
     fields.without_effect(&["url"]);
     let target = fields.required("target", &TARGET, "Where in the tree it goes: `/`, or a directory.");
+    let checks = checks(fields);
     Some(Image {
         path: fields.path().to_owned(),
         name,
@@ -168,7 +172,37 @@ fn image(fields: &mut Fields<'_>) -> Option<Image> {
         image_uuid: image_uuid.unwrap_or_default(),
         url,
         target,
+        checks,
     })
+}
+
+/// What an image that is a file has to be. Sums and length are those of what is sent, packed or not.
+fn checks(fields: &mut Fields<'_>) -> Checks {
+    let len = fields.optional("image_size", &Count, "An image's length, in bytes.");
+    let about =
+        "An image's sum, as hexadecimal digits; their number says whether it is MD5, SHA-256 or SHA-512.";
+    let mut sums: Vec<Sum> = fields.optional("image_checksum", &SUM, about).into_iter().collect();
+    let kind = fields.optional("os_hash_algo", &Choice(SumKind::NAMES), "Which sum `os_hash_value` is.");
+    let value = fields.optional("os_hash_value", &SUM, "An image's sum, as hexadecimal digits.");
+    match (kind, value) {
+        (Some(kind), Some(sum)) if sum.kind == kind => sums.push(sum),
+        (Some(kind), Some(sum)) => {
+            let message = format!(
+                "expected {} hexadecimal digits for {kind}, found those of {}",
+                2 * kind.len(),
+                sum.kind
+            );
+            fields.complain(Some("os_hash_value"), message);
+        }
+        (None, Some(_)) if fields.clear(&["os_hash_algo"]) => {
+            fields.complain(None, "expected the key \"os_hash_algo\" beside \"os_hash_value\", found none");
+        }
+        (Some(_), None) if fields.clear(&["os_hash_value"]) => {
+            fields.complain(None, "expected the key \"os_hash_value\" beside \"os_hash_algo\", found none");
+        }
+        _ => {}
+    }
+    Checks { len, sums }
 }
 
 fn disk(fields: &mut Fields<'_>) -> Option<Top> {

@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use crate::data::shape::{Choice, Text};
 use crate::flags;
-use crate::model::{ConfigSource, FsKind, MIB, MountPoint, PullOptions, Size};
+use crate::model::{ConfigSource, FsKind, MIB, MountPoint, PullOptions, Size, Sum};
 
 /// Least and usual space that a physical volume leaves to LVM, in MiB.
 const LEAST_RESERVED: u64 = 10;
@@ -168,6 +168,13 @@ pub(super) const TARGET: Text<MountPoint> = Text {
     what: "an absolute path in the tree",
     parse: MountPoint::parse,
     pattern: Some(concat!("^", absolute_path!(), "$")),
+    secret: false,
+};
+
+pub(super) const SUM: Text<Sum> = Text {
+    what: "32, 64 or 128 hexadecimal digits",
+    parse: |text| Sum::parse(text.trim()).ok_or_else(String::new),
+    pattern: Some(r"^\s*([0-9A-Fa-f]{32}|[0-9A-Fa-f]{64}|[0-9A-Fa-f]{128})\s*$"),
     secret: false,
 };
 

@@ -164,6 +164,24 @@ impl Shape for Flag {
     }
 }
 
+/// A whole number from one on.
+pub struct Count;
+
+impl Shape for Count {
+    type Value = u64;
+
+    fn read(&self, node: Node<'_>) -> Option<u64> {
+        match node.value {
+            Json::Number(number) if number.as_u64().is_some_and(|number| number > 0) => number.as_u64(),
+            _ => node.expected("a whole number from 1 on"),
+        }
+    }
+
+    fn schema(&self) -> Value {
+        json!({"type": "integer", "minimum": 1})
+    }
+}
+
 /// One of a few strings.
 pub struct Choice<T: 'static>(pub &'static [(&'static str, T)]);
 

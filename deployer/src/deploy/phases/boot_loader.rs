@@ -42,7 +42,7 @@ fn one_system(job: &Job<'_>, tree: usize, disks: &[PathBuf]) -> Result<(), Deplo
 
 /// A system whose images are not in place does not get a boot loader.
 fn has_images(job: &Job<'_>, tree: usize, root: &Root) -> Result<(), DeployError> {
-    match marker::lacks_images(root) {
+    match marker::lacks_images(root, job.options.plan.images) {
         true => Err(DeployError::LacksImages(job.description.trees[tree].name.clone())),
         false => Ok(()),
     }

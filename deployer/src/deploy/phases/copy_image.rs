@@ -21,8 +21,6 @@ pub(in crate::deploy) fn copy_image(
 ) -> Result<(), DeployError> {
     let mut mounted: Option<(usize, MountedTree)> = None;
     let mut measured = BTreeSet::new();
-    // Not by the steps of this run: the boot loader may be left to a later one.
-    let last = !job.options.plan.boot_loader;
     job.each_step(Phase::CopyImage, |job, step| {
         match step {
             Step::Pull { tree: name, url, target } => {
@@ -37,8 +35,7 @@ pub(in crate::deploy) fn copy_image(
             Step::Fstab { tree } => {
                 let tree = enter(job, tree, &mut mounted, &mut measured)?;
                 let (_, root) = mounted.as_ref().expect("it was mounted");
-                write_fstab(job, tree, root.root())?;
-                marker::write(job, tree, root.root(), Phase::CopyImage, last)?;
+                complete_images(job, tree, root.root())?;
             }
             _ => {}
         }
@@ -102,7 +99,11 @@ fn enter(
 }
 
 /// What an image itself brings does not start the machine, nor say that it is complete.
-fn keep_from_starting(job: &Job<'_>, tree: usize, root: &Root) -> Result<(), DeployError> {
+pub(in crate::deploy) fn keep_from_starting(
+    job: &Job<'_>,
+    tree: usize,
+    root: &Root,
+) -> Result<(), DeployError> {
     if job.description.trees[tree].has_root {
         marker::write(job, tree, root, Phase::Partitioning, false)?;
     }
@@ -110,6 +111,18 @@ fn keep_from_starting(job: &Job<'_>, tree: usize, root: &Root) -> Result<(), Dep
         disarm::put_aside(root, &efi)?;
     }
     Ok(())
+}
+
+/// The images of a system are in place: what belongs there beside them.
+pub(in crate::deploy) fn complete_images(
+    job: &mut Job<'_>,
+    tree: usize,
+    root: &Root,
+) -> Result<(), DeployError> {
+    write_fstab(job, tree, root)?;
+    // Not by the steps of this run: the boot loader may be left to a later one.
+    let last = !job.options.plan.boot_loader;
+    marker::write(job, tree, root, Phase::CopyImage, last)
 }
 
 /// The directory at `path` in a tree, as a path without links.

@@ -5,7 +5,7 @@ mod copy_image;
 mod partitioning;
 
 pub(super) use boot_loader::{boot_loader, directory_of};
-pub(super) use copy_image::{copy_image, directory};
+pub(super) use copy_image::{complete_images, copy_image, directory, keep_from_starting};
 pub(super) use partitioning::partitioning;
 
 use std::path::Path;

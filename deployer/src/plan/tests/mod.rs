@@ -3,6 +3,7 @@
 
 mod clean;
 mod facts;
+mod images;
 mod keeping;
 mod partitions;
 mod phases;
@@ -15,7 +16,7 @@ use serde_json::{Value, json};
 
 use super::facts::Facts;
 use super::step::Phase;
-use super::{NoPlan, Plan, PlanOptions, Problems, build};
+use super::{Images, NoPlan, Plan, PlanOptions, Problems, build};
 use crate::data::driver;
 use crate::disk::tools;
 use crate::model::{Description, MIB};
@@ -30,6 +31,7 @@ const NOTHING: [&str; 0] = [];
 const PROVISION: PlanOptions = PlanOptions {
     force: false,
     boot_loader: true,
+    images: Images::Trees,
     phases: &[Phase::Partitioning, Phase::ConfigDrive, Phase::CopyImage, Phase::BootLoader],
 };
 const FORCED: PlanOptions = PlanOptions { force: true, ..PROVISION };
@@ -37,7 +39,7 @@ const FORCED: PlanOptions = PlanOptions { force: true, ..PROVISION };
 /// What a single phase asks for; as on the command line, the config drive has nothing to do with boot loaders.
 fn alone(phase: &'static [Phase]) -> PlanOptions {
     let boot_loader = !phase.contains(&Phase::ConfigDrive);
-    PlanOptions { force: false, boot_loader, phases: phase }
+    PlanOptions { force: false, boot_loader, images: Images::Trees, phases: phase }
 }
 
 /// A description of one system.

@@ -144,7 +144,7 @@ fn programs_find_everything_under_its_name() {
     );
     assert_eq!(
         plan["file_systems"][0],
-        json!({"node": "/dev/sda2", "bytes": 2048 * MIB, "made": true, "file_system": "ext4", "mount": "/",
+        json!({"node": "/dev/sda2", "bytes": 2048 * MIB, "made": true, "replaced": false, "file_system": "ext4", "mount": "/",
                "label": null, "trees": ["os"], "capacity": {"bytes": 2_028_081_152u64, "inodes": 130_544},
                "need": {"bytes": 900 * MIB, "inodes": 41_000}})
     );

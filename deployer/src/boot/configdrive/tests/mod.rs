@@ -21,8 +21,12 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use tempfile::TempDir;
 
-use super::load::{Clocks, shown};
 use super::*;
+use crate::http::{Clocks, shown};
+
+fn load(source: &ConfigSource) -> Result<ConfigDrive, ConfigDriveError> {
+    super::load(source, &Web::default())
+}
 
 /// A small ISO image: the descriptor, and nothing that it would describe.
 fn iso(label: &str) -> Vec<u8> {

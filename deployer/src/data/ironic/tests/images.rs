@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::*;
-use crate::model::{ConfigSource, MIB, Policy, Role, Size};
+use crate::model::{ConfigSource, MIB, Policy, Role, Size, SumKind};
 
 const ROOT: &str = r#"{"type": "partition", "mount": "/", "size": "5 GiB"}"#;
 
@@ -49,6 +49,45 @@ fn urls_are_taken_in_every_spelling() {
     ] {
         let text = changed(EXAMPLE, &[("/images/0/image_pull_url", &format!("{url:?}"))]);
         assert_eq!(read(&text).images[0].url, url);
+    }
+}
+
+#[test]
+fn sums_and_lengths_of_images_are_taken() {
+    let of = |changes: &[(&str, &str)]| {
+        let changes: Vec<(String, &str)> =
+            changes.iter().map(|(key, json)| (format!("/images/0/{key}"), *json)).collect();
+        let changes: Vec<(&str, &str)> = changes.iter().map(|(key, json)| (key.as_str(), *json)).collect();
+        changed(EXAMPLE, &changes)
+    };
+    let digits = |count: usize| format!("\"{}\"", "a0".repeat(count / 2));
+    let (md5, sha512) = (digits(32), digits(128));
+    let text = of(&[
+        ("image_checksum", &md5),
+        ("os_hash_algo", "\"sha512\""),
+        ("os_hash_value", &sha512),
+        ("image_size", "12345"),
+    ]);
+    let checks = read(&text).images[0].checks.clone();
+    let kinds: Vec<SumKind> = checks.sums.iter().map(|sum| sum.kind).collect();
+    assert_eq!((kinds, checks.len), (vec![SumKind::Md5, SumKind::Sha512], Some(12345)));
+    assert!(read(EXAMPLE).images[0].checks.is_empty());
+    for (keys, part) in [
+        (&[("os_hash_value", sha512.as_str())][..], "expected the key \"os_hash_algo\""),
+        // No matter what else stands there.
+        (&[("os_hash_value", sha512.as_str()), ("image_size", "1")], "expected the key \"os_hash_algo\""),
+        (&[("os_hash_algo", "\"md5\"")], "expected the key \"os_hash_value\""),
+        (
+            &[("os_hash_algo", "\"md5\""), ("os_hash_value", sha512.as_str())],
+            "expected 32 hexadecimal digits for MD5",
+        ),
+        (&[("os_hash_algo", "\"crc\""), ("os_hash_value", sha512.as_str())], "expected one of \"md5\""),
+        (&[("image_checksum", "\"abc\"")], "expected 32, 64 or 128 hexadecimal digits"),
+        (&[("image_size", "0")], "expected a whole number from 1 on"),
+        (&[("image_size", "\"10 MiB\"")], "expected a whole number from 1 on"),
+    ] {
+        let found = complaints(&of(keys));
+        assert!(found.len() == 1 && found[0].contains(part), "{keys:?}: {found:?}");
     }
 }
 
