@@ -15,6 +15,7 @@ use crate::password;
 use crate::progress::{Display, to_stderr};
 use crate::sandbox::Sandbox;
 use crate::stop::Stop;
+use crate::system::list_xattrs;
 use crate::told::{self, Told};
 
 /// How long threads may take to end after a signal.
@@ -24,7 +25,7 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(5);
 pub(crate) fn client(source: Source, monitor: Arc<dyn Monitor>) -> Result<Client, Failure> {
     let Source { location, pull } = source;
     let credentials = password::credentials(&location, &pull)?;
-    let client = Client::new(location, pull.options).credentials(credentials);
+    let client = Client::new(location, pull.options).credentials(credentials).list_xattrs(list_xattrs);
     Ok(client.timeouts(pull.timeouts).retries(pull.retries).monitor(monitor))
 }
 

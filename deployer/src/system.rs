@@ -2,9 +2,9 @@
 //! does before it becomes another program. The only room with unsafe code.
 #![allow(unsafe_code)]
 
-use std::ffi::c_void;
+use std::ffi::{CStr, c_void};
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::Command;
@@ -72,6 +72,17 @@ pub(crate) fn private_mounts() -> io::Result<()> {
     unsafe { rustix::thread::unshare_unsafe(UnshareFlags::NEWNS)? };
     let flags = rustix::mount::MountPropagationFlags::DOWNSTREAM | rustix::mount::MountPropagationFlags::REC;
     Ok(rustix::mount::mount_change("/", flags)?)
+}
+
+/// `listxattrat` (Linux 6.13), which no library has yet.
+const LISTXATTRAT: libc::c_long = 465;
+
+/// Lists the names of the extended attributes of a file in a directory, without following a symlink.
+pub(crate) fn list_xattrs(dir: BorrowedFd<'_>, name: &CStr, into: &mut [u8]) -> io::Result<usize> {
+    let (dir, flags) = (dir.as_raw_fd(), libc::AT_SYMLINK_NOFOLLOW);
+    // SAFETY: the name ends with a NUL, and the kernel writes no more than the buffer is long.
+    let len = unsafe { libc::syscall(LISTXATTRAT, dir, name.as_ptr(), flags, into.as_mut_ptr(), into.len()) };
+    usize::try_from(len).map_err(|_| io::Error::last_os_error())
 }
 
 /// A file descriptor that this process was given, as another one that is its own.

@@ -15,7 +15,7 @@ use crate::error::{Error, Result};
 use crate::flist::Segment;
 use crate::handshake::{Agreed, Credentials, Handshake, Outcome};
 #[cfg(feature = "fs")]
-use crate::local::{LocalTree, LocalTreeOptions, Machine};
+use crate::local::{ListXattrs, LocalTree, LocalTreeOptions, Machine};
 use crate::location::Location;
 use crate::options::Options;
 use crate::report::{Earlier, Monitor, Progress, Report, Silent, Summary};
@@ -39,6 +39,8 @@ pub struct Client {
     credentials: Option<Credentials>,
     timeouts: Timeouts,
     resolver: Arc<dyn Resolver>,
+    #[cfg(feature = "fs")]
+    list_xattrs: Option<ListXattrs>,
     retries: u32,
     monitor: Arc<dyn Monitor>,
     progress: Arc<Progress>,
@@ -53,6 +55,8 @@ impl Client {
             credentials: None,
             timeouts: Timeouts::default(),
             resolver: Arc::new(SystemResolver),
+            #[cfg(feature = "fs")]
+            list_xattrs: None,
             retries: 0,
             monitor: Arc::new(Silent),
             progress: Arc::default(),
@@ -74,6 +78,14 @@ impl Client {
     /// Who finds the addresses of the host, in place of the system.
     pub fn resolver(mut self, resolver: Arc<dyn Resolver>) -> Self {
         self.resolver = resolver;
+        self
+    }
+
+    /// What lists the extended attributes of files that are there, where the kernel has a call for that (Linux 6.13): a pull
+    /// that finds nothing to do takes a third less time of the processor.
+    #[cfg(feature = "fs")]
+    pub fn list_xattrs(mut self, by: ListXattrs) -> Self {
+        self.list_xattrs = Some(by);
         self
     }
 
@@ -168,7 +180,7 @@ impl Client {
             content.partial_dir = Some(RETRY_DIR.into());
         }
         let client = Self { options, ..self.clone() };
-        let machine = Machine::read(&client.options)?;
+        let machine = Machine::read(&client.options)?.list_xattrs(client.list_xattrs);
         let earlier = Earlier::default();
         let once = async || {
             client.progress.begin();

@@ -25,6 +25,7 @@ use crate::plan::need::Tally;
 use crate::progress::Display;
 use crate::report::PullMonitor;
 use crate::sandbox::Sandbox;
+use crate::system::list_xattrs;
 
 /// Complaints of a server that are shown.
 const SHOWN: usize = 10;
@@ -109,6 +110,7 @@ fn client(
     }
     let sandbox = Sandbox::new(flags.walls, places(&options), location.port());
     let client = Client::new(location, options).credentials(credentials).resolver(sandbox.resolver());
+    let client = client.list_xattrs(list_xattrs);
     Ok((client.timeouts(flags.timeouts).retries(flags.retries), sandbox))
 }
 

@@ -11,7 +11,7 @@ use rustix::io::Errno;
 use super::acl;
 use super::fake;
 use super::ids::{IdMap, Identity, UnknownName};
-use super::machine::Machine;
+use super::machine::{ListXattrs, Machine};
 use super::node::Node;
 use super::seen::Attributes;
 use super::wish::{Lists, Wish};
@@ -44,6 +44,8 @@ pub(super) struct Policy {
     pub(super) unknown_name: Option<UnknownName>,
     /// Permissions that new files do not get where the server's are not kept.
     pub(super) umask: u32,
+    /// How attributes are listed, if there is a way of its own.
+    pub(super) list_xattrs: Option<ListXattrs>,
 }
 
 impl Policy {
@@ -74,6 +76,7 @@ impl Policy {
             ids,
             unknown_name,
             umask: machine.umask,
+            list_xattrs: machine.list_xattrs,
             identity,
         }
     }

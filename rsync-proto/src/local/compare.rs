@@ -43,8 +43,9 @@ impl LocalTree {
         stat: &Stat,
     ) -> io::Result<Changes> {
         let wish = self.policy.wish(entry, Some(stat));
-        self.policy
-            .differences(&wish, stat, || Seen::at(dir, name, || self.policy.open(dir, name, entry.kind())))
+        self.policy.differences(&wish, stat, || {
+            Seen::at(dir, name, self.policy.list_xattrs, || self.policy.open(dir, name, entry.kind()))
+        })
     }
 
     /// Makes room for something of another kind than what is there. Only what holds no data goes now; a file

@@ -2,6 +2,8 @@
 //! may be others, or out of reach behind walls that were put around the pull.
 
 use std::collections::HashMap;
+use std::ffi::CStr;
+use std::os::fd::BorrowedFd;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::{fs, io};
@@ -18,18 +20,26 @@ pub(super) const GROUPS: &str = "/etc/group";
 /// Numbers by name.
 pub(super) type Ids = HashMap<Box<[u8]>, u32>;
 
-/// The users and groups of this machine, and the permissions that its files do not get.
+/// Lists the names of the extended attributes of a file, which is named in a directory, into a buffer, each with a NUL
+/// behind it; a symlink is not followed. Returns how many bytes they are.
+///
+/// It is the kernel's `listxattrat` (Linux 6.13), which cannot be called without `unsafe` yet. Errors are the kernel's; with
+/// `ENOSYS`, a slower way is taken from then on.
+pub type ListXattrs = fn(dir: BorrowedFd<'_>, name: &CStr, into: &mut [u8]) -> io::Result<usize>;
+
+/// The users and groups of this machine, the permissions that its files do not get, and what its kernel can do.
 #[derive(Debug, Clone)]
 pub struct Machine {
     pub(super) users: Arc<Ids>,
     pub(super) groups: Arc<Ids>,
     pub(super) umask: u32,
+    pub(super) list_xattrs: Option<ListXattrs>,
 }
 
 impl Machine {
     #[cfg(test)]
     pub(super) fn of_nobody() -> Self {
-        Self { users: Arc::default(), groups: Arc::default(), umask: 0o022 }
+        Self { users: Arc::default(), groups: Arc::default(), umask: 0o022, list_xattrs: None }
     }
 
     /// Reads what counts for a pull with these options. A ramdisk may have no users.
@@ -46,7 +56,14 @@ impl Machine {
             _ => Ok(Arc::default()),
         };
         let users = ids(options.looks_up_users(), USERS)?;
-        Ok(Self { users, groups: ids(options.looks_up_groups(), GROUPS)?, umask: umask() })
+        let groups = ids(options.looks_up_groups(), GROUPS)?;
+        Ok(Self { users, groups, umask: umask(), list_xattrs: None })
+    }
+
+    /// Has extended attributes listed by this.
+    #[must_use]
+    pub fn list_xattrs(self, by: Option<ListXattrs>) -> Self {
+        Self { list_xattrs: by, ..self }
     }
 }
 

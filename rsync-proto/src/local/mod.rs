@@ -45,7 +45,7 @@ mod xattr;
 pub use basis::{Alternate, LocalBasis};
 pub use dir::LocalDir;
 pub use leftovers::remove_leftovers;
-pub use machine::Machine;
+pub use machine::{ListXattrs, Machine};
 pub use reach::{Access, Reach, reach};
 pub use same::LocalSink;
 pub use tree::{LocalTree, LocalTreeOptions};

@@ -1,12 +1,15 @@
 //! Looking at the extended attributes of files: of one that is held, and of one that only has a name.
 
+use std::ffi::CStr;
 use std::io::{self, Write};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use rustix::fs::{Access, access, lgetxattr, llistxattr};
 use rustix::io::Errno;
 
+use super::machine::ListXattrs;
 use super::node::Node;
 
 /// The longest name that a file has, in bytes.
@@ -38,14 +41,33 @@ impl<F: AsFd> Attributes for Node<F> {
 pub(super) struct Named<'a> {
     dir: BorrowedFd<'a>,
     name: &'a [u8],
+    list: Option<ListXattrs>,
 }
 
 impl<'a> Named<'a> {
     /// The file `name` of the directory `dir`. Nothing without `/proc`, or where the name is too long.
-    fn of(dir: BorrowedFd<'a>, name: &'a [u8]) -> Option<Self> {
+    fn of(dir: BorrowedFd<'a>, name: &'a [u8], list: Option<ListXattrs>) -> Option<Self> {
         static HAS_PROC: OnceLock<bool> = OnceLock::new();
         let has_proc = HAS_PROC.get_or_init(|| access("/proc/self/fd", Access::EXISTS).is_ok());
-        (*has_proc && name.len() <= LONGEST).then_some(Self { dir, name })
+        (*has_proc && name.len() <= LONGEST).then_some(Self { dir, name, list })
+    }
+
+    /// The names by the kernel's own call; nothing where it has none.
+    fn list(&self) -> Option<rustix::io::Result<Vec<u8>>> {
+        static IS_MISSING: AtomicBool = AtomicBool::new(false);
+        let list = self.list.filter(|_| !IS_MISSING.load(Ordering::Relaxed))?;
+        let mut name = [0; LONGEST + 1];
+        name[..self.name.len()].copy_from_slice(self.name);
+        let name = CStr::from_bytes_until_nul(&name).ok()?;
+        let by_errno = |error: io::Error| Errno::from_io_error(&error).unwrap_or(Errno::IO);
+        match grow(|buffer| list(self.dir, name, buffer).map_err(by_errno)) {
+            // Filters around a container answer what they do not know in one of these ways.
+            Err(Errno::NOSYS | Errno::PERM) => {
+                IS_MISSING.store(true, Ordering::Relaxed);
+                None
+            }
+            listed => Some(listed),
+        }
     }
 
     /// Lets `work` use a path through the handle of the directory, so that nobody can put another one into its place.
@@ -70,16 +92,20 @@ impl<'a> Seen<'a> {
     pub(super) fn at(
         dir: BorrowedFd<'a>,
         name: &'a [u8],
+        list: Option<ListXattrs>,
         hold: impl FnOnce() -> io::Result<Node<OwnedFd>>,
     ) -> io::Result<Self> {
-        Named::of(dir, name).map_or_else(|| hold().map(Self::Held), |named| Ok(Self::Named(named)))
+        Named::of(dir, name, list).map_or_else(|| hold().map(Self::Held), |named| Ok(Self::Named(named)))
     }
 }
 
 impl Attributes for Seen<'_> {
     fn xattr_names(&self) -> io::Result<Vec<u8>> {
         match self {
-            Self::Named(named) => named.by_path(|path| names(grow(|buffer| llistxattr(path, buffer)))),
+            Self::Named(named) => {
+                let listed = named.list();
+                names(listed.unwrap_or_else(|| named.by_path(|path| grow(|buffer| llistxattr(path, buffer)))))
+            }
             Self::Held(node) => node.xattr_names(),
         }
     }
@@ -121,4 +147,48 @@ fn grow(read: impl Fn(&mut [u8]) -> rustix::io::Result<usize>) -> rustix::io::Re
     let len = read(&mut large)?;
     large.truncate(len);
     Ok(large)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::fd::AsFd;
+
+    use rustix::fs::{XattrFlags, setxattr};
+
+    use super::*;
+
+    /// Stands for the kernel's call.
+    fn by_call(_: BorrowedFd<'_>, name: &CStr, into: &mut [u8]) -> io::Result<usize> {
+        assert_eq!(name, c"file");
+        let listed = b"user.by-call\0";
+        into[..listed.len()].copy_from_slice(listed);
+        Ok(listed.len())
+    }
+
+    fn missing(_: BorrowedFd<'_>, _: &CStr, _: &mut [u8]) -> io::Result<usize> {
+        Err(Errno::NOSYS.into())
+    }
+
+    fn held() -> io::Result<Node<OwnedFd>> {
+        panic!("its name is enough")
+    }
+
+    #[test]
+    fn attributes_are_listed_by_the_call_or_without() {
+        let scratch = tempfile::tempdir().unwrap();
+        let path = scratch.path().join("file");
+        std::fs::write(&path, "").unwrap();
+        // Not every file system has them.
+        let has_them = setxattr(&path, "user.own", b"value", XattrFlags::empty()).is_ok();
+        let expected = if has_them { &b"user.own\0"[..] } else { b"" };
+        let directory = std::fs::File::open(scratch.path()).unwrap();
+        let seen = |list| Seen::at(directory.as_fd(), b"file", list, held).unwrap();
+        assert_eq!(seen(None).xattr_names().unwrap(), expected);
+        assert_eq!(seen(Some(by_call as ListXattrs)).xattr_names().unwrap(), b"user.by-call\0");
+        assert_eq!(seen(Some(missing as ListXattrs)).xattr_names().unwrap(), expected);
+        assert_eq!(seen(None).xattr(b"user.own").unwrap(), has_them.then(|| b"value".to_vec()));
+        assert_eq!(seen(None).xattr(b"user.none").unwrap(), None);
+        let gone = Seen::at(directory.as_fd(), b"gone", None, held).unwrap();
+        assert_eq!(gone.xattr_names().unwrap_err().kind(), io::ErrorKind::NotFound);
+    }
 }
