@@ -14,7 +14,7 @@ use crate::data::{Complaint, Reading};
 use crate::deploy::{DeployError, Job, Receipt};
 use crate::exit::{Exit, Failure};
 use crate::model::{Description, Policy};
-use crate::plan::{NoPlan, Problems, show};
+use crate::plan::{Images, NoPlan, Problems, show};
 use crate::report::Reporter;
 use crate::stop::Stop;
 
@@ -25,6 +25,11 @@ const LARGEST: u64 = 128 << 20;
 
 /// Carries out what was typed.
 pub(crate) fn run(deploy: &Deploy) -> Result<Exit, Failure> {
+    if deploy.deploy_driver.images() == Images::Trees && !deploy.options.web.asks_as_usual() {
+        let message = "--http-timeout and --http-retries are about images on web servers; leave them out, or use \
+                       --deploy-driver swift";
+        return Err(Failure::usage(message));
+    }
     let reporter = Reporter::new(deploy.quiet, deploy.events.as_deref()).map_err(|error| {
         let to = deploy.events.as_deref().unwrap_or_default();
         Failure::usage(format!("cannot write events to {to}: {error}"))

@@ -507,3 +507,13 @@ fn debian_12_starts_from_its_images() {
     output(Command::new("e2fsck").args(["-f", "-n"]).arg(bare.partition(2)));
     output(Command::new("xfs_repair").arg("-n").arg(bare.partition(3)));
 }
+
+#[test]
+fn what_is_for_images_on_web_servers_is_for_nothing_else() {
+    let (bare, desk) = (BareDisk::new(100), Desk::new());
+    let text = rooted(&bare, "ext4", at_root("images::debian-12/"));
+    let told = desk.look("plan", &text, &["--http-retries", "2"]).expect(exit::USAGE);
+    assert!(told.stderr.contains("use --deploy-driver swift"), "{told}");
+    let told = desk.look("configdrive", &text, &["--http-timeout", "2"]).expect(exit::USAGE);
+    assert!(told.stderr.contains("there is no option --http-timeout here"), "{told}");
+}

@@ -164,33 +164,42 @@ fn planning(name: &str, parser: Parser, phases: &[Phase]) -> Parser {
         parser = parser.arg(flag("no-boot-loader", about));
     }
     if phases != [Phase::Partitioning] && phases != [Phase::BootLoader] {
+        parser = parser.arg(ca_file());
+    }
+    if phases.contains(&Phase::CopyImage) {
         parser = parser.args(asking());
     }
     parser.after_help(help(&format!("deployer {name} --input-data-file provision.json")))
 }
 
-/// Options that say how web servers are asked.
-fn asking() -> [Arg; 3] {
+/// The option that says which web servers are trusted.
+fn ca_file() -> Arg {
+    Arg::new("ca-file")
+        .long("ca-file")
+        .value_name("FILE")
+        .help(
+            "Certificates of the authorities by which web servers are known, in PEM [default: the system's]",
+        )
+        .value_parser(value_parser!(PathBuf))
+}
+
+/// Options that say how web servers are asked for images.
+fn asking() -> [Arg; 2] {
     let usual = Web::default();
     let number = |name: &'static str, value: &'static str, help: String| {
         Arg::new(name).long(name).value_name(value).help(help).value_parser(value_parser!(u32).range(1..))
     };
     [
-        Arg::new("ca-file")
-            .long("ca-file")
-            .value_name("FILE")
-            .help("Certificates of the authorities by which web servers are known, in PEM [default: the system's]")
-            .value_parser(value_parser!(PathBuf)),
         number(
             "http-timeout",
             "SECONDS",
-            format!("Give a web server up that says nothing for so long [default: {}]", usual.silence.as_secs()),
+            format!("With the swift driver: give a server up that says nothing for so long [default: {}]", usual.silence.as_secs()),
         ),
         number(
             "http-retries",
             "NUM",
             format!(
-                "Ask a web server again so often in a row when nothing comes, with growing pauses [default: {}]",
+                "With the swift driver: ask again so often in a row when nothing comes, with growing pauses [default: {}]",
                 usual.retries
             ),
         )

@@ -59,6 +59,12 @@ pub(crate) struct Clocks {
 }
 
 impl Web {
+    /// Whether nothing was said of how images are asked for.
+    pub(crate) fn asks_as_usual(&self) -> bool {
+        let usual = Self::default();
+        (self.silence, self.retries) == (usual.silence, usual.retries)
+    }
+
     /// For a file of any size.
     pub(crate) fn clocks(&self) -> Clocks {
         Clocks { connect: CONNECT.min(self.silence), silence: Some(self.silence), whole: None }
