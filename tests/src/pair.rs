@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use crate::awkward;
-use crate::daemon::Daemon;
+use crate::daemon::{Daemon, Module, Plan};
 use crate::diff::assert_same;
 use crate::run::{Outcome, Program};
 use crate::scratch::Scratch;
@@ -41,10 +41,27 @@ impl Pair {
     /// If the daemon does not start.
     #[must_use]
     pub fn new(fill: impl FnOnce(&Path)) -> Self {
+        Self::serving(fill, Daemon::serving)
+    }
+
+    /// As [`Pair::new`], with a daemon in a chroot. For a server that is to follow symlinks: outside of one it asks the
+    /// kernel to keep it beneath the module, which gives up (EAGAIN) at a `..` whenever anything on the machine is
+    /// renamed at that moment, and it does not ask again.
+    ///
+    /// # Panics
+    /// If the daemon does not start.
+    #[must_use]
+    pub fn in_chroot(fill: impl FnOnce(&Path)) -> Self {
+        Self::serving(fill, |source| {
+            Plan::new().serve(Module::new("tree", source).with("use chroot = yes")).start()
+        })
+    }
+
+    fn serving(fill: impl FnOnce(&Path), serve: impl FnOnce(&Path) -> Daemon) -> Self {
         let scratch = Scratch::new();
         let source = scratch.directory("source");
         fill(&source);
-        Self { daemon: Daemon::serving(&source), scratch, since: SystemTime::now() }
+        Self { daemon: serve(&source), scratch, since: SystemTime::now() }
     }
 
     /// With the awkward tree.
