@@ -96,10 +96,14 @@ impl Command {
         CommandError::Failed { command: self.to_string(), status, said }
     }
 
-    fn output(&self, stop: &Stop) -> Result<(ExitStatus, String, String), CommandError> {
-        if stop.is_wanted() {
-            return Err(CommandError::Stopped);
-        }
+    /// Runs it to its end, in sight of whoever is at the terminal: nothing that it says is kept.
+    pub(crate) fn attended(&self) -> Result<ExitStatus, CommandError> {
+        let status = self.prepared()?.stdin(Stdio::null()).status();
+        status.map_err(|source| CommandError::Start { command: self.to_string(), source })
+    }
+
+    /// What the system is told to run.
+    fn prepared(&self) -> Result<std::process::Command, CommandError> {
         let program = match &self.root {
             // Found by the search path of its own root.
             Some(_) => PathBuf::from(&self.program),
@@ -109,8 +113,17 @@ impl Command {
         // What is set here for other reasons, a password or a directory for temporary files, is not for others.
         command.args(&self.arguments).env_clear().env("LC_ALL", "C").env("HOME", "/");
         command.env("PATH", USUAL_PLACES.join(":")).envs(self.environment.iter().cloned());
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0);
+        command.process_group(0);
         system::prepare_child(&mut command, self.root.clone());
+        Ok(command)
+    }
+
+    fn output(&self, stop: &Stop) -> Result<(ExitStatus, String, String), CommandError> {
+        if stop.is_wanted() {
+            return Err(CommandError::Stopped);
+        }
+        let mut command = self.prepared()?;
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let started = |source| CommandError::Start { command: self.to_string(), source };
         let mut child = command.spawn().map_err(started)?;
         stop.watch_child(Pid::from_raw(child.id() as i32));

@@ -16,6 +16,8 @@ mod flags;
 mod format;
 mod http;
 mod image;
+mod init;
+mod kmsg;
 mod levels;
 mod list;
 mod listing;
@@ -67,7 +69,11 @@ fn raise_file_limit() {
 
 fn run() -> Result<exit::Exit, exit::Failure> {
     raise_file_limit();
+    if init::is_first() {
+        return init::run();
+    }
     match cli::parse()? {
+        cli::Command::Init => init::run(),
         cli::Command::Pull(pull) => pull::run(pull),
         cli::Command::List(list) => list::run(list),
         cli::Command::Deploy(deploy) => provision::run(&deploy),

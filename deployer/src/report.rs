@@ -1,9 +1,7 @@
 //! What a deployment tells: steps and progress on a terminal, plain lines elsewhere and in the kernel's log, JSON
 //! events for programs.
 
-use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
-use std::path::Path;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -14,9 +12,9 @@ use serde_json::{Value, json};
 use crate::console::complain;
 use crate::events::Events;
 use crate::exit::severity_word;
+use crate::kmsg::KernelLog;
 use crate::mount::PLACE;
 use crate::plan::step::{Phase, Step};
-use crate::terminal;
 
 /// Steps that take longer than so many seconds are told how long they took.
 const WORTH_TELLING: f64 = 1.0;
@@ -27,7 +25,7 @@ pub(crate) struct Reporter {
     events: Option<Events>,
     /// The kernel's log, where this is the first process's child in a ramdisk: a serial console shows it, and it
     /// outlasts this process.
-    kernel_log: Option<Mutex<File>>,
+    kernel_log: Option<KernelLog>,
     /// The bar that is shown now, which lines must not break.
     bar: Mutex<Option<indicatif::ProgressBar>>,
 }
@@ -36,10 +34,8 @@ impl Reporter {
     /// One that writes events to `events`, a file or `fd:N`.
     pub(crate) fn new(quiet: bool, events: Option<&str>) -> io::Result<Self> {
         let events = events.map(|to| Events::open(to, json!({}))).transpose()?;
-        // On the kernel's own console each line would be seen twice.
-        let wanted = in_ramdisk() && !terminal::is_console();
-        let kernel_log = wanted.then(|| OpenOptions::new().write(true).open("/dev/kmsg").ok()).flatten();
-        Ok(Self { quiet, events, kernel_log: kernel_log.map(Mutex::new), bar: Mutex::new(None) })
+        let kernel_log = in_ramdisk().then(KernelLog::open).flatten();
+        Ok(Self { quiet, events, kernel_log, bar: Mutex::new(None) })
     }
 
     /// Whether only what is odd is told.
@@ -120,9 +116,7 @@ impl Reporter {
 
     fn kernel_log(&self, line: &str) {
         if let Some(log) = &self.kernel_log {
-            let mut log = log.lock().expect("no thread panics with the lock");
-            // Each write is a record.
-            line.lines().for_each(|line| drop(log.write_all(format!("deployer: {line}\n").as_bytes())));
+            log.write(line);
         }
     }
 
@@ -141,7 +135,7 @@ fn in_ramdisk() -> bool {
         let mut words = line.split(' ').skip(1);
         words.next() == Some("/") && matches!(words.next(), Some("rootfs" | "tmpfs" | "ramfs"))
     };
-    parent && Path::new("/dev/kmsg").exists() && mounts.lines().any(memory)
+    parent && mounts.lines().any(memory)
 }
 
 /// Takes the reports of a pull, and keeps count of what is odd in it.

@@ -16,8 +16,13 @@ pub(crate) fn is_plain() -> bool {
     dumb || name().is_some_and(|name| SERIAL.iter().any(|serial| name.starts_with(serial)))
 }
 
-/// Whether standard error goes to the console of the kernel.
-pub(crate) fn is_console() -> bool {
+/// Whether standard error goes to the console of the kernel, and it has no other.
+pub(crate) fn is_only_console() -> bool {
     let active = std::fs::read_to_string("/sys/class/tty/console/active").unwrap_or_default();
-    name().is_some_and(|name| name == "console" || active.split_whitespace().any(|console| console == name))
+    let consoles: Vec<&str> = active.split_whitespace().collect();
+    name().is_some_and(|name| match &consoles[..] {
+        [] => name == "console",
+        [only] => name == "console" || name == *only,
+        _ => false,
+    })
 }

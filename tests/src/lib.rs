@@ -16,8 +16,10 @@
 //!    and those that are cut off
 //! 10. [`images`] and [`web`]: images of file systems, a web server that has them, and a
 //!     [`proxy`] before it
-//! 11. [`scripted`]: a server that tells lies; [`record`]: one that says again what another said, with a fault
-//! 12. [`hostile`] and [`loader`]: what no deployment may reach, and stand-ins for a boot loader's programs
+//! 11. [`vm`] and [`ramdisk`]: a machine without an operating system, and what it starts from; [`witness`]: what a system
+//!     that was deployed there says about itself
+//! 12. [`scripted`]: a server that tells lies; [`record`]: one that says again what another said, with a fault
+//! 13. [`hostile`] and [`loader`]: what no deployment may reach, and stand-ins for a boot loader's programs
 //!
 //! [`at`], [`acl`] and [`random`] serve these. The tests need root and Linux; without root they fail.
 
@@ -39,6 +41,7 @@ pub mod old_server;
 pub mod os_tree;
 pub mod pair;
 pub mod proxy;
+pub mod ramdisk;
 pub mod random;
 pub mod record;
 pub mod refusal;
@@ -51,4 +54,6 @@ pub mod server;
 pub mod snapshot;
 pub mod starts;
 pub mod stats;
+pub mod vm;
 pub mod web;
+pub mod witness;

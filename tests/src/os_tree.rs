@@ -21,8 +21,8 @@ const PACKAGES: &str = "linux-image-amd64,python3,perl,vim,systemd-sysv,dbus,ude
 const KEEP: &[&str] = &["--xattrs", "--xattrs-include=*", "--acls", "--numeric-owner", "--sparse"];
 
 /// Paths in the tree, with what lies below them.
+const MODULES: &str = "usr/lib/modules/*";
 const NO_PART_IN_STARTING: &[&str] = &[
-    "usr/lib/modules/*",
     "usr/lib/python3*",
     "usr/lib/git-core",
     "usr/lib/x86_64-linux-gnu/perl*",
@@ -52,6 +52,14 @@ pub fn unpack(root: &Path) {
 /// # Panics
 /// As [`unpack`].
 pub fn unpack_what_starts(root: &Path) {
+    extract(root, &[&[MODULES], NO_PART_IN_STARTING].concat());
+}
+
+/// The same with the kernel's modules: what a machine needs that really starts.
+///
+/// # Panics
+/// As [`unpack`].
+pub fn unpack_what_runs(root: &Path) {
     extract(root, NO_PART_IN_STARTING);
 }
 
@@ -66,11 +74,20 @@ fn extract(root: &Path, without: &[&str]) {
         .arg(root));
 }
 
-/// The archive, in the directory that the environment names in `E2E_CACHE`.
-fn archive() -> PathBuf {
+/// The directory for what is made or fetched once: the one that the environment names in `E2E_CACHE`.
+///
+/// # Panics
+/// If it cannot be made.
+#[must_use]
+pub fn cache() -> PathBuf {
     let cache =
         env::var_os("E2E_CACHE").map_or_else(|| PathBuf::from("/var/cache/deployer-tests"), PathBuf::from);
     fs::create_dir_all(&cache).unwrap_or_else(|error| panic!("{} cannot be made: {error}", cache.display()));
+    cache
+}
+
+fn archive() -> PathBuf {
+    let cache = cache();
     // Tests run in several processes; the first makes the archive and the others wait.
     let lock = File::create(cache.join("lock")).expect("a lock file can be made in the cache");
     flock(&lock, FlockOperation::LockExclusive).expect("the cache can be locked");

@@ -13,6 +13,7 @@ use crate::data::DataDriver;
 use crate::exit::{Exit, Failure, TABLE};
 use crate::flags::output::{self, Asked, Output};
 use crate::flags::{self, unknown};
+use crate::init;
 use crate::model::PullOptions;
 
 /// A command, ready to be carried out.
@@ -20,6 +21,8 @@ pub(crate) enum Command {
     Pull(Pull),
     List(List),
     Deploy(Box<deploy::Deploy>),
+    /// Be the first process of a ramdisk.
+    Init,
     /// Print the schema of descriptions.
     Schema(&'static dyn DataDriver),
     /// Print this.
@@ -56,7 +59,7 @@ pub(crate) fn parse() -> Result<Command, Failure> {
         Ok(matches) => matches,
         Err(error) if error.kind() == ErrorKind::UnknownArgument => {
             let hint = match std::env::args().nth(1).as_deref() {
-                Some("pull" | "list" | "schema") => "--help shows what is taken",
+                Some("pull" | "list" | "schema" | "init") => "--help shows what is taken",
                 _ => "a description is named by --input-data-file",
             };
             return Err(unknown(&error, hint));
@@ -74,6 +77,7 @@ pub(crate) fn parse() -> Result<Command, Failure> {
         Some(("pull", matches)) => pull(matches),
         Some(("list", matches)) => list(matches),
         Some(("schema", matches)) => Ok(Command::Schema(deploy::chosen_data_driver(matches))),
+        Some(("init", _)) => Ok(Command::Init),
         Some((name, matches)) => Ok(Command::Deploy(Box::new(deploy::read(name, matches)))),
         None => unreachable!("a command is required"),
     }
@@ -124,6 +128,14 @@ fn parser() -> Parser {
                 .after_help(format!(
                     "Examples:\n  deployer list rsync://images.example\n  \
                      deployer list rsync://images.example/debian-12/etc/\n\n{TABLE}"
+                )),
+        )
+        .subcommand(
+            Parser::new("init")
+                .about("Be the first process of a ramdisk, which deploys what the kernel's command line names")
+                .after_help(format!(
+                    "deployer/ramdisk makes such a ramdisk, in which this program is /init.\n\n{}",
+                    init::TABLE
                 )),
         )
 }

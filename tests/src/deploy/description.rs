@@ -20,8 +20,14 @@ pub fn with(mut object: Value, key: &str, value: impl Into<Value>) -> Value {
 /// All of a disk, divided into volumes.
 #[must_use]
 pub fn disk(disk: &BareDisk, volumes: &[Value]) -> Value {
-    let id = json!({"type": "name", "value": disk.name()});
-    json!({"type": "disk", "id": id, "size": format!("{} MiB", disk.mebibytes()), "volumes": volumes})
+    disk_named(disk.name(), disk.mebibytes(), volumes)
+}
+
+/// All of a disk that has this name where it is deployed.
+#[must_use]
+pub fn disk_named(name: &str, mebibytes: u64, volumes: &[Value]) -> Value {
+    let id = json!({"type": "name", "value": name});
+    json!({"type": "disk", "id": id, "size": format!("{mebibytes} MiB"), "volumes": volumes})
 }
 
 /// An image.

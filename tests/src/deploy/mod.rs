@@ -9,7 +9,7 @@ mod desk;
 mod system;
 
 pub use deployed::{assert_deployed, assert_deployed_except, assert_nothing_mounted};
-pub use description::{description, disk, image, volume, with};
+pub use description::{description, disk, disk_named, image, volume, with};
 pub use desk::{Desk, Ended, find};
 pub use system::{System, plant, write};
 

@@ -1,6 +1,8 @@
-//! The few calls that the compiler cannot check: the kernel's partitions, a mount namespace, and what a child
-//! does before it becomes another program. The only room with unsafe code.
+//! The few calls that the compiler cannot check: the kernel's partitions, network cards, a mount namespace, and what
+//! a child does before it becomes another program. The only room with unsafe code.
 #![allow(unsafe_code)]
+
+mod network;
 
 use std::ffi::{CStr, c_void};
 use std::io;
@@ -12,6 +14,8 @@ use std::process::Command;
 use rustix::ioctl::{self, Opcode};
 use rustix::process::Signal;
 use rustix::thread::UnshareFlags;
+
+pub(crate) use self::network::{add_default_route, add_host_route, bring_up, set_address};
 
 /// `BLKPG` of the kernel's `linux/blkpg.h`.
 const BLKPG: Opcode = 0x1269;

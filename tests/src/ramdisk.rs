@@ -1,0 +1,79 @@
+//! The ramdisk of `deployer/ramdisk`, with the program under test in it.
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::SystemTime;
+
+use rustix::fs::{FlockOperation, flock};
+
+use crate::os_tree::cache;
+
+/// The static executable, as `scripts/test` builds it.
+const DEPLOYER: &str = "x86_64-unknown-linux-musl/debug/deployer";
+/// What it is made by.
+const RECIPE: &str = "deployer/ramdisk";
+
+/// A kernel with its archive.
+#[derive(Debug)]
+pub struct Ramdisk {
+    place: PathBuf,
+}
+
+impl Ramdisk {
+    /// Makes it, unless it was made of the same parts already.
+    ///
+    /// # Panics
+    /// If it cannot be made: the program was not built, or there is no way to Debian's archive.
+    #[must_use]
+    pub fn new() -> Self {
+        let top =
+            Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the tests are a part of the project");
+        let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| top.join("target"), PathBuf::from);
+        let place = target.join("ramdisk");
+        fs::create_dir_all(&place).expect("the target directory can be written to");
+        // Tests run in several processes; the first makes it and the others wait.
+        let lock = File::create(place.join("lock")).expect("a file can be made in the target directory");
+        flock(&lock, FlockOperation::LockExclusive).expect("it can be locked");
+        let ramdisk = Self { place };
+        let recipe = ["make", "modules", "tools"].map(|name| top.join(RECIPE).join(name));
+        let newest = recipe.iter().map(|path| modified(path)).max().flatten();
+        let deployer = target.join(DEPLOYER);
+        let built = modified(&deployer).expect("the static executable was built, as scripts/test does");
+        if modified(&ramdisk.archive()).is_none_or(|made| made < built || Some(made) < newest) {
+            let mut make = Command::new(top.join(RECIPE).join("make"));
+            make.arg("--deployer").arg(&deployer).args(["--level", "3"]);
+            make.arg("--cache").arg(cache().join("packages")).arg(&ramdisk.place);
+            let output = make.output().expect("the recipe can be run");
+            let said = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
+            assert!(
+                output.status.success(),
+                "the ramdisk was expected to be made: {}\n{said}",
+                output.status
+            );
+        }
+        ramdisk
+    }
+
+    /// Its kernel.
+    #[must_use]
+    pub fn kernel(&self) -> PathBuf {
+        self.place.join("vmlinuz")
+    }
+
+    /// Everything else.
+    #[must_use]
+    pub fn archive(&self) -> PathBuf {
+        self.place.join("initramfs")
+    }
+}
+
+impl Default for Ramdisk {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+fn modified(path: &Path) -> Option<SystemTime> {
+    fs::metadata(path).and_then(|meta| meta.modified()).ok()
+}
