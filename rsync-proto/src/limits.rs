@@ -39,7 +39,7 @@ pub const MAX_XATTR_SET: usize = 1024 * 1024;
 /// or comparing times cannot overflow.
 pub const MAX_TIME: i64 = 1_000_000 * 366 * 86_400;
 
-/// Largest block that block sums are taken over, in bytes (protocol 30 and later).
+/// Largest block that block sums are taken over, in bytes.
 pub const MAX_BLOCK: u32 = 128 * 1024;
 
 /// Longest unpacked LZ4 block, in bytes: the reference unpacks no longer ones.

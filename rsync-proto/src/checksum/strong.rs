@@ -56,7 +56,8 @@ pub enum ChecksumKind {
 }
 
 impl ChecksumKind {
-    /// All of them, the preferred first. Servers choose from the same order, so it must not be changed alone.
+    /// All of them, the preferred first. Servers differ in whose order they follow, so this
+    /// is rsync's.
     pub const ALL: [ChecksumKind; 6] =
         [Self::Xxh128, Self::Xxh3, Self::Xxh64, Self::Md5, Self::Md4, Self::Sha1];
 

@@ -15,7 +15,7 @@ pub enum CompressionKind {
 }
 
 impl CompressionKind {
-    /// All of them, the preferred first: a server takes the first one that it has, so this is rsync's order.
+    /// All of them, the preferred first. Servers differ in whose order they follow, so this is rsync's.
     pub const ALL: [CompressionKind; 4] = [Self::Zstd, Self::Lz4, Self::Zlibx, Self::Zlib];
 
     /// Those that are compiled in, the preferred first.

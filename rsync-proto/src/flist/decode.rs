@@ -23,7 +23,8 @@ use crate::limits;
 use crate::wire::flags::{entry as flag, io_error, mode};
 use crate::wire::{Cursor, Parse};
 
-/// All flags that an entry of protocol 30 to 32 can have, given the options that we always send.
+/// All flags that an entry of protocol 30 to 32 can have, but for [`flag::SAME_ACCESS_TIME`], which
+/// an option adds.
 const KNOWN_FLAGS: u32 = (1 << 14) - 1;
 
 /// The decoder of all segments of a transfer.

@@ -71,7 +71,7 @@ pub(super) fn with_checksum(flags: u32, checksum: ChecksumKind, compression: Met
     State::Seed { flags, checksum, compression }
 }
 
-/// Our first choice among what the server has. Servers choose from the same order.
+/// Our first choice among what the server has. The server comes to the same: both have rsync's order.
 pub(super) fn choose_checksum(offered: &[u8]) -> Result<ChecksumKind> {
     let names: Vec<_> = offered.split(|byte| *byte == b' ').collect();
     let known = |kind: &ChecksumKind| names.iter().any(|name| ChecksumKind::from_name(name) == Some(*kind));

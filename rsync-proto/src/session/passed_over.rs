@@ -1,7 +1,7 @@
 //! What protocol 29 has no words for. A server passes over a file that it cannot send: the answer to the next
 //! request is all that tells. So that every request comes to an end, a marker follows what is asked for: the index of
 //! the last file with no flags, which the server sends back in its turn as it does with everything that asks for no
-//! content. And where newer ones send an empty frame as a sign of life, it is a file behind the last one.
+//! content. And where newer ones send an empty frame or a message as a sign of life, it is a file behind the last one.
 
 use std::collections::VecDeque;
 

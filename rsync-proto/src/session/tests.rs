@@ -1,6 +1,7 @@
 //! Sessions driven with bytes alone: a scripted server on one side, a player in the place of generator and
 //! workers on the other.
 
+mod documented;
 mod honest;
 mod let_go;
 mod lies;

@@ -14,29 +14,29 @@ pub mod entry {
     pub const SAME_GID: u32 = 1 << 4;
     /// The name begins as the one before; a byte with the length of the shared part follows.
     pub const SAME_PREFIX: u32 = 1 << 5;
-    /// The length of the rest of the name is a varint, not a byte.
+    /// The length of the rest of the name is a varint, not a byte; four bytes in protocol 29.
     pub const LONG_NAME: u32 = 1 << 6;
-    /// The modification time is that of the entry before.
+    /// The seconds of the modification time are those of the entry before.
     pub const SAME_TIME: u32 = 1 << 7;
-    /// The device major is that of the device before (devices only).
+    /// The device major is that of the device before (devices; before protocol 31 FIFOs and sockets, too).
     pub const SAME_RDEV_MAJOR: u32 = 1 << 8;
-    /// The directory's content is not part of the transfer (directories only, protocol 30).
+    /// The directory's content is not part of the transfer (directories only, since protocol 30).
     pub const NO_CONTENT: u32 = 1 << 8;
     /// The file is one of several hard links.
     pub const HARD_LINKED: u32 = 1 << 9;
     /// The file lies on the same device of the server as the hard link before (protocol 29).
     pub const SAME_DEVICE: u32 = 1 << 10;
-    /// The owner's name follows its number (protocol 30).
+    /// The owner's name follows its number (since protocol 30).
     pub const USER_NAME: u32 = 1 << 10;
     /// The device minor is a byte (protocol 29).
     pub const MINOR_IN_BYTE: u32 = 1 << 11;
-    /// The group's name follows its number (protocol 30).
+    /// The group's name follows its number (since protocol 30).
     pub const GROUP_NAME: u32 = 1 << 11;
-    /// The first entry of its group of hard links (protocol 30).
+    /// The first entry of its group of hard links (since protocol 30).
     pub const HARD_LINK_FIRST: u32 = 1 << 12;
     /// With [`EXTENDED`] alone: the end of the list, and the server's I/O error bits follow.
     pub const END_WITH_ERROR: u32 = 1 << 12;
-    /// Nanoseconds of the modification time follow (protocol 31).
+    /// Nanoseconds of the modification time follow (since protocol 31).
     pub const NANOSECONDS: u32 = 1 << 13;
     /// The access time is that of the entry before that has one (not for directories).
     pub const SAME_ACCESS_TIME: u32 = 1 << 14;

@@ -31,17 +31,17 @@ pub enum Tag {
     Warning,
     /// Text: an error in UTF-8.
     ErrorUtf8,
-    /// The server's I/O error bits (4 bytes).
+    /// The server's I/O error bits (4 bytes; since protocol 30).
     IoError,
-    /// The server's own timeout in seconds (4 bytes, protocol 31).
+    /// The server's own timeout in seconds (4 bytes; of servers since protocol 31, taken since 30).
     IoTimeout,
-    /// Nothing: keeps the connection alive.
+    /// Nothing: keeps the connection alive (since protocol 30).
     Noop,
-    /// The server ends with this exit code (4 bytes, or none; protocol 31).
+    /// The server ends with this exit code (4 bytes, or none; of servers since protocol 31, taken since 30).
     ErrorExit,
     /// Text: an entry was deleted (a receiving server only).
     Deleted,
-    /// A file that was asked for will not come (4 bytes: its index).
+    /// A file that was asked for will not come (4 bytes: its index; since protocol 30).
     NoSend,
 }
 
