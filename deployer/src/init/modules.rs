@@ -22,7 +22,7 @@ pub(super) fn load_all() {
             // There is no such device, or the kernel has it by now.
             Ok(()) | Err(Errno::NODEV | Errno::NXIO | Errno::EXIST) => {}
             Err(error) => {
-                super::tell(&format!("cannot load the module {path}: {}", std::io::Error::from(error)))
+                super::tell(&format!("cannot load the module {path}: {}", std::io::Error::from(error)));
             }
         }
     }
