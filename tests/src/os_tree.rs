@@ -20,8 +20,9 @@ const PACKAGES: &str = "linux-image-amd64,python3,perl,vim,systemd-sysv,dbus,ude
 /// What a tree has beyond its content; without these, tar keeps modes and times only.
 const KEEP: &[&str] = &["--xattrs", "--xattrs-include=*", "--acls", "--numeric-owner", "--sparse"];
 
-/// Paths in the tree, with what lies below them.
+/// What only a kernel that runs needs.
 const MODULES: &str = "usr/lib/modules/*";
+/// Paths in the tree, with what lies below them.
 const NO_PART_IN_STARTING: &[&str] = &[
     "usr/lib/python3*",
     "usr/lib/git-core",
