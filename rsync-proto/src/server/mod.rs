@@ -1,0 +1,12 @@
+//! A read-only rsync daemon: serves directories to clients of the protocol versions 30 to 32.
+
+mod failure;
+mod list;
+mod request;
+mod send;
+mod talk;
+mod terms;
+mod voice;
+
+pub use failure::Failure;
+pub use talk::{Limits, Module, Service, ServiceBuilder, Told, Witness};

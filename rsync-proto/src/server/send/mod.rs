@@ -1,0 +1,1 @@
+//! What the client asks for out of the list, and what it gets.
