@@ -43,6 +43,8 @@ pub mod report;
 #[cfg(any(test, feature = "scripted"))]
 #[doc(hidden)]
 pub mod scripted;
+#[cfg(feature = "server")]
+pub mod server;
 pub mod session;
 pub mod wire;
 

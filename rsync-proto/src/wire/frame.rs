@@ -97,7 +97,7 @@ pub fn put_data_header(out: &mut impl BufMut, len: usize) {
 }
 
 /// Writes the header of a frame of any kind, as a server does.
-#[cfg(any(test, feature = "scripted"))]
+#[cfg(any(test, feature = "scripted", feature = "server"))]
 pub fn put_header(out: &mut impl BufMut, tag: Tag, len: usize) {
     let number = Tag::ALL.iter().find(|(_, t)| *t == tag).expect("every tag has a number").0;
     out.put_u32_le(u32::from(number + TAG_BASE) << 24 | len as u32);
