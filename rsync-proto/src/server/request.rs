@@ -32,7 +32,6 @@ pub(super) struct Request {
     pub acls: bool,
     /// `-X` is 1; `-XX` is 2.
     pub xattrs: u8,
-    /// Entries are what an attribute of theirs says (`--fake-super`).
     pub access_times: bool,
     pub numeric_ids: bool,
     /// Whole-file sums come with the list (`-c`).
@@ -50,6 +49,10 @@ pub(super) struct Request {
     pub prune_empty_dirs: bool,
     pub list_only: bool,
     pub dry_run: bool,
+    /// The list tells of no errors (`--ignore-errors`).
+    pub ignore_errors: bool,
+    /// Sources that are not there are nothing to speak of (`--ignore-missing-args`).
+    pub ignore_missing_args: bool,
     pub whole_file: bool,
     pub compression: CompressionWish,
     pub compression_level: Option<i32>,

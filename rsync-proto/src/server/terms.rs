@@ -3,6 +3,7 @@
 use super::request::Request;
 use crate::checksum::{BlockSummer, ChecksumKind};
 use crate::compression::CompressionKind;
+use crate::filter::XattrRules;
 
 /// What was agreed on.
 #[derive(Debug, Clone)]
@@ -24,4 +25,6 @@ pub(super) struct Terms {
     /// The checksum of whole files in the list (`-c`).
     pub file_checksum: ChecksumKind,
     pub compression: Option<CompressionKind>,
+    /// What rules say of names of extended attributes.
+    pub xattr_rules: Option<XattrRules>,
 }
