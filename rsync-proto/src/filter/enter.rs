@@ -1,4 +1,4 @@
-//! Enters a directory of the receiving side: looks for merge files and takes in their rules.
+//! Enters a directory: looks for merge files and takes in their rules.
 
 use std::sync::Arc;
 
@@ -139,8 +139,7 @@ impl Entering<'_, '_> {
     }
 
     fn judge(&self, list: &mut List, marks: Marks, text: &[u8], place: &Place) {
-        let marks = marks.with_sides(self.shared.delete_excluded, false);
-        if !marks.only_for_sender() && !marks.xattr {
+        if self.shared.counts(marks) && !marks.xattr {
             let pattern = Pattern::new(text, marks.directory, place_of(marks, place));
             list.items.push(Item::Judge(Judge::new(pattern, marks)));
         }

@@ -3,8 +3,8 @@
 //!
 //! [`Filters`] is the list of rules in the order in which they were given. [`Filters::on_wire`] is the part of it that
 //! the server gets, [`Filters::offer_check`] judges the names that the server sends, and [`Filters::receiver`] is the
-//! [`Scope`] at the top of the receiving side; each directory there has a scope of its own, because merge files in it
-//! may add rules. The room reads no files: callers hand their contents in.
+//! [`Scope`] at the top of the receiving side, [`Filters::sender`] that of the sending one; each directory has a scope of
+//! its own, because merge files in it may add rules. The room reads no files: callers hand their contents in.
 
 mod cvs;
 mod enter;
@@ -153,6 +153,11 @@ impl Filters {
             Subject::DirMerge(name) if name.starts_with(b"/") => Some(base_name(name)),
             _ => None,
         })
+    }
+
+    /// How many files of rules are looked for in each directory.
+    pub fn merge_count(&self) -> usize {
+        self.rules.iter().filter(|rule| matches!(rule.subject, Subject::DirMerge(_))).count()
     }
 
     fn take(

@@ -1,5 +1,5 @@
-//! The rules in effect at a place of the receiving side. A scope is made from that of the directory above by reading
-//! the merge files of the directory; it is cheap to clone, and does not change.
+//! The rules in effect at a place of one side. A scope is made from that of the directory above by reading the merge
+//! files of the directory; it is cheap to clone, and does not change.
 
 use std::io;
 use std::sync::Arc;
@@ -26,7 +26,7 @@ pub type ReadMerge<'a> = dyn FnMut(MergeFile<'_>) -> io::Result<Option<Vec<u8>>>
 /// What the rules say of a name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict {
-    /// The first rule that matches excludes it: here, it is protected from deletion.
+    /// The first rule that matches excludes it: it is not sent; on the receiving side, it is protected from deletion.
     Excluded,
     /// The first rule that matches includes it.
     Included,
@@ -43,10 +43,18 @@ pub struct Scope {
     merges: Arc<[Merge]>,
 }
 
+/// Whose rules a scope has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Side {
+    Sender,
+    Receiver,
+}
+
 /// What all scopes of a transfer have in common.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Shared {
     items: Vec<Item>,
+    side: Side,
     /// The absolute path of the root of the transfer, without slashes at its ends.
     pub root: Box<[u8]>,
     pub from0: bool,
@@ -92,6 +100,16 @@ impl Filters {
     /// The rules on the receiving side, before any directory is entered: not even the root of the transfer, whose
     /// absolute path is `root`.
     pub fn receiver(&self, root: &[u8], delete_excluded: bool) -> Scope {
+        self.scope(Side::Receiver, root, delete_excluded)
+    }
+
+    /// The rules on the sending side, before any directory is entered; `root` as with [`Self::receiver`]. Excluded is
+    /// what is not sent.
+    pub fn sender(&self, root: &[u8]) -> Scope {
+        self.scope(Side::Sender, root, false)
+    }
+
+    fn scope(&self, side: Side, root: &[u8], delete_excluded: bool) -> Scope {
         let cvs: Arc<[Judge]> = self.cvs_judges(Marks::default()).into();
         let mut items = Vec::new();
         let mut merges = Vec::new();
@@ -100,7 +118,7 @@ impl Filters {
             // What -C adds is never limited to the server's side.
             let is_merge = matches!(rule.subject, Subject::DirMerge(_));
             let marks = rule.marks.with_sides(delete_excluded && at < own, is_merge);
-            if marks.only_for_sender() || marks.xattr {
+            if !side.has(marks) || marks.xattr {
                 continue;
             }
             items.push(match &rule.subject {
@@ -112,9 +130,7 @@ impl Filters {
                 }
             });
         }
-        let root = root.strip_prefix(b"/").unwrap_or(root);
-        let root = root.strip_suffix(b"/").unwrap_or(root).into();
-        let shared = Shared { items, root, from0: self.from0, delete_excluded, cvs };
+        let shared = Shared { items, side, root: bare(root), from0: self.from0, delete_excluded, cvs };
         Scope { shared: Arc::new(shared), dir: Arc::default(), merges: merges.into() }
     }
 
@@ -129,7 +145,37 @@ impl Filters {
     }
 }
 
+impl Side {
+    /// Whether a rule with these marks counts on this side.
+    fn has(self, marks: Marks) -> bool {
+        match self {
+            Side::Sender => !marks.only_for_receiver(),
+            Side::Receiver => !marks.only_for_sender(),
+        }
+    }
+}
+
+/// Without slashes at its ends.
+fn bare(root: &[u8]) -> Box<[u8]> {
+    let root = root.strip_prefix(b"/").unwrap_or(root);
+    root.strip_suffix(b"/").unwrap_or(root).into()
+}
+
+impl Shared {
+    /// Whether a rule of a merge file counts.
+    pub fn counts(&self, marks: Marks) -> bool {
+        self.side.has(marks.with_sides(self.delete_excluded, false))
+    }
+}
+
 impl Scope {
+    /// The same rules for a transfer whose root is elsewhere. For a scope that no directory was entered with.
+    #[must_use]
+    pub fn with_root(&self, root: &[u8]) -> Self {
+        let shared = Shared { root: bare(root), ..Shared::clone(&self.shared) };
+        Self { shared: Arc::new(shared), ..self.clone() }
+    }
+
     /// Whether no name is protected here or below.
     pub fn is_empty(&self) -> bool {
         self.shared.items.is_empty()

@@ -223,3 +223,16 @@ fn what_is_not_known_counts_for_the_server() {
     assert!(hides(&["-C", "- a"], "a") && !hides(&["-C", "- a"], "x.o"));
     assert!(filters(&["+ a"]).offer_check().is_empty() && filters(&["P a"]).offer_check().is_empty());
 }
+
+#[test]
+fn the_sending_side_has_its_own_rules() {
+    let list = filters(&["H h", "P p", "- b", "-sr both", "-x user.*", "-/ /mod/sub/abs", "dir-merge .f"]);
+    let scope = list.sender(b"");
+    assert!(protected(&scope, "h") && protected(&scope, "b") && protected(&scope, "both"));
+    assert!(!protected(&scope, "p") && !protected(&scope, "user.a"));
+    assert!(!protected(&scope, "abs") && protected(&scope.with_root(b"/mod/sub/"), "abs"));
+    let inside = scope
+        .enter(b"", &mut |_| Ok(Some(b"P kept\nH hidden\n- out\n".to_vec())))
+        .unwrap();
+    assert!(!protected(&inside, "kept") && protected(&inside, "hidden") && protected(&inside, "out"));
+}
