@@ -10,6 +10,8 @@ mod cvs;
 mod enter;
 mod error;
 mod glob;
+#[cfg(feature = "server")]
+mod name;
 mod offer;
 mod parse;
 mod pattern;
@@ -21,6 +23,8 @@ mod xattr;
 use std::io;
 
 pub use error::FilterError;
+#[cfg(feature = "server")]
+pub(crate) use name::NamePattern;
 pub use offer::{ListFilter, OfferCheck};
 use parse::{Parsed, Style, each_rule, parse_rule, place_of};
 use pattern::{Pattern, Place};
