@@ -9,4 +9,4 @@ mod terms;
 mod voice;
 
 pub use failure::Failure;
-pub use talk::{Limits, Module, Service, ServiceBuilder, Told, Witness};
+pub use talk::{Figures, Limits, Module, Peer, Service, ServiceBuilder, ServiceError, Subject, Told, Witness};

@@ -1,8 +1,17 @@
 //! Connections: from the greeting to the terms of a transfer, and bytes in both directions.
 
 mod inlet;
+mod limits;
 mod line;
+mod module;
 mod outlet;
+mod service;
+mod session;
 mod stream;
+mod told;
 
+pub use limits::Limits;
 pub(in crate::server) use line::Line;
+pub use module::Module;
+pub use service::{Service, ServiceBuilder, ServiceError};
+pub use told::{Figures, Peer, Subject, Told, Witness};
