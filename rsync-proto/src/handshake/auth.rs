@@ -88,7 +88,7 @@ impl Digest {
     }
 
     /// The answer to a challenge.
-    pub(super) fn respond(self, password: &[u8], challenge: &[u8]) -> String {
+    pub(crate) fn respond(self, password: &[u8], challenge: &[u8]) -> String {
         fn digest<D: md5::Digest>(password: &[u8], challenge: &[u8]) -> String {
             STANDARD_NO_PAD.encode(D::new().chain_update(password).chain_update(challenge).finalize())
         }

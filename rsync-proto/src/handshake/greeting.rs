@@ -16,7 +16,7 @@ const MAX_REMOTE: u32 = 40;
 
 /// What a server says first.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Greeting {
+pub(crate) struct Greeting {
     version: u32,
     subversion: Option<u32>,
     /// Digests for passwords, where the server names them (since 3.2.7).
@@ -70,7 +70,7 @@ fn greeting(input: &[u8]) -> IResult<&[u8], Greeting> {
 }
 
 /// Our own first line.
-pub(super) fn own(protocol: u8) -> String {
+pub(crate) fn own(protocol: u8) -> String {
     let digests: Vec<&str> = Digest::ALL.iter().map(|digest| digest.name()).collect();
     format!("@RSYNCD: {protocol}.0 {}\n", digests.join(" "))
 }

@@ -20,7 +20,7 @@
 mod agreed;
 mod arguments;
 mod auth;
-mod greeting;
+pub(crate) mod greeting;
 mod negotiate;
 
 use bytes::{Buf, BytesMut};

@@ -78,6 +78,10 @@ impl Inlet {
         Ok(())
     }
 
+    pub fn is_framed(&self) -> bool {
+        self.framed
+    }
+
     /// Where raw bytes are appended; there is room.
     pub fn room(&mut self) -> &mut Vec<u8> {
         self.raw.compact();

@@ -25,6 +25,8 @@ const MOST_SAID: usize = 256 * 1024;
 const LOOK: Duration = Duration::from_millis(250);
 /// How often a breath looks at the socket.
 const BREATH: Duration = Duration::from_millis(20);
+/// How long a client has to take a refusal.
+const LINGER: Duration = Duration::from_secs(3);
 /// Longest item that may be read at once.
 const MOST_ITEM: usize = 1024 * 1024;
 
@@ -148,6 +150,30 @@ impl Line {
         }
     }
 
+    /// Takes bytes up to an end, which is not part of what is returned.
+    ///
+    /// # Errors
+    /// It does not come within so many bytes, or not at all.
+    pub(super) fn read_until(&mut self, end: u8, most: usize, what: &'static str) -> Result<Vec<u8>, Failure> {
+        let mut taken = Vec::new();
+        loop {
+            let stream = self.inlet.stream();
+            let window = &stream[..stream.len().min(most + 1 - taken.len())];
+            if let Some(at) = window.iter().position(|byte| *byte == end) {
+                taken.extend_from_slice(&window[..at]);
+                self.inlet.advance(at + 1);
+                return Ok(taken);
+            }
+            let len = window.len();
+            taken.extend_from_slice(window);
+            self.inlet.advance(len);
+            if taken.len() > most {
+                return Err(Failure::Limit { what, limit: most as u64 });
+            }
+            self.fill()?;
+        }
+    }
+
     /// Takes exactly `len` bytes, appended to `into`.
     ///
     /// # Errors
@@ -232,9 +258,39 @@ impl Line {
         self.push()
     }
 
+    /// How long the client is waited for: it goes out with what follows.
+    pub(super) fn tell_timeout(&mut self, seconds: u32) {
+        self.outlet.message(Tag::IoTimeout, seconds.to_le_bytes().to_vec());
+    }
+
     /// Bytes that were read, and bytes that were written, so far.
     pub fn counts(&self) -> (u64, u64) {
         (self.read, self.written)
+    }
+
+    /// Says no more, and waits a moment for the client to hang up: what it has not read yet would be lost if bytes of its own
+    /// were not taken.
+    pub(super) fn linger(&mut self) {
+        self.stream.shut();
+        let until = Instant::now() + LINGER;
+        loop {
+            let left = until.saturating_duration_since(Instant::now());
+            if left.is_zero() || self.stop.load(Ordering::Relaxed) {
+                return;
+            }
+            match self.stream.wait(true, false, left.min(LOOK)) {
+                Ok(ready) if !ready.reading && !ready.hung_up => continue,
+                Ok(_) => {}
+                Err(_) => return,
+            }
+            let room = self.inlet.room();
+            let known = room.len();
+            let moved = self.stream.read(room);
+            room.truncate(known);
+            if !matches!(moved, Ok(Moved::Bytes(_) | Moved::NotNow)) {
+                return;
+            }
+        }
     }
 
     /// Gets more of the stream, or waits for it.
@@ -245,7 +301,7 @@ impl Line {
         let since = Instant::now();
         loop {
             match self.receive()? {
-                Moved::Bytes(_) if self.open()? => return Ok(()),
+                Moved::Bytes(_) if !self.inlet.is_framed() || self.open()? => return Ok(()),
                 Moved::Bytes(_) => continue,
                 Moved::End => return Err(Failure::HungUp),
                 Moved::NotNow => {}

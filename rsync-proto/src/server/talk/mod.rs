@@ -1,10 +1,15 @@
 //! Connections: from the greeting to the terms of a transfer, and bytes in both directions.
 
+mod arguments;
+mod auth;
+mod greeting;
 mod inlet;
 mod limits;
 mod line;
 mod module;
+mod negotiate;
 mod outlet;
+mod rules;
 mod service;
 mod session;
 mod stream;

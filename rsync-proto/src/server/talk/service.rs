@@ -267,7 +267,7 @@ impl Service {
 
 /// Serves a client to the end. A fault of this program ends its connection and nothing else.
 fn run(place: &Place, socket: OwnedFd, peer: &Peer) {
-    let inner = &*place.inner;
+    let inner = &place.inner;
     let work = || session::run(inner, socket, peer, place.full);
     if std::panic::catch_unwind(std::panic::AssertUnwindSafe(work)).is_err() {
         tracing::error!("an internal error ended the connection with {}", peer.address);

@@ -7,7 +7,7 @@ use std::time::Duration;
 use rustix::buffer::spare_capacity;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
-use rustix::net::{RecvFlags, SendAncillaryBuffer, SendFlags, recv, sendmsg};
+use rustix::net::{RecvFlags, SendAncillaryBuffer, SendFlags, Shutdown, recv, sendmsg, shutdown};
 
 /// Where bytes come from and go to. No call waits but [`Self::wait`].
 pub(in crate::server) enum Stream {
@@ -77,6 +77,16 @@ impl Stream {
                 pieces.iter().for_each(|piece| output.extend_from_slice(piece));
                 Ok(Moved::Bytes(pieces.iter().map(|piece| piece.len()).sum()))
             }
+        }
+    }
+
+    /// Says that nothing follows.
+    pub fn shut(&mut self) {
+        match self {
+            // A client that is gone needs no word.
+            Self::Socket(socket) => drop(shutdown(&*socket, Shutdown::Write)),
+            #[cfg(test)]
+            Self::Memory { .. } => {}
         }
     }
 
