@@ -19,6 +19,8 @@ use bytes::Bytes;
 pub use kind::CompressionKind;
 #[cfg(feature = "zlib")]
 pub use zlib::Inflate;
+#[cfg(all(feature = "server", feature = "zstd"))]
+pub(crate) use zstd::Encoder as ZstdEncoder;
 
 use crate::error::{Error, Result};
 use crate::limits::MAX_PACKED_WITHOUT_OUTPUT;

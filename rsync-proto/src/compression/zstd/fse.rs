@@ -7,14 +7,14 @@ use super::{Fault, fault};
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Cell {
     pub(super) symbol: u8,
-    bits: u8,
-    base: u16,
+    pub(super) bits: u8,
+    pub(super) base: u16,
 }
 
 /// One table.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Table {
-    cells: Vec<Cell>,
+    pub(super) cells: Vec<Cell>,
     log: u32,
 }
 

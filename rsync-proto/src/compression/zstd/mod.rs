@@ -2,6 +2,8 @@
 //! which hands out every block as soon as it is complete. Crates for whole files hold back as much as a window.
 
 mod bits;
+#[cfg(feature = "server")]
+mod encoder;
 mod fse;
 mod huffman;
 mod literals;
@@ -9,6 +11,9 @@ mod sequences;
 #[cfg(test)]
 mod tests;
 mod window;
+
+#[cfg(feature = "server")]
+pub(crate) use encoder::Encoder;
 
 use crate::error::{Error, Malformed, Result};
 use crate::limits::MAX_ZSTD_WINDOW;

@@ -7,7 +7,7 @@ use super::window::Window;
 use super::{Fault, fault};
 
 /// Codes of literal lengths: the smallest length, and how many bits are added to it.
-const LITERAL_LENGTHS: [(u32, u8); 36] = with_base(0, {
+pub(super) const LITERAL_LENGTHS: [(u32, u8); 36] = with_base(0, {
     let mut bits = [0; 36];
     let more = [1, 1, 1, 1, 2, 2, 3, 3, 4, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16];
     let mut at = 0;
@@ -19,7 +19,7 @@ const LITERAL_LENGTHS: [(u32, u8); 36] = with_base(0, {
 });
 
 /// Codes of match lengths, likewise.
-const MATCH_LENGTHS: [(u32, u8); 53] = with_base(3, {
+pub(super) const MATCH_LENGTHS: [(u32, u8); 53] = with_base(3, {
     let mut bits = [0; 53];
     let more = [1, 1, 1, 1, 2, 2, 3, 3, 4, 4, 5, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16];
     let mut at = 0;
@@ -43,13 +43,13 @@ const fn with_base<const N: usize>(first: u32, bits: [u8; N]) -> [(u32, u8); N] 
 }
 
 /// Shares of the codes in the tables that need no description: literal lengths, distances, match lengths.
-const LITERAL_SHARES: [i16; 36] = [
+pub(super) const LITERAL_SHARES: [i16; 36] = [
     4, 3, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 1, 1, 1, 2, 2, 2, 2, 2, 2, 2, 2, 2, 3, 2, 1, 1, 1, 1, 1, -1, -1,
     -1, -1,
 ];
-const DISTANCE_SHARES: [i16; 29] =
+pub(super) const DISTANCE_SHARES: [i16; 29] =
     [1, 1, 1, 1, 1, 1, 2, 2, 2, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, -1, -1, -1, -1, -1];
-const MATCH_SHARES: [i16; 53] = [
+pub(super) const MATCH_SHARES: [i16; 53] = [
     1, 4, 3, 2, 2, 2, 2, 2, 2, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1,
     1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, -1, -1, -1, -1, -1, -1, -1,
 ];

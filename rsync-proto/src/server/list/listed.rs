@@ -9,6 +9,7 @@ use rustix::io::Errno;
 use super::List;
 use super::handle::{Attributes, Handle};
 use super::segment::{Entry, Own, ROOT, Segment};
+use super::shown;
 use super::source::join;
 use super::tree::{HELD, Place};
 use crate::flist::Kind;
@@ -82,6 +83,17 @@ impl<'a> Listed<'a> {
         let path = self.below();
         let (file, stat) = self.list.walk.tree.open_file(self.place(&path), self.last_step())?;
         Ok((file, stat.st_size as u64))
+    }
+
+    /// The name as messages show it: `"/path" (in module)`.
+    pub fn shown(&self) -> Vec<u8> {
+        let path = self.below();
+        shown::full_name(&self.list.walk.tree, self.place(&path))
+    }
+
+    /// The number of its set of extended attributes, which equal sets share.
+    pub fn xattr_set(&self) -> Option<u32> {
+        (self.xattrs > 0).then_some(self.xattrs)
     }
 
     /// How many extended attributes it has.

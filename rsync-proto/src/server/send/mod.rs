@@ -3,7 +3,7 @@
 //! 1. `phases`: the order of everything from the list to the goodbye.
 //! 2. `request`: what a client asks for; `answer`: what it gets.
 //! 3. `sums`, `table`, `search`, `window`: the blocks that it has, found in the file.
-//! 4. `content`, `tokens`, `packer`, `zstd`, `skip`: a file on its way.
+//! 4. `content`, `tokens`, `packer`, `skip`: a file on its way.
 
 mod answer;
 mod content;
@@ -18,8 +18,6 @@ mod table;
 mod tests;
 mod tokens;
 mod window;
-#[cfg(feature = "zstd")]
-mod zstd;
 
 use crate::compression::CompressionKind;
 pub(in crate::server) use phases::{Sent, serve};

@@ -27,7 +27,7 @@ pub(super) enum Packer {
     #[cfg(feature = "zlib")]
     Deflate(Box<Deflate>),
     #[cfg(feature = "zstd")]
-    Zstd(Box<super::zstd::Encoder>),
+    Zstd(Box<crate::compression::ZstdEncoder>),
 }
 
 impl Packer {
