@@ -31,24 +31,29 @@ pub(crate) fn credentials(location: &Location, pull: &PullOptions) -> Result<Opt
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, Failure> {
-    let shown = path.display();
     // A link could make the first line of any file go to the server.
+    first_line(open_private(path, "password file")?, &path.display().to_string())
+}
+
+/// Opens a file that nobody else may read. It is not reached through a link.
+pub(crate) fn open_private(path: &Path, what: &str) -> Result<std::fs::File, Failure> {
+    let shown = path.display();
     let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
     let file = openat(CWD, path, flags, Mode::empty())
-        .map_err(|error| Failure::usage(format!("cannot open the password file {shown}: {error}")))?;
+        .map_err(|error| Failure::usage(format!("cannot open the {what} {shown}: {error}")))?;
     let stat = fstat(&file)
-        .map_err(|error| Failure::usage(format!("cannot look at the password file {shown}: {error}")))?;
+        .map_err(|error| Failure::usage(format!("cannot look at the {what} {shown}: {error}")))?;
     if stat.st_mode & 0o006 != 0 {
         return Err(Failure::usage(format!(
-            "the password file {shown} is open to others; take that away with: chmod o-rw {shown}"
+            "the {what} {shown} is open to others; take that away with: chmod o-rw {shown}"
         )));
     }
     if rustix::process::geteuid().is_root() && stat.st_uid != 0 {
         return Err(Failure::usage(format!(
-            "the password file {shown} must belong to root when root uses it"
+            "the {what} {shown} must belong to root when root uses it"
         )));
     }
-    first_line(std::fs::File::from(file), &shown.to_string())
+    Ok(std::fs::File::from(file))
 }
 
 fn first_line(source: impl Read, name: &str) -> Result<Vec<u8>, Failure> {

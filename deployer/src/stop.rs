@@ -56,6 +56,11 @@ impl Stop {
         self.0.wanted.load(Ordering::SeqCst)
     }
 
+    /// The same, for those who look for themselves.
+    pub(crate) fn flag(&self) -> &AtomicBool {
+        &self.0.wanted
+    }
+
     /// Returns when it is time to stop.
     pub(crate) async fn wanted(&self) {
         while !self.is_wanted() {

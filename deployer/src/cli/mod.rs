@@ -1,6 +1,7 @@
 //! What was typed.
 
 pub(crate) mod deploy;
+pub(crate) mod serve;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -20,6 +21,7 @@ use crate::model::PullOptions;
 pub(crate) enum Command {
     Pull(Pull),
     List(List),
+    Serve(serve::Serve),
     Deploy(Box<deploy::Deploy>),
     /// Be the first process of a ramdisk.
     Init,
@@ -59,7 +61,7 @@ pub(crate) fn parse() -> Result<Command, Failure> {
         Ok(matches) => matches,
         Err(error) if error.kind() == ErrorKind::UnknownArgument => {
             let hint = match std::env::args().nth(1).as_deref() {
-                Some("pull" | "list" | "schema" | "init") => "--help shows what is taken",
+                Some("pull" | "list" | "serve" | "schema" | "init") => "--help shows what is taken",
                 _ => "a description is named by --input-data-file",
             };
             return Err(unknown(&error, hint));
@@ -76,6 +78,7 @@ pub(crate) fn parse() -> Result<Command, Failure> {
     match matches.subcommand() {
         Some(("pull", matches)) => pull(matches),
         Some(("list", matches)) => list(matches),
+        Some(("serve", matches)) => Ok(Command::Serve(serve::read(matches)?)),
         Some(("schema", matches)) => Ok(Command::Schema(deploy::chosen_data_driver(matches))),
         Some(("init", _)) => Ok(Command::Init),
         Some((name, matches)) => Ok(Command::Deploy(Box::new(deploy::read(name, matches)))),
@@ -130,6 +133,7 @@ fn parser() -> Parser {
                      deployer list rsync://images.example/debian-12/etc/\n\n{TABLE}"
                 )),
         )
+        .subcommand(serve::parser())
         .subcommand(
             Parser::new("init")
                 .about("Be the first process of a ramdisk, which deploys what the kernel's command line names")

@@ -1,0 +1,180 @@
+//! `deployer serve`: directories for rsync clients, until a signal ends it.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use rsync_proto::local::{Access, Reach};
+use rsync_proto::server::{Limits, Module, Peer, Service, ServiceBuilder, Subject, Told, Witness};
+
+use crate::cli::serve::Serve;
+use crate::console;
+use crate::exit::{Exit, Failure};
+use crate::password::open_private;
+use crate::sandbox::Sandbox;
+use crate::stop::Stop;
+
+/// How long the process waits for transfers that do not end, beyond the time that they are given.
+const PATIENCE: Duration = Duration::from_secs(20);
+/// Most bytes of the file with users and of that for people.
+const MOST_TEXT: u64 = 1024 * 1024;
+
+/// Serves.
+pub(crate) fn run(serve: Serve) -> Result<Exit, Failure> {
+    let service = service(&serve)?;
+    let listener = TcpListener::bind(serve.listen).map_err(|error| Failure {
+        message: format!("cannot listen at {}: {error}", serve.listen),
+        exit: Exit::Connection,
+    })?;
+    let address = listener.local_addr().unwrap_or(serve.listen);
+    let stop = Stop::on_signals(PATIENCE, || console::complain("stopped by a signal, with transfers that do not end"));
+    say(&format!("serving {} (ctrl-c stops)", url(address)));
+    let sandbox = Sandbox::new(serve.walls, reach(&serve), 0);
+    let served = sandbox.run(console::complain, || service.serve(&listener, stop.flag()))?;
+    served.map_err(|error| Failure { message: format!("cannot go on: {error}"), exit: Exit::Connection })?;
+    Ok(Exit::Success)
+}
+
+fn service(serve: &Serve) -> Result<Service, Failure> {
+    let mut limits = Limits::default();
+    limits.connections = serve.connections;
+    limits.connections_per_address = serve.per_address;
+    limits.idle = serve.timeout;
+    let mut builder: ServiceBuilder = Service::builder().limits(limits).witness(Arc::new(Lines));
+    let users = serve.secrets.as_deref().map(secrets).transpose()?;
+    for (name, directory) in &serve.modules {
+        let mut module = Module::new(name.clone(), directory.clone());
+        if let Some(users) = &users {
+            module = module.users(users.clone());
+        }
+        builder = builder.module(module);
+    }
+    if let Some(path) = &serve.motd {
+        let file = std::fs::File::open(path);
+        let mut text = String::new();
+        let read = file.and_then(|file| file.take(MOST_TEXT).read_to_string(&mut text));
+        read.map_err(|error| Failure::usage(format!("cannot read {}: {error}", path.display())))?;
+        builder = builder.motd(text);
+    }
+    builder.build().map_err(|error| Failure::usage(error.to_string()))
+}
+
+/// What is read besides the modules: names of owners, and the handles of this process itself.
+fn reach(serve: &Serve) -> Vec<Reach> {
+    let own = ["/etc/passwd", "/etc/group", "/proc/self/fd"].map(PathBuf::from);
+    let own = own.into_iter().filter(|path| path.exists());
+    let modules = serve.modules.iter().map(|(_, path)| path.clone());
+    own.chain(modules).map(|path| Reach { path, access: Access::Read }).collect()
+}
+
+/// Users with their passwords, out of a file that is nobody else's to read.
+fn secrets(path: &Path) -> Result<Vec<(String, Vec<u8>)>, Failure> {
+    let file = open_private(path, "file of users")?;
+    parse_secrets(BufReader::new(file.take(MOST_TEXT)), &path.display().to_string())
+}
+
+fn parse_secrets(text: impl BufRead, shown: &str) -> Result<Vec<(String, Vec<u8>)>, Failure> {
+    let mut users: Vec<(String, Vec<u8>)> = Vec::new();
+    for (number, line) in text.split(b'\n').enumerate() {
+        // What stands in the line is not for messages.
+        let fail = |problem: &str| Failure::usage(format!("line {} of {shown} {problem}", number + 1));
+        let line = line.map_err(|error| Failure::usage(format!("cannot read {shown}: {error}")))?;
+        let line = line.strip_suffix(b"\r").unwrap_or(&line);
+        if line.is_empty() || line.starts_with(b"#") {
+            continue;
+        }
+        let colon = line.iter().position(|byte| *byte == b':');
+        let (name, password) = colon.map(|at| (&line[..at], &line[at + 1..])).ok_or_else(|| fail("is not user:password"))?;
+        let name = std::str::from_utf8(name).map_err(|_| fail("has a user that is not UTF-8"))?;
+        if name.is_empty() || password.is_empty() {
+            return Err(fail("lacks a user or a password"));
+        }
+        if users.iter().any(|(known, _)| known == name) {
+            return Err(fail("has a user that stands there already"));
+        }
+        users.push((name.to_owned(), password.to_vec()));
+    }
+    if users.is_empty() {
+        return Err(Failure::usage(format!("there is no user in {shown}")));
+    }
+    Ok(users)
+}
+
+fn url(address: SocketAddr) -> String {
+    format!("rsync://{address}/")
+}
+
+fn say(line: &str) {
+    // A server whose output nobody takes is still a server.
+    let mut output = std::io::stdout().lock();
+    let _ = writeln!(output, "{line}").and_then(|()| output.flush());
+}
+
+/// A line for each transfer.
+struct Lines;
+
+impl Witness for Lines {
+    fn told(&self, told: &Told<'_>) {
+        match told {
+            Told::Listed(peer) => say(&format!("{}: the list of modules", peer.address)),
+            Told::Refused { peer, reason } => say(&format!("{}: turned away: {reason}", peer.address)),
+            Told::Said { peer, text } => say(&format!("{}: told: {text}", peer.address)),
+            Told::Ended { peer, subject, figures, took, failure } => {
+                let took = took.as_secs_f64();
+                let what = what(peer, subject);
+                say(&match failure {
+                    Some(failure) => {
+                        format!("{what}: ended early after {took:.1} s, {} bytes sent: {failure}", figures.sent)
+                    }
+                    None => format!(
+                        "{what}: {} entries, {} bytes sent, {} literal, {} matched, {took:.1} s{}",
+                        figures.entries,
+                        figures.sent,
+                        figures.literal,
+                        figures.matched,
+                        if figures.io_error == 0 { "" } else { ", not all could be read" }
+                    ),
+                });
+            }
+            _ => {}
+        }
+    }
+}
+
+/// Who gets what.
+fn what(peer: &Peer, subject: &Subject) -> String {
+    let paths: Vec<_> = subject.paths.iter().map(|path| format!("{}/{path}", subject.module)).collect();
+    let user = subject.user.as_ref().map(|user| format!("{user}@")).unwrap_or_default();
+    format!("{user}{} {}", peer.address, paths.join(" "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parsed(text: &str) -> Result<Vec<(String, Vec<u8>)>, String> {
+        parse_secrets(text.as_bytes(), "users").map_err(|failure| failure.message)
+    }
+
+    #[test]
+    fn users_stand_in_lines() {
+        let users = parsed("# of the house\nann:a:b \r\n\nbob:\u{fc}\n").unwrap();
+        assert_eq!(users, [("ann".to_owned(), b"a:b ".to_vec()), ("bob".to_owned(), "\u{fc}".into())]);
+    }
+
+    #[test]
+    fn what_is_no_user_is_not_shown() {
+        for (text, part) in [
+            ("a:secret\nsecret\n", "line 2 of users is not"),
+            (":secret", "lacks"),
+            ("a:", "lacks"),
+            ("a:secret\na:secret2", "line 2 of users has a user"),
+            ("\n#\n", "no user"),
+        ] {
+            let message = parsed(text).unwrap_err();
+            assert!(message.contains(part) && !message.contains("secret"), "{message}");
+        }
+    }
+}
