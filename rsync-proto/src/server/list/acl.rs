@@ -167,7 +167,8 @@ mod tests {
         assert_eq!(put(&mut sent, &Acl::access(b"", 0o644), true), [0, 0]);
         let plain = value(&[(USER_OBJ, 6, !0), (GROUP_OBJ, 4, !0), (OTHER, 4, !0)]);
         assert_eq!(put(&mut sent, &Acl::access(&plain, 0o644), true), [1]);
-        let named = value(&[(USER_OBJ, 6, !0), (USER, 6, 9), (GROUP_OBJ, 0, !0), (MASK, 6, !0), (OTHER, 4, !0)]);
+        let named =
+            value(&[(USER_OBJ, 6, !0), (USER, 6, 9), (GROUP_OBJ, 0, !0), (MASK, 6, !0), (OTHER, 4, !0)]);
         let acl = Acl::access(&named, 0o664);
         assert_eq!(put(&mut sent, &acl, true), [0, 0x12, 0, 1, 9, 6 << 2 | 2], "the group differs");
         assert_eq!(put(&mut sent, &acl, true), [2]);
@@ -177,7 +178,8 @@ mod tests {
 
     #[test]
     fn a_default_list_stands_for_itself() {
-        let list = value(&[(USER_OBJ, 7, !0), (USER, 7, 1), (GROUP_OBJ, 5, !0), (MASK, 7, !0), (OTHER, 5, !0)]);
+        let list =
+            value(&[(USER_OBJ, 7, !0), (USER, 7, 1), (GROUP_OBJ, 5, !0), (MASK, 7, !0), (OTHER, 5, !0)]);
         let mut sent = SentAcls::default();
         let documented = b"\x00\x1f\x07\x05\x07\x05\x01\x01\x1f\x06daemon";
         assert_eq!(put(&mut sent, &Acl::inherited(&list), true), documented);

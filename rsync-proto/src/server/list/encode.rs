@@ -184,9 +184,7 @@ impl Encoder {
         if with_atime && flags & flag::SAME_ACCESS_TIME == 0 {
             put::varlong(out, facts.atime, 4);
         }
-        for (same, id, name) in
-            [(flag::SAME_UID, facts.uid, user), (flag::SAME_GID, facts.gid, group_name)]
-        {
+        for (same, id, name) in [(flag::SAME_UID, facts.uid, user), (flag::SAME_GID, facts.gid, group_name)] {
             if flags & same == 0 {
                 put::varint(out, id as i32);
                 if let Some(name) = name {

@@ -14,6 +14,8 @@ use crate::wire::flags::mode;
 
 /// How much of a directory is read at once, in bytes.
 const BATCH: usize = 32 * 1024;
+/// Most bytes of what patterns match, together.
+const MAX_FOUND: usize = 64 * 1024 * 1024;
 /// How many names are compared between two signs of life.
 const NAMES: u64 = 1024;
 
@@ -22,6 +24,7 @@ pub(super) struct Expansion<'a> {
     pub tree: &'a Tree,
     pub voice: &'a mut dyn Voice,
     pub looked: u64,
+    pub found: usize,
     pub limit: u64,
 }
 
@@ -79,6 +82,11 @@ impl Expansion<'_> {
             if !matches!(name, b"." | b"..") && pattern.matches(name) {
                 let path = joined(head, name);
                 if self.is_there(&path, !is_last)? {
+                    self.found += path.len() + size_of::<Vec<u8>>();
+                    if self.found > MAX_FOUND {
+                        let limit = MAX_FOUND as u64;
+                        return Err(Failure::Limit { what: "what patterns match, in bytes,", limit });
+                    }
                     next.push(path);
                 }
             }

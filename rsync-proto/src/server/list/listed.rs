@@ -4,7 +4,6 @@ use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 
 use rustix::fs::OFlags;
-use rustix::io::Errno;
 
 use super::List;
 use super::handle::{Attributes, Handle};
@@ -62,11 +61,6 @@ impl<'a> Listed<'a> {
         join(self.dir, self.name)
     }
 
-    /// The path in the module, without a slash in front.
-    pub fn path_in_module(&self) -> Vec<u8> {
-        join(&self.list.walk.bases[self.base as usize], &self.below())
-    }
-
     fn place<'p>(&'p self, path: &'p [u8]) -> Place<'p> {
         self.list.walk.place(self.base, path)
     }
@@ -101,17 +95,14 @@ impl<'a> Listed<'a> {
         self.list.walk.sender.sets.len(self.xattrs)
     }
 
-    /// The value of the attribute at this position, counted from 1. Nothing if there is no such position, or if the
-    /// value is not any more the one that the list told of.
+    /// The value of the attribute at this position, counted from 1, as it is now: it may be another than the one that the
+    /// list told of. Nothing if there is no such position, or if the value cannot be read.
     pub fn xattr_value(&self, number: u32) -> Option<Vec<u8>> {
-        let item = self.list.walk.sender.sets.item(self.xattrs, number)?;
+        let name = self.list.walk.sender.sets.name(self.xattrs, number)?;
+        let path = self.below();
+        let held = self.list.walk.tree.at(self.place(&path), HELD | self.last_step()).ok()?;
         let mut attributes = Attributes::default();
-        let read = |attributes: &mut Attributes| -> Result<bool, Errno> {
-            let path = self.below();
-            let held = self.list.walk.tree.at(self.place(&path), HELD | self.last_step())?;
-            attributes.get(Handle::Held(held.as_fd()), item.name)
-        };
-        let there = read(&mut attributes).unwrap_or(false);
-        (there && item.is(&attributes.value)).then_some(attributes.value)
+        let there = attributes.get(Handle::Held(held.as_fd()), name).unwrap_or(false);
+        there.then_some(attributes.value)
     }
 }

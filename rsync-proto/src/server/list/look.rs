@@ -201,7 +201,9 @@ mod tests {
         {
             assert!(leads_out(target.as_bytes(), path.as_bytes()), "{target} at {path}");
         }
-        for (target, path) in [("x", "a"), ("../x", "d/a"), ("..", "d/a"), ("x/../y", "a"), ("./x", "a"), ("x/..", "a")] {
+        for (target, path) in
+            [("x", "a"), ("../x", "d/a"), ("..", "d/a"), ("x/../y", "a"), ("./x", "a"), ("x/..", "a")]
+        {
             assert!(!leads_out(target.as_bytes(), path.as_bytes()), "{target} at {path}");
         }
     }

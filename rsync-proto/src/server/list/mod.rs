@@ -4,8 +4,10 @@
 //! its directories are walked through, and remembered as long as the client may ask about its entries.
 
 mod acl;
+mod asked;
 mod encode;
 mod expand;
+mod figures;
 mod handle;
 mod listed;
 mod look;
@@ -19,6 +21,7 @@ mod sources;
 #[cfg(test)]
 mod tests;
 mod tree;
+mod visit;
 mod walk;
 mod xattr;
 
@@ -27,24 +30,19 @@ use std::mem::take;
 use std::sync::Arc;
 use std::time::Instant;
 
-use self::expand::Expansion;
+use self::asked::asked;
+pub(in crate::server) use self::figures::ListFigures;
 pub(in crate::server) use self::listed::Listed;
 use self::segment::{Dir, Own, ROOT, Segment};
-use self::source::{clean, names_in};
 use self::sources::Sources;
-use self::tree::Place;
 pub(in crate::server) use self::tree::Tree;
-use self::walk::{Visit, Walk};
+use self::visit::Visit;
+use self::walk::Walk;
 use super::failure::Failure;
-use super::request::Names;
 use super::terms::Terms;
 use super::voice::Voice;
 use crate::filter::Scope;
-use crate::flist::Kind;
 use crate::wire::{Index, IndexCodec};
-
-/// Largest file of names in the module, in bytes.
-const MAX_NAMES_FILE: u64 = 64 * 1024 * 1024;
 
 /// How far a list may go.
 #[derive(Debug, Clone, Copy)]
@@ -55,43 +53,6 @@ pub(in crate::server) struct ListBounds {
     pub waiting: usize,
     /// Deepest path, in components.
     pub depth: usize,
-}
-
-/// What a list came to.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(in crate::server) struct ListFigures {
-    /// Bytes of the list.
-    pub bytes: u64,
-    /// Milliseconds that it took to make the first segment, or the whole list; and the segments behind it.
-    pub build_ms: u64,
-    pub transfer_ms: u64,
-    /// Sizes of all files together.
-    pub total_size: u64,
-    pub files: u64,
-    pub directories: u64,
-    pub symlinks: u64,
-    pub devices: u64,
-    pub specials: u64,
-}
-
-impl ListFigures {
-    fn count(&mut self, kind: Kind, size: u64) {
-        match kind {
-            Kind::File => self.files += 1,
-            Kind::Directory => self.directories += 1,
-            Kind::Symlink => self.symlinks += 1,
-            kind if kind.is_device() => self.devices += 1,
-            _ => self.specials += 1,
-        }
-        if matches!(kind, Kind::File | Kind::Symlink) {
-            self.total_size = self.total_size.saturating_add(size);
-        }
-    }
-
-    /// All entries.
-    pub fn entries(&self) -> u64 {
-        self.files + self.directories + self.symlinks + self.devices + self.specials
-    }
 }
 
 /// A list of files.
@@ -125,7 +86,7 @@ impl List {
         voice: &mut dyn Voice,
     ) -> Result<Self, Failure> {
         let began = (Instant::now(), out.len());
-        let (within, paths) = sources(tree, terms, names, bounds, voice)?;
+        let (within, paths) = asked(tree, terms, names, bounds, voice)?;
         let mut list = Self {
             walk: Walk::new(tree, terms, bounds),
             segments: VecDeque::new(),
@@ -181,7 +142,7 @@ impl List {
         }
         let began = (Instant::now(), out.len());
         if let Some(visit) = self.walk.stack.pop() {
-            if self.waiting > self.most_waiting {
+            if !self.has_room() {
                 return Err(Failure::Limit { what: "entries that wait", limit: self.most_waiting as u64 });
             }
             self.write_segment(visit, indexes, out, voice)?;
@@ -273,6 +234,13 @@ impl List {
         self.waiting
     }
 
+    /// Whether another segment may be written. The oldest does not count, however large it is: a client needs the one
+    /// behind it to be done with it.
+    pub fn has_room(&self) -> bool {
+        let oldest = self.segments.front().map_or(0, |segment| segment.entries.len());
+        self.waiting - oldest <= self.most_waiting
+    }
+
     /// The client is done with the oldest segment. Whether that was the last one of a complete list: then a phase ends.
     /// A list in one piece stays.
     ///
@@ -333,47 +301,4 @@ impl List {
 
 fn milliseconds(since: Instant) -> u64 {
     u64::try_from(since.elapsed().as_millis()).unwrap_or(u64::MAX)
-}
-
-/// The paths that are asked for, with their patterns resolved, and the directory that they are relative to.
-fn sources(
-    tree: &Arc<Tree>,
-    terms: &Terms,
-    names: Option<Vec<Vec<u8>>>,
-    bounds: &ListBounds,
-    voice: &mut dyn Voice,
-) -> Result<(Vec<u8>, Vec<Vec<u8>>), Failure> {
-    let request = &terms.request;
-    let names = match (names, &request.names) {
-        (Some(names), _) => Some(names),
-        (None, Names::File(path)) => {
-            let cleaned = clean(path);
-            let place = Place { base: b"", path: &cleaned, follow: true };
-            let refused = |why: String| {
-                Failure::Refused(format!("failed to open files-from file {}: {why}", String::from_utf8_lossy(path)))
-            };
-            let text = tree.read_file(place, MAX_NAMES_FILE).map_err(|error| refused(error.to_string()))?;
-            let text = text.ok_or_else(|| refused("No such file or directory".to_owned()))?;
-            Some(names_in(&text, request.from0))
-        }
-        (None, _) => None,
-    };
-    if let Some(names) = names {
-        let within = request.paths.first().map(|path| clean(path)).unwrap_or_default();
-        let within: Vec<&[u8]> =
-            within.split(|byte| *byte == b'/').filter(|name| !matches!(*name, b"" | b".")).collect();
-        let within = within.join(&b'/');
-        let place = Place { base: b"", path: &within, follow: true };
-        if let Err(error) = tree.at(place, tree::DIRECTORY) {
-            shown::failed(voice, tree, "change_dir", place, error);
-            return Err(Failure::Refused("the directory that names are relative to cannot be entered".to_owned()));
-        }
-        return Ok((within, names));
-    }
-    let mut found = Vec::new();
-    let mut expansion = Expansion { tree, voice, looked: 0, limit: bounds.entries };
-    for path in &request.paths {
-        expansion.expand(path, &mut found)?;
-    }
-    Ok((Vec::new(), found))
 }

@@ -120,7 +120,8 @@ mod tests {
     fn sorted(paths: &[&str]) -> Vec<String> {
         let mut segment = Segment::new(0, None);
         for path in paths {
-            let (whole, kind) = path.strip_suffix('/').map_or((*path, mode::REGULAR), |dir| (dir, mode::DIRECTORY));
+            let (whole, kind) =
+                path.strip_suffix('/').map_or((*path, mode::REGULAR), |dir| (dir, mode::DIRECTORY));
             let (dir, name) = whole.rsplit_once('/').unwrap_or(("", whole));
             let entry = Entry {
                 size: 0,
@@ -155,7 +156,8 @@ mod tests {
 
     #[test]
     fn one_directory() {
-        let list = ["./", "a", "a\u{7f}", "aaaaaaaa", "aaaaaaaab", "b0", "aaaaaaaa-/", "aaaaaaaa/", "b-/", "b/"];
+        let list =
+            ["./", "a", "aaaaaaaa", "aaaaaaaab", "a\u{7f}", "b0", "aaaaaaaa-/", "aaaaaaaa/", "b-/", "b/"];
         let mut other = list;
         other.reverse();
         assert_eq!(sorted(&other), list);
@@ -163,6 +165,9 @@ mod tests {
 
     #[test]
     fn what_has_one_name_stays_in_order() {
-        assert_eq!(sorted(&["x/", "b", "x/b", "x/", "b", "x/c/", "x/a"]), ["b", "b", "x/", "x/", "x/a", "x/b", "x/c/"]);
+        assert_eq!(
+            sorted(&["x/", "b", "x/b", "x/", "b", "x/c/", "x/a"]),
+            ["b", "b", "x/", "x/", "x/a", "x/b", "x/c/"]
+        );
     }
 }

@@ -123,7 +123,13 @@ impl Sender {
             return Ok(false);
         };
         if kind == Kind::Symlink && self.links && item.target.is_empty() {
-            shown::about(voice, Tag::ErrorTransfer, tree, "skipping symlink with 0-length value:", item.place);
+            shown::about(
+                voice,
+                Tag::ErrorTransfer,
+                tree,
+                "skipping symlink with 0-length value:",
+                item.place,
+            );
             self.io_error |= io_error::GENERAL;
             return Ok(false);
         }
@@ -150,7 +156,8 @@ impl Sender {
             .then_some((stat.st_dev, stat.st_ino));
         let linked = self.encoder.linked(link, stat.st_mode, segment.next_index(), segment.first_index);
         self.sum.clear();
-        if let Some(summer) = self.summer.filter(|_| kind == Kind::File && !matches!(linked, Linked::Copy(_))) {
+        if let Some(summer) = self.summer.filter(|_| kind == Kind::File && !matches!(linked, Linked::Copy(_)))
+        {
             self.sum_file(summer, item.handle, size, voice)?;
         }
         let facts = facts(stat, size, item, link, &self.sum);

@@ -23,11 +23,15 @@ fn reason(error: Errno) -> String {
     format!("{words} ({number})")
 }
 
-/// Says that a call about a file failed: `link_stat "/a" (in module) failed: Permission denied (13)`.
+/// Who says so, as users of rsync know it.
+const SENDER: &[u8] = b"rsync: [sender] ";
+
+/// Says that a call about a file failed: `link_stat "/a" (in module) failed: Permission denied (13)`, with the sender in
+/// front.
 pub(super) fn failed(voice: &mut dyn Voice, tree: &Tree, call: &str, place: Place<'_>, error: Errno) {
     let name = full_name(tree, place);
     let reason = reason(error);
-    let line = [call.as_bytes(), b" ", &name, b" failed: ", reason.as_bytes()].concat();
+    let line = [SENDER, call.as_bytes(), b" ", &name, b" failed: ", reason.as_bytes()].concat();
     voice.say(Tag::ErrorTransfer, &line);
 }
 

@@ -97,7 +97,8 @@ pub(super) fn clean(path: &[u8]) -> Vec<u8> {
     out
 }
 
-fn without_dots(path: &[u8]) -> Vec<u8> {
+/// A path without components that are `.`, and without a slash at an end.
+pub(super) fn without_dots(path: &[u8]) -> Vec<u8> {
     let names = path.split(|byte| *byte == b'/').filter(|name| !matches!(*name, b"" | b"."));
     names.collect::<Vec<_>>().join(&b'/')
 }

@@ -10,7 +10,8 @@ use super::segment::Segment;
 use super::shown;
 use super::source::{Ending, Source, join};
 use super::tree::{HELD, Place};
-use super::walk::{Later, Role, Visit, Walk, Within};
+use super::visit::{Later, Role, Visit, Within};
+use super::walk::Walk;
 use crate::filter::{Scope, Verdict};
 use crate::server::failure::Failure;
 use crate::server::voice::Voice;
@@ -23,7 +24,9 @@ const IMPLIED: Role = Role { top: false, content: false, implied: true, judged: 
 /// What is remembered from one source to the next.
 #[derive(Debug)]
 pub(super) struct Sources {
-    scope: Arc<Scope>,
+    rules: Scope,
+    /// The rules as they count for a transfer with its root at each place.
+    scopes: Vec<Arc<Scope>>,
     /// The root of the transfer came for the sake of a `./`.
     dotted: bool,
     /// The directories on the way to the last source, with the rules in effect within each: of lists in one piece.
@@ -34,7 +37,17 @@ pub(super) struct Sources {
 
 impl Sources {
     pub fn new(rules: Scope) -> Self {
-        Self { scope: Arc::new(rules), dotted: false, way: Vec::new(), base: 0 }
+        Self { rules, scopes: Vec::new(), dotted: false, way: Vec::new(), base: 0 }
+    }
+
+    fn scope(&mut self, base: u32, bases: &[Vec<u8>]) -> Arc<Scope> {
+        while self.scopes.len() <= base as usize {
+            let root = &bases[self.scopes.len()];
+            let plain = root.is_empty() || self.rules.is_empty();
+            let scope = if plain { self.rules.clone() } else { self.rules.with_root(root) };
+            self.scopes.push(Arc::new(scope));
+        }
+        Arc::clone(&self.scopes[base as usize])
     }
 }
 
@@ -52,7 +65,7 @@ impl Walk {
         self.sender.step(voice)?;
         let source = Source::new(within, path, self.relative);
         let Some(base) = self.base(&source.base, voice) else { return Ok(()) };
-        let scope = Arc::clone(&sources.scope);
+        let scope = sources.scope(base, &self.bases);
         let top = Within { base, path: Arc::default(), scope, depth: 0, up: None, device: None };
         if source.dotted && !sources.dotted {
             sources.dotted = true;
@@ -94,7 +107,13 @@ impl Walk {
             && let Some(visit) = visit.and_then(|at| self.fresh[at as usize].as_mut())
         {
             // With segments, the content of the root is part of the first one.
-            let own = Visit { path: Arc::clone(&visit.path), above: Arc::clone(&visit.above), later: Vec::new(), up: visit.up.clone(), ..*visit };
+            let own = Visit {
+                path: Arc::clone(&visit.path),
+                above: Arc::clone(&visit.above),
+                later: Vec::new(),
+                up: visit.up.clone(),
+                ..*visit
+            };
             visit.content = false;
             return self.visit(own, segment, out, voice);
         }
@@ -182,7 +201,8 @@ impl Walk {
         let visit = match known {
             Some((_, _, visit)) => *visit,
             None => {
-                let visit = self.named(within, &path, self.links.following(), IMPLIED, segment, out, voice)?;
+                let visit =
+                    self.named(within, &path, self.links.following(), IMPLIED, segment, out, voice)?;
                 self.on_the_way = Some((within.base, path, visit));
                 visit
             }
@@ -231,7 +251,8 @@ impl Walk {
         }
         let names: Vec<&[u8]> = path.split(|byte| *byte == b'/').collect();
         let on_the_way = &names[..names.len() - 1];
-        let shared = sources.way.iter().zip(on_the_way).take_while(|((known, _), name)| known == *name).count();
+        let shared =
+            sources.way.iter().zip(on_the_way).take_while(|((known, _), name)| known == *name).count();
         if shared < on_the_way.len() {
             sources.way.truncate(shared);
         }

@@ -141,7 +141,10 @@ impl Tree {
         let mut text = Vec::new();
         File::from(file).take(limit + 1).read_to_end(&mut text)?;
         if stat.st_size as u64 > limit || text.len() as u64 > limit {
-            return Err(io::Error::new(io::ErrorKind::FileTooLarge, format!("it has more than {limit} bytes")));
+            return Err(io::Error::new(
+                io::ErrorKind::FileTooLarge,
+                format!("it has more than {limit} bytes"),
+            ));
         }
         Ok(Some(text))
     }
@@ -156,7 +159,10 @@ const READ: OFlags = OFlags::RDONLY
 
 /// Whether there is no such file, or something that is none.
 fn is_nothing(error: &io::Error) -> bool {
-    matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory | io::ErrorKind::InvalidInput)
+    matches!(
+        error.kind(),
+        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory | io::ErrorKind::InvalidInput
+    )
 }
 
 fn regular(fd: impl AsFd) -> io::Result<Stat> {

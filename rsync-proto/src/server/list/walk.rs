@@ -13,6 +13,7 @@ use super::look::{LinkRules, Look, Unseen};
 use super::segment::{ROOT, Segment};
 use super::sender::{Item, Sender};
 use super::tree::{DIRECTORY, Place, Tree};
+use super::visit::{Ancestor, Role, Visit, Within};
 use super::{ListBounds, shown};
 use crate::filter::{MergeFile, Scope, Verdict};
 use crate::limits::{MAX_NAME, MAX_PATH};
@@ -25,69 +26,7 @@ use crate::wire::frame::Tag;
 /// How much of a directory is read at once, in bytes.
 const BATCH: usize = 64 * 1024;
 /// Largest file of rules in the module, in bytes.
-const MAX_MERGE: u64 = 1024 * 1024;
-
-/// A directory that is to be read, or that leads to something that was asked for.
-#[derive(Debug)]
-pub(super) struct Visit {
-    pub base: u32,
-    pub path: Arc<[u8]>,
-    /// What lies in it is to be listed.
-    pub content: bool,
-    /// Names below it that were asked for.
-    pub later: Vec<Later>,
-    /// The rules in effect above it.
-    pub above: Arc<Scope>,
-    pub depth: usize,
-    pub up: Option<Arc<Ancestor>>,
-    pub mode: u16,
-    pub xattrs: u32,
-    /// Its number in the list.
-    pub number: u32,
-    /// Another of the same name comes right before it.
-    pub again: bool,
-}
-
-/// A name below a directory that was asked for.
-#[derive(Debug)]
-pub(super) struct Later {
-    pub path: Vec<u8>,
-    /// A symlink to a directory is followed.
-    pub follow: bool,
-}
-
-/// A directory on the way, where symlinks are followed: so that none is walked through in itself.
-#[derive(Debug)]
-pub(super) struct Ancestor {
-    device: u64,
-    inode: u64,
-    up: Option<Arc<Ancestor>>,
-}
-
-/// The directory that something is found in.
-#[derive(Debug)]
-pub(super) struct Within {
-    pub base: u32,
-    pub path: Arc<[u8]>,
-    pub scope: Arc<Scope>,
-    pub depth: usize,
-    pub up: Option<Arc<Ancestor>>,
-    /// The file system that is stayed on.
-    pub device: Option<u64>,
-}
-
-/// How an entry comes to be.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Role {
-    /// It was named itself.
-    pub top: bool,
-    /// If it is a directory, what lies in it is to be listed.
-    pub content: bool,
-    /// It only leads to something.
-    pub implied: bool,
-    /// Rules count.
-    pub judged: bool,
-}
+const MAX_MERGE: u64 = 64 * 1024;
 
 /// What walks.
 #[derive(Debug)]
@@ -207,8 +146,7 @@ impl Walk {
         if let (Ok(dir), true) = (&opened, self.links.follow_any() || self.one_file_system > 0) {
             let stat = fstat(dir).map_err(|error| self.lost(error))?;
             within.device = Some(stat.st_dev);
-            within.up =
-                Some(Arc::new(Ancestor { device: stat.st_dev, inode: stat.st_ino, up: within.up.take() }));
+            within.up = Some(Ancestor::new(&stat, within.up.take()));
         }
         if visit.content {
             match opened {
@@ -276,12 +214,14 @@ impl Walk {
             if self.is_hidden(within, &path, entry.file_type()) {
                 continue;
             }
-            let place = Place { base: &self.bases[within.base as usize], path: &path, follow: self.follows() };
+            let place =
+                Place { base: &self.bases[within.base as usize], path: &path, follow: self.follows() };
             let looked = self.links.look_in(&self.tree, dir.as_fd(), name, place, &mut self.target);
             result = match looked {
                 Ok(look) => {
                     let handle = Handle::Entry(dir.as_fd(), name);
-                    self.list(within, number, &path, &look, Some(handle), role, segment, out, voice).map(|_| ())
+                    self.list(within, number, &path, &look, Some(handle), role, segment, out, voice)
+                        .map(|_| ())
                 }
                 Err(unseen) => {
                     self.unseen(within, &path, unseen, role, voice);
@@ -323,9 +263,7 @@ impl Walk {
         }
         let place = Place { base: &self.bases[within.base as usize], path, follow: false };
         self.sender.io_error |= match unseen {
-            Unseen::Failed(error) => {
-                shown::unseen(voice, &self.tree, "file", "readlink_stat", place, error)
-            }
+            Unseen::Failed(error) => shown::unseen(voice, &self.tree, "file", "readlink_stat", place, error),
             Unseen::Dangling => {
                 shown::about(voice, Tag::ErrorTransfer, &self.tree, "symlink has no referent:", place);
                 io_error::GENERAL
@@ -373,11 +311,11 @@ impl Walk {
             _ => ROOT,
         };
         let depth = within.depth + usize::from(!path.is_empty());
-        let fault = if name.len() > MAX_NAME || path.len() > MAX_PATH || place.whole().len() > MAX_PATH {
+        let fault = if name.len() > MAX_NAME || place.base.len() + 1 + path.len() > MAX_PATH {
             Some("skipping overly long name:")
         } else if depth > self.depth {
             Some("skipping overly deep name:")
-        } else if is_directory && look.followed && content && is_within_itself(look, within.up.as_ref()) {
+        } else if is_directory && look.followed && content && within.lies_in(&look.stat) {
             Some("skipping symlink to a directory that it lies in:")
         } else {
             None
@@ -426,14 +364,4 @@ impl Walk {
         self.fresh.push(Some(visit));
         Ok(Some(self.fresh.len() as u32 - 1))
     }
-}
-
-fn is_within_itself(look: &Look, mut up: Option<&Arc<Ancestor>>) -> bool {
-    while let Some(ancestor) = up {
-        if (ancestor.device, ancestor.inode) == (look.stat.st_dev, look.stat.st_ino) {
-            return true;
-        }
-        up = ancestor.up.as_ref();
-    }
-    false
 }
