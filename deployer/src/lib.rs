@@ -4,6 +4,7 @@
 mod boot;
 mod cli;
 mod command;
+mod completions;
 mod confined;
 mod console;
 #[doc(hidden)]
@@ -23,6 +24,7 @@ mod list;
 mod listing;
 mod logfile;
 mod machine;
+mod manual;
 mod model;
 mod mount;
 mod numbers;
@@ -84,6 +86,8 @@ fn run() -> Result<exit::Exit, exit::Failure> {
             let _ = writeln!(std::io::stdout().lock(), "{text}");
             Ok(exit::Exit::Success)
         }
+        cli::Command::Manual(directory) => manual::run(directory.as_deref()),
+        cli::Command::Completions(shell) => completions::run(shell),
         cli::Command::Text(text) => {
             let _ = write!(std::io::stdout().lock(), "{text}");
             Ok(exit::Exit::Success)

@@ -1,6 +1,7 @@
 //! What was typed.
 
 pub(crate) mod deploy;
+mod documents;
 pub(crate) mod serve;
 
 use std::ffi::OsString;
@@ -8,6 +9,7 @@ use std::path::PathBuf;
 
 use clap::error::ErrorKind;
 use clap::{Arg, ArgAction, ArgMatches, Command as Parser, value_parser};
+use clap_complete::Shell;
 use rsync_proto::Location;
 
 use crate::data::DataDriver;
@@ -27,6 +29,10 @@ pub(crate) enum Command {
     Init,
     /// Print the schema of descriptions.
     Schema(&'static dyn DataDriver),
+    /// Print the manual, or write its pages into this directory.
+    Manual(Option<PathBuf>),
+    /// Print what completes command lines in this shell.
+    Completions(Shell),
     /// Print this.
     Text(String),
     /// Help or version, which has been shown.
@@ -61,7 +67,9 @@ pub(crate) fn parse() -> Result<Command, Failure> {
         Ok(matches) => matches,
         Err(error) if error.kind() == ErrorKind::UnknownArgument => {
             let hint = match std::env::args().nth(1).as_deref() {
-                Some("pull" | "list" | "serve" | "schema" | "init") => "--help shows what is taken",
+                Some("pull" | "list" | "serve" | "schema" | "init" | "man" | "completions") => {
+                    "--help shows what is taken"
+                }
                 _ => "a description is named by --input-data-file",
             };
             return Err(unknown(&error, hint));
@@ -81,6 +89,8 @@ pub(crate) fn parse() -> Result<Command, Failure> {
         Some(("serve", matches)) => Ok(Command::Serve(serve::read(matches)?)),
         Some(("schema", matches)) => Ok(Command::Schema(deploy::chosen_data_driver(matches))),
         Some(("init", _)) => Ok(Command::Init),
+        Some(("man", matches)) => Ok(Command::Manual(matches.get_one("dir").cloned())),
+        Some(("completions", matches)) => Ok(Command::Completions(documents::chosen_shell(matches))),
         Some((name, matches)) => Ok(Command::Deploy(Box::new(deploy::read(name, matches)))),
         None => unreachable!("a command is required"),
     }
@@ -91,7 +101,8 @@ fn is_mistake(error: &clap::Error) -> bool {
     error.use_stderr() && error.kind() != ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand
 }
 
-fn parser() -> Parser {
+/// Everything that can be typed.
+pub(crate) fn parser() -> Parser {
     Parser::new("deployer")
         .version(env!("CARGO_PKG_VERSION"))
         .about("Deploys operating systems onto bare disks, file by file, from rsync daemons")
@@ -138,10 +149,12 @@ fn parser() -> Parser {
             Parser::new("init")
                 .about("Be the first process of a ramdisk, which deploys what the kernel's command line names")
                 .after_help(format!(
-                    "deployer/ramdisk makes such a ramdisk, in which this program is /init.\n\n{}",
+                    "deployer/ramdisk makes such a ramdisk, in which this program is /init.\n\n{}\n\n\
+                     Exit codes:\n   1  this is not the first process, which never ends",
                     init::TABLE
                 )),
         )
+        .subcommands(documents::parsers())
 }
 
 const EXAMPLES: &str = "\
