@@ -33,11 +33,26 @@ impl Program {
     /// If there is none.
     #[must_use]
     pub fn deployer() -> Self {
-        let path = env::var_os("DEPLOYER").map(PathBuf::from).or_else(built).unwrap_or_else(|| {
-            panic!("no deployer beside the test, build it first: cargo build -p deployer, or set DEPLOYER")
-        });
+        let path =
+            env::var_os("DEPLOYER").map(PathBuf::from).or_else(|| beside("deployer")).unwrap_or_else(|| {
+                panic!(
+                    "no deployer beside the test, build it first: cargo build -p deployer, or set DEPLOYER"
+                )
+            });
         assert!(path.is_file(), "DEPLOYER names {}, which was expected to be a program", path.display());
         Self { name: "deployer", path, verbs: true, prefix: Vec::new() }
+    }
+
+    /// An example of the library, which was built beside this test.
+    ///
+    /// # Panics
+    /// If there is none.
+    #[must_use]
+    pub fn example(name: &'static str) -> Self {
+        let path = beside(&format!("examples/{name}"));
+        let path =
+            path.unwrap_or_else(|| panic!("build it first: cargo build -p rsync-proto --example {name}"));
+        Self { name, path, verbs: false, prefix: Vec::new() }
     }
 
     /// The oracle.
@@ -172,12 +187,12 @@ impl Program {
     }
 }
 
-/// The `deployer` of this test's profile, or of another.
-fn built() -> Option<PathBuf> {
+/// What was built under this name with this test's profile, or with another.
+fn beside(name: &str) -> Option<PathBuf> {
     // …/target/debug/deps/test-0123456789abcdef
     let test = env::current_exe().ok()?;
     let profile = test.parent()?.parent()?;
     let target = profile.parent()?;
     let candidates = [profile.to_owned(), target.join("debug"), target.join("release")];
-    candidates.iter().map(|directory| directory.join("deployer")).find(|path| path.is_file())
+    candidates.iter().map(|directory| directory.join(name)).find(|path| path.is_file())
 }
