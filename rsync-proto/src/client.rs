@@ -1,5 +1,6 @@
 //! The public face: a [`Client`] lists and pulls.
 
+#[cfg(feature = "fs")]
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};

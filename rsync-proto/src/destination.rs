@@ -113,7 +113,12 @@ pub enum Received {
     Mismatch,
 }
 
-/// Takes the content of one file.
+/// Takes the content of one file, in the order of its bytes: one thread calls all methods of a sink. A sink that is dropped
+/// before [`Sink::finish`] was given up, and leaves nothing behind.
+///
+/// # Errors
+/// An error fails this file: it is reported and counted, and the rest of its content is passed over. One that says that the
+/// disk is full or read-only ([`Failure::is_fatal`]) ends the transfer.
 pub trait Sink: Send + 'static {
     /// The next bytes, as the server sent them.
     fn literal(&mut self, bytes: Bytes) -> io::Result<()>;
@@ -155,7 +160,16 @@ impl From<Offer> for Offering {
     }
 }
 
-/// A place for a tree of files.
+/// A place for a tree of files. `examples/memory.rs` is a complete one.
+///
+/// What has a default is for deletion, for content that is there already, and for looking at large files: a destination
+/// that is empty at the beginning does without.
+///
+/// # Errors
+/// A [`Failure`] is about one entry: it is reported ([`Report::Failed`](crate::report::Report::Failed)) and counted
+/// ([`Summary::failed`](crate::report::Summary::failed)), and the transfer goes on without the entry; without a directory
+/// goes what is in it. A fatal one ([`Failure::is_fatal`]), and an error of [`Destination::begin`], end the transfer.
+/// An [`io::Error`] while something is deleted means that it stays, unless it was not found, and is reported likewise.
 pub trait Destination: Send + Sync + 'static {
     /// A directory that is being filled.
     type Dir: Send + Sync + 'static;

@@ -1,5 +1,42 @@
 //! A client for the rsync protocol, which pulls trees of files from rsync daemons.
 //!
+//! ```no_run
+//! # #[cfg(all(feature = "fs", feature = "tokio"))]
+//! # async fn pull() -> rsync_proto::Result<()> {
+//! use rsync_proto::{Client, Location, Options};
+//!
+//! let location = Location::parse("rsync://images.example/debian-12/")?;
+//! let client = Client::new(location, Options::archive()).retries(3);
+//! let summary = client.pull("/srv/copy".as_ref()).await?;
+//! println!("{} of {} files came", summary.transferred, summary.listed.files);
+//! if !summary.is_complete() {
+//!     eprintln!("{} entries failed", summary.failed);
+//! }
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! An [`Error`] is about the whole transfer: no connection, a refusal, a server that breaks the protocol, a full disk. What
+//! concerns single entries is told to a [`Monitor`](report::Monitor) and counted in the [`Summary`](report::Summary).
+//! Dropping the future of a pull ends it, and leaves no temporary file. Options are [`Options`], with a field for each that
+//! rsync has; what a server may send at most is [`Limits`](limits::Limits), a part of them.
+//!
+//! `rsync-proto/examples` has programs to begin with: `modules`, `pull`, `progress`, `cancel`, and `memory`, a
+//! [`Destination`](destination::Destination) of one's own.
+//!
+//! # Features
+//!
+//! All of them are on unless `default-features = false` says otherwise.
+//!
+//! | feature | brings | without it |
+//! |---|---|---|
+//! | `tokio` | `Client`: connections, timeouts, retries, the threads that work on a pull | the protocol as a state machine, driven with bytes |
+//! | `fs` | `local`, a directory of this machine as a destination; `Client::pull` | destinations of one's own |
+//! | `zstd`, `lz4` | compression of what is transferred, with servers since 3.2 | it is not offered to servers |
+//! | `zlib` | the same with older servers | likewise |
+//!
+//! # Rooms
+//!
 //! The rooms, in the order in which bytes travel:
 //!
 //! 1. [`location`]: where to pull from.
@@ -13,7 +50,7 @@
 //! 8. [`destination`]: what a pull needs of the place that it writes to; `local`, a directory of this machine
 //!    (feature `fs`).
 //! 9. `Client`: the public face, with a driver for connections and an engine of threads behind it (feature
-//!    `tokio`); [`report`], what it tells meanwhile.
+//!    `tokio`); [`report`], what it tells meanwhile; [`error`], what ends it, by who is at fault.
 //!
 //! Rooms 1 to 7 are driven with bytes, know neither sockets nor files, and are what remains with
 //! `--no-default-features`.

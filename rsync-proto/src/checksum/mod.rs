@@ -4,4 +4,5 @@ mod rolling;
 mod strong;
 
 pub use rolling::weak_sum;
-pub use strong::{BlockSummer, ChecksumKind, FileSum, FileSummer, MAX_SUM, StrongSum, xattr_sum};
+pub(crate) use strong::xattr_sum;
+pub use strong::{BlockSummer, ChecksumKind, FileSum, FileSummer, MAX_SUM, StrongSum};

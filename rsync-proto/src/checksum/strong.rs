@@ -233,7 +233,7 @@ impl FileSummer {
 }
 
 /// The sum that stands for a long value of an extended attribute in the file list: MD5, 16 bytes.
-pub fn xattr_sum(value: &[u8]) -> [u8; 16] {
+pub(crate) fn xattr_sum(value: &[u8]) -> [u8; 16] {
     Md5::digest(value).into()
 }
 

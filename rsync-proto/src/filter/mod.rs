@@ -132,27 +132,28 @@ impl Filters {
 
     /// The rule for a directory of partial files (`--partial-dir`), whose name is not absolute: neither sent nor
     /// deleted. To be called after all rules were added.
-    pub fn hide_partial_dir(&mut self, name: &[u8]) {
+    pub(crate) fn hide_partial_dir(&mut self, name: &[u8]) {
         let marks = Marks { directory: true, perishable: true, ..Marks::default() };
         self.push_pattern(marks, name, &Place::Root);
     }
 
     /// The rule that a directory of partial files is not deleted although what is excluded is: or every try would
     /// begin anew. To be called after [`Self::hide_partial_dir`].
-    pub fn protect_partial_dir(&mut self, name: &[u8]) {
+    pub(crate) fn protect_partial_dir(&mut self, name: &[u8]) {
         let marks = Marks { directory: true, perishable: true, receiver: true, ..Marks::default() };
         self.push_pattern(marks, name, &Place::Root);
     }
 
     /// The rule for backups beside their files (`--backup` with a suffix): they are not deleted. To be called after
     /// all rules were added, where something is deleted at all.
-    pub fn protect_backups(&mut self, suffix: &[u8]) {
+    pub(crate) fn protect_backups(&mut self, suffix: &[u8]) {
         let marks = Marks { receiver: true, ..Marks::default() };
         self.push_pattern(marks, &[b"*", suffix].concat(), &Place::Root);
     }
 
     /// Names of the files of rules that are looked for above the root of a transfer as well.
-    pub fn merged_from_above(&self) -> impl Iterator<Item = &[u8]> {
+    #[cfg(feature = "fs")]
+    pub(crate) fn merged_from_above(&self) -> impl Iterator<Item = &[u8]> {
         self.rules.iter().filter_map(|rule| match &rule.subject {
             Subject::DirMerge(name) if name.starts_with(b"/") => Some(base_name(name)),
             _ => None,

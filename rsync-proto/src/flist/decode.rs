@@ -97,6 +97,12 @@ impl ListDecoder {
 
     /// Reads the next item of the segment that was begun. Returns the segment, and the server's I/O error
     /// bits, when it is complete.
+    ///
+    /// # Errors
+    /// More bytes are needed, or the server sends what cannot be, was not asked for, or breaks a limit.
+    ///
+    /// # Panics
+    /// No segment was begun.
     pub fn read(&mut self, cursor: &mut Cursor<'_>) -> Parse<Option<(Segment, u32)>> {
         let part = self.building.as_ref().expect("a segment was begun").part;
         match part {

@@ -51,7 +51,10 @@ impl Segment {
         self.entries.is_empty()
     }
 
-    /// The entry at `position`; panics where there is none.
+    /// The entry at `position`.
+    ///
+    /// # Panics
+    /// There is none.
     pub fn entry(&self, position: usize) -> EntryRef<'_> {
         assert!(position < self.entries.len(), "no entry {position} in a segment of {}", self.len());
         EntryRef { segment: self, position }

@@ -122,22 +122,24 @@ impl AlternateKind {
 
 impl Content {
     /// Whether files are written where they stand.
-    pub fn writes_in_place(&self) -> bool {
+    pub(crate) fn writes_in_place(&self) -> bool {
         self.inplace || self.append.is_some()
     }
 
     /// Whether files are left out that other directories have (`--compare-dest`).
-    pub fn compares_alternates(&self) -> bool {
+    #[cfg(feature = "tokio")]
+    pub(crate) fn compares_alternates(&self) -> bool {
         self.alternates.as_ref().is_some_and(|alternates| alternates.kind == AlternateKind::Compare)
     }
 
     /// Whether files of other directories are linked to (`--link-dest`).
-    pub fn links_alternates(&self) -> bool {
+    #[cfg(feature = "tokio")]
+    pub(crate) fn links_alternates(&self) -> bool {
         self.alternates.as_ref().is_some_and(|alternates| alternates.kind == AlternateKind::Link)
     }
 
     /// Whether what is replaced or deleted is kept.
-    pub fn backs_up(&self) -> bool {
+    pub(crate) fn backs_up(&self) -> bool {
         self.backup || self.backup_dir.is_some()
     }
 
@@ -157,7 +159,8 @@ impl Content {
     }
 
     /// Whether an interrupted file is kept.
-    pub fn keeps_partial(&self) -> bool {
+    #[cfg(feature = "fs")]
+    pub(crate) fn keeps_partial(&self) -> bool {
         self.partial || self.partial_dir.is_some()
     }
 

@@ -33,12 +33,13 @@ pub enum DeleteWhen {
 
 impl Deletion {
     /// Whether a directory that has to make way for something else may be removed with its content.
-    pub fn clears_the_way(&self) -> bool {
+    #[cfg(feature = "tokio")]
+    pub(crate) fn clears_the_way(&self) -> bool {
         self.force || self.when.is_some()
     }
 
     /// Whether the whole list is needed at once.
-    pub fn needs_whole_list(&self) -> bool {
+    pub(crate) fn needs_whole_list(&self) -> bool {
         matches!(self.when, Some(DeleteWhen::Before | DeleteWhen::After))
     }
 }

@@ -207,17 +207,20 @@ impl Options {
     }
 
     /// Whether names of users on this machine count.
-    pub fn looks_up_users(&self) -> bool {
+    #[cfg(feature = "fs")]
+    pub(crate) fn looks_up_users(&self) -> bool {
         !self.numeric_ids && (self.owner || self.acls) || self.attributes.users.names_somebody()
     }
 
     /// Whether names of groups on this machine count.
-    pub fn looks_up_groups(&self) -> bool {
+    #[cfg(feature = "fs")]
+    pub(crate) fn looks_up_groups(&self) -> bool {
         !self.numeric_ids && (self.group || self.acls) || self.attributes.groups.names_somebody()
     }
 
     /// Whether times of directories are left alone: backups beside what they are made of change them anyway.
-    pub fn omits_dir_times(&self) -> bool {
+    #[cfg(feature = "fs")]
+    pub(crate) fn omits_dir_times(&self) -> bool {
         self.omit_dir_times || self.content.backs_up() && self.content.backup_dir.is_none()
     }
 

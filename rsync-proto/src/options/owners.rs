@@ -64,7 +64,8 @@ impl IdRules {
     }
 
     /// Whether files are given to somebody by name.
-    pub fn names_somebody(&self) -> bool {
+    #[cfg(feature = "fs")]
+    pub(crate) fn names_somebody(&self) -> bool {
         self.rules.iter().any(|rule| matches!(rule.to, To::Name(_)))
     }
 

@@ -32,7 +32,8 @@ impl From<Error> for Stop {
 /// The result of decoding one item.
 pub type Parse<T> = Result<T, Stop>;
 
-/// A position in a slice of received bytes.
+/// A position in a slice of received bytes. What is read stops with [`Stop::Short`] where the slice ends too early, and with
+/// [`Stop::Bad`] where no such value can stand.
 #[derive(Debug, Clone)]
 pub struct Cursor<'a> {
     bytes: &'a [u8],

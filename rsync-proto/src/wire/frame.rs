@@ -75,7 +75,10 @@ impl Tag {
     }
 }
 
-/// Reads a header. Unknown tags and lengths that do not fit the tag are refused.
+/// Reads a header: the tag, and the length in bytes of what follows.
+///
+/// # Errors
+/// The tag is unknown, or the length does not fit it.
 pub fn parse_header(bytes: [u8; HEADER_LEN]) -> Result<(Tag, usize), Malformed> {
     let word = u32::from_le_bytes(bytes);
     let (number, len) = ((word >> 24) as u8, (word & 0xff_ffff) as usize);

@@ -56,7 +56,10 @@ fn ones(count: usize) -> u8 {
     !(0xffu32 >> count) as u8
 }
 
-/// A byte string with its length in front. Longer ones than 32,767 bytes cannot be said.
+/// A byte string with its length in front.
+///
+/// # Panics
+/// It is longer than 32,767 bytes, which cannot be said.
 pub fn vstring(out: &mut impl BufMut, bytes: &[u8]) {
     assert!(bytes.len() < 0x8000, "a string of {} bytes has no encoding", bytes.len());
     if bytes.len() > 0x7f {
