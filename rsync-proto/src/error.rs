@@ -43,10 +43,49 @@ pub enum Clock {
     Connect,
     /// The connection stands, but the server did not get through the handshake in time.
     Handshake,
+    /// The program that leads to the server started, and nothing came through it.
+    FirstByte,
     /// Nothing useful came for this long.
     Idle,
     /// Next to nothing came in this time.
     Pace,
+}
+
+/// What is wrong with TLS.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum TlsFault {
+    /// The server's certificate is of an authority that is not trusted here.
+    UnknownIssuer,
+    /// The server's certificate has expired.
+    Expired,
+    /// The server's certificate is not valid yet.
+    NotYetValid,
+    /// The server's certificate is of another name.
+    WrongName,
+    /// The server's certificate cannot be used for another reason.
+    Certificate,
+    /// The server wants a certificate of the client, and there is none.
+    ClientCertificateWanted,
+    /// The server does not accept the client's certificate.
+    ClientCertificateRefused,
+    /// What answers does not speak TLS, or none of the versions 1.2 and 1.3.
+    NotTls,
+    /// The connection was disturbed.
+    Broken,
+    /// The own certificates or keys cannot be used.
+    Setup,
+}
+
+/// How a program ended that leads to a server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ProgramEnd {
+    /// With this exit code.
+    Exited(i32),
+    /// By this signal.
+    Signalled(i32),
+    /// It does not end, although it has nothing more to say.
+    Running,
 }
 
 /// Everything that can end a transfer early.
@@ -103,6 +142,52 @@ pub enum Error {
         action: &'static str,
         /// The server's address as it was given.
         address: String,
+        /// What the system said.
+        source: io::Error,
+    },
+
+    /// Who answers is not known to be the server, or the server does not know who asks.
+    #[error("{}", tls(.address, *.fault, .detail))]
+    Tls {
+        /// The server's address as it was given.
+        address: String,
+        /// What is wrong.
+        fault: TlsFault,
+        /// More of it, in the words of whoever found it.
+        detail: String,
+    },
+
+    /// The proxy does not lead to the server.
+    #[error("the proxy {proxy} does not lead to {address}: {}", proxy_answer(*.status, .answer))]
+    Proxy {
+        /// The proxy's host and port.
+        proxy: String,
+        /// The server's address as it was given.
+        address: String,
+        /// The status that it answered with, if it is HTTP.
+        status: Option<u16>,
+        /// What it said, escaped.
+        answer: String,
+    },
+
+    /// The program that leads to the server ended before the transfer did.
+    #[error("{}", program_ended(.program, *.remote_shell, *.end, .cause))]
+    Program {
+        /// The program, as it was started.
+        program: String,
+        /// Whether it is a remote shell, so that exit codes are of it or of what it runs on the server.
+        remote_shell: bool,
+        /// How it ended.
+        end: ProgramEnd,
+        /// What was noticed of it.
+        cause: Box<Error>,
+    },
+
+    /// The program that leads to the server could not be started.
+    #[error("cannot start {program}: {source}; {hint}", hint = not_started(.source))]
+    Start {
+        /// The program.
+        program: String,
         /// What the system said.
         source: io::Error,
     },
@@ -166,11 +251,97 @@ fn refusal(kind: Refused, message: &str) -> String {
     }
 }
 
+fn tls(address: &str, fault: TlsFault, detail: &str) -> String {
+    let (what, hint) = match fault {
+        TlsFault::UnknownIssuer => (
+            "is not trusted: its certificate is of an unknown authority",
+            "name the certificate of its authority with --tls-ca",
+        ),
+        TlsFault::Expired => (
+            "is not trusted: its certificate has expired",
+            "renew it there, or see whether the clock of this machine is right",
+        ),
+        TlsFault::NotYetValid => (
+            "is not trusted: its certificate is not valid yet",
+            "see whether the clock of this machine is right",
+        ),
+        TlsFault::WrongName => (
+            "is not trusted: its certificate is of another name",
+            "use the name in the URL that the certificate has",
+        ),
+        TlsFault::Certificate => {
+            ("is not trusted: its certificate cannot be used", "see to the certificate there")
+        }
+        TlsFault::ClientCertificateWanted => {
+            ("wants a certificate of the client", "give one with --tls-cert and --tls-key")
+        }
+        TlsFault::ClientCertificateRefused => (
+            "does not accept the certificate of the client",
+            "see that --tls-cert is of an authority that it knows, and valid",
+        ),
+        TlsFault::NotTls => (
+            "does not speak TLS 1.2 or 1.3",
+            "see whether the port is right; rsync:// has none, and port 873",
+        ),
+        TlsFault::Broken => {
+            ("and this client lost each other in TLS", "see whether something stands in between")
+        }
+        TlsFault::Setup => {
+            return format!("TLS cannot be used with what was given for it: {detail}");
+        }
+    };
+    format!("the server {address} {what} ({detail}); {hint}")
+}
+
+fn proxy_answer(status: Option<u16>, answer: &str) -> String {
+    let hint = match status {
+        None => "see whether an HTTP proxy listens there",
+        Some(403) => "it does not let this machine connect there",
+        Some(407) => "it wants a user and a password: RSYNC_PROXY=user:password@host:port",
+        Some(502..=504) => "it does not reach the server",
+        Some(_) => "see that it allows CONNECT to that port",
+    };
+    format!("it answered \"{answer}\"; {hint}")
+}
+
+fn program_ended(program: &str, remote_shell: bool, end: ProgramEnd, cause: &Error) -> String {
+    let (how, hint) = match (end, remote_shell) {
+        (ProgramEnd::Exited(255), true) => (
+            "exit code 255".to_owned(),
+            "it could not connect or log in; its own messages say why, and running it by hand shows the same",
+        ),
+        (ProgramEnd::Exited(127), true) => (
+            "exit code 127".to_owned(),
+            "there is no rsync on the server, or the program itself is missing; --rsync-path says where rsync is there",
+        ),
+        (ProgramEnd::Exited(126), true) => (
+            "exit code 126".to_owned(),
+            "rsync cannot be run on the server; --rsync-path says where it is there",
+        ),
+        (ProgramEnd::Exited(code), true) => {
+            (format!("exit code {code}"), "its messages, or those of rsync on the server, say why")
+        }
+        (ProgramEnd::Exited(code), false) => (format!("exit code {code}"), "its messages say why"),
+        (ProgramEnd::Signalled(signal), _) => (format!("signal {signal}"), "something ended it"),
+        (ProgramEnd::Running, _) => return format!("{program} fell silent without an end: {cause}"),
+    };
+    format!("{program} ended with {how}: {cause}; {hint}")
+}
+
+fn not_started(source: &io::Error) -> &'static str {
+    match source.kind() {
+        io::ErrorKind::NotFound => "install it, or name another with -e or RSYNC_RSH",
+        io::ErrorKind::PermissionDenied => "see that it may be run",
+        _ => "see whether the machine has room for more programs",
+    }
+}
+
 fn timeout(clock: Clock, after: Duration) -> String {
     let seconds = after.as_secs();
     match clock {
         Clock::Connect => format!("no connection within {seconds} s; --contimeout sets the limit"),
         Clock::Handshake => format!("the server did not finish the handshake within {seconds} s"),
+        Clock::FirstByte => format!("nothing came from the server within {seconds} s"),
         Clock::Pace => format!("the server sent next to nothing for {seconds} s; --timeout sets the limit"),
         Clock::Idle => format!("the server sent nothing useful for {seconds} s; --timeout sets the limit"),
     }
@@ -237,7 +408,21 @@ fn is_direction_mark(c: char) -> bool {
 impl Error {
     /// Whether the connection was lost, or could not be made: another try may succeed. Not if the server refused.
     pub fn is_lost_connection(&self) -> bool {
-        matches!(self, Error::Network { .. } | Error::Timeout { .. } | Error::Gone(_))
+        match self {
+            Error::Network { .. } | Error::Timeout { .. } | Error::Gone(_) => true,
+            Error::Tls { fault, .. } => *fault == TlsFault::Broken,
+            Error::Proxy { status, .. } => status.is_some_and(|status| matches!(status, 408 | 429 | 500..)),
+            Error::Program { end, remote_shell, .. } => match end {
+                // There is no such program; that does not change.
+                ProgramEnd::Exited(126 | 127) => false,
+                ProgramEnd::Exited(code) => {
+                    // Of rsync on the server: those that are about the connection.
+                    !remote_shell || matches!(code, 0 | 10 | 12 | 30 | 35 | 255)
+                }
+                ProgramEnd::Signalled(_) | ProgramEnd::Running => true,
+            },
+            _ => false,
+        }
     }
 }
 
@@ -254,6 +439,27 @@ mod tests {
         assert_eq!(printable("a\u{202e}b".as_bytes()), "a\\#342\\#200\\#256b");
         assert_eq!(printable(b"\xff\xfe"), "\\#377\\#376");
         assert_eq!(printable(b"\\#012 \\#1"), "\\#134#012 \\#1");
+    }
+
+    #[test]
+    fn what_a_program_ended_with_says_what_to_do() {
+        let ended = |end, remote_shell| {
+            let cause = Box::new(Error::Gone("a test"));
+            Error::Program { program: "ssh h".to_owned(), remote_shell, end, cause }
+        };
+        for (code, hint, lost) in [
+            (255, "could not connect", true),
+            (127, "--rsync-path", false),
+            (126, "--rsync-path", false),
+            (12, "messages", true),
+            (1, "messages", false),
+        ] {
+            let error = ended(ProgramEnd::Exited(code), true);
+            assert!(error.to_string().contains(hint), "{error}");
+            assert_eq!(error.is_lost_connection(), lost, "{code}");
+        }
+        assert!(ended(ProgramEnd::Exited(1), false).is_lost_connection(), "nobody listened");
+        assert!(ended(ProgramEnd::Signalled(9), true).to_string().contains("signal 9"));
     }
 
     #[test]

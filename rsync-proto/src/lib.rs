@@ -39,7 +39,7 @@
 //!
 //! The rooms, in the order in which bytes travel:
 //!
-//! 1. [`location`]: where to pull from.
+//! 1. [`location`]: where to pull from; [`route`]: which way leads there.
 //! 2. [`options`], [`limits`]: what to ask for, and what the server may send at most; [`filter`]: which names of
 //!    a tree are asked for, and which are protected from deletion; [`chmod`]: how permissions change on the way.
 //! 3. [`wire`]: integers, indexes and frames.
@@ -77,6 +77,7 @@ pub mod local;
 pub mod location;
 pub mod options;
 pub mod report;
+pub mod route;
 #[cfg(any(test, feature = "scripted"))]
 #[doc(hidden)]
 pub mod scripted;
@@ -90,7 +91,7 @@ pub use client::RETRY_DIR;
 #[cfg(feature = "tokio")]
 pub use client::{Client, Resolver, SystemResolver, Timeouts};
 pub use error::{Error, Result};
-pub use location::Location;
+pub use location::{Location, Scheme};
 pub use options::Options;
 
 /// The examples of the README are compiled with the documentation tests.

@@ -3,11 +3,12 @@
 use bytes::Bytes;
 
 use super::Handshake;
+use super::shell::as_pattern;
 use crate::checksum::{BlockSummer, ChecksumKind};
 use crate::compression::CompressionKind;
 use crate::filter::ListFilter;
 use crate::flist::{Asked, ListOptions};
-use crate::location::Location;
+use crate::location::{Location, Scheme};
 use crate::options::{FilesFrom, NameList, Options};
 use crate::wire::flags::compat;
 
@@ -101,6 +102,10 @@ fn asked(location: &Location, options: &Options) -> Asked {
     match &selection.files_from {
         Some(FilesFrom::Server { .. }) => return Asked::anything(),
         Some(FilesFrom::Names(names)) => names.iter().for_each(|name| asked.name(name)),
+        None if location.scheme == Scheme::Shell => {
+            let arguments = options.transport.remote_arguments;
+            location.paths().for_each(|path| asked.pattern(&as_pattern(path, arguments)));
+        }
         None => location.paths().for_each(|path| asked.pattern(path.as_bytes())),
     }
     asked

@@ -1,7 +1,8 @@
 //! The arguments that tell the server what to send, as rsync's own client words them.
 
+use super::shell::server_path;
 use crate::compression::CompressionKind;
-use crate::location::Location;
+use crate::location::{Location, Scheme};
 use crate::options::{Append, CompressionChoice, FilesFrom, Method, Options, Selection, Transport};
 
 /// The arguments that tell a server of this protocol version what to send, in order, without what stands between them.
@@ -70,7 +71,10 @@ pub fn arguments(options: &Options, location: &Location, list_only: bool, protoc
         long(info);
     }
     arguments.push(b".".to_vec());
-    arguments.extend(location.paths().map(|path| module_path(&location.module, path)));
+    arguments.extend(location.paths().map(|path| match location.scheme {
+        Scheme::Shell => server_path(path),
+        _ => module_path(&location.module, path),
+    }));
     arguments
 }
 
@@ -111,7 +115,7 @@ fn compression(transport: &Transport) -> Option<String> {
     }
 }
 
-fn short(options: &Options, protocol: u8) -> String {
+pub(super) fn short(options: &Options, protocol: u8) -> String {
     let mut flags = String::from("-");
     flags.extend(std::iter::repeat_n('v', usize::from(options.verbose.min(9))));
     let selection = &options.selection;

@@ -69,6 +69,30 @@ fn greeting(input: &[u8]) -> IResult<&[u8], Greeting> {
     Ok((input, Greeting { version, subversion, digests }))
 }
 
+/// The version that follows from the four bytes that a server says first where there is no daemon. `said` is all that it
+/// said so far.
+pub(super) fn agree_on(version: [u8; 4], ours: u8, said: &[u8]) -> Result<u8> {
+    let version = u32::from_le_bytes(version);
+    // Above the versions of this world it is text, mostly of a shell that greets whoever logs in.
+    if version > 255 {
+        let text = printable(&said[..said.len().min(200)]);
+        return Err(Malformed::new(
+            "the version of the protocol",
+            format!(
+                "\"{text}\"; a remote shell may print nothing by itself: see that `ssh HOST true` is silent, and look \
+                 into the start-up files of the shell over there"
+            ),
+        )
+        .into());
+    }
+    if !(u32::from(MIN_PROTOCOL)..=MAX_REMOTE).contains(&version) {
+        return Err(Error::Unsupported(format!(
+            "the server speaks protocol version {version}, this client {MIN_PROTOCOL} to {ours}"
+        )));
+    }
+    Ok(ours.min(version as u8))
+}
+
 /// Our own first line.
 pub(crate) fn own(protocol: u8) -> String {
     let digests: Vec<&str> = Digest::ALL.iter().map(|digest| digest.name()).collect();
@@ -87,6 +111,23 @@ mod tests {
         assert_eq!(greeting.digests.unwrap(), [&b"sha512"[..], b"md5"]);
         assert_eq!(Greeting::parse(b"@RSYNCD: 31.0").unwrap().agree(32).unwrap(), 31);
         assert_eq!(Greeting::parse(b"@RSYNCD: 31.14").unwrap().agree(31).unwrap(), 30);
+    }
+
+    #[test]
+    fn versions_as_bytes_are_read() {
+        for (bytes, ours, agreed) in [
+            (*b"\x20\0\0\0", 32, Some(32)),
+            (*b"\x1f\0\0\0", 32, Some(31)),
+            (*b"\x20\0\0\0", 29, Some(29)),
+            (*b"\x28\0\0\0", 32, Some(32)),
+            (*b"\x29\0\0\0", 32, None),
+            (*b"\x1c\0\0\0", 32, None),
+            (*b"\0\0\0\0", 32, None),
+        ] {
+            assert_eq!(agree_on(bytes, ours, &bytes).ok(), agreed, "{bytes:?}");
+        }
+        let error = agree_on(*b"Welc", 32, b"Welcome\n").unwrap_err().to_string();
+        assert!(error.contains("Welcome\\#012") && error.contains("ssh HOST true"), "{error}");
     }
 
     #[test]

@@ -16,12 +16,21 @@
 //! ```
 //!
 //! In protocol 29 a line end follows each argument, an empty line the last, and then only the seed.
+//!
+//! Where a remote shell starts the server ([`Scheme::Shell`]), its arguments stand on its command line
+//! ([`shell_arguments`]), and the rest begins with the versions, four bytes each:
+//!
+//! ```text
+//! version                         <->     version
+//! compatibility flags, names, seed as above
+//! ```
 
 mod agreed;
 mod arguments;
 mod auth;
 pub(crate) mod greeting;
 mod negotiate;
+mod shell;
 
 use bytes::{Buf, BytesMut};
 
@@ -30,12 +39,13 @@ pub use arguments::arguments;
 pub use auth::{Credentials, Digest};
 use greeting::Greeting;
 use negotiate::{choose_checksum, choose_compression, with_checksum};
+pub use shell::shell_arguments;
 
 use crate::checksum::ChecksumKind;
 use crate::compression::CompressionKind;
 use crate::error::{Error, Malformed, Refused, Result, printable};
 use crate::limits;
-use crate::location::Location;
+use crate::location::{Location, Scheme};
 use crate::options::{Method, Options};
 use crate::wire::{Cursor, Stop};
 
@@ -67,16 +77,29 @@ pub struct Handshake {
 #[derive(Debug, Clone, Copy)]
 enum State {
     Greeting,
+    /// In place of greeting and module, where there is no daemon.
+    Version,
     Module,
     Capabilities,
-    Checksums { flags: u32, compression: Method },
-    Compressions { flags: u32, checksum: ChecksumKind },
-    Seed { flags: u32, checksum: ChecksumKind, compression: Option<CompressionKind> },
+    Checksums {
+        flags: u32,
+        compression: Method,
+    },
+    Compressions {
+        flags: u32,
+        checksum: ChecksumKind,
+    },
+    Seed {
+        flags: u32,
+        checksum: ChecksumKind,
+        compression: Option<CompressionKind>,
+    },
 }
 
 impl Handshake {
-    /// A handshake that asks for the location with these options. An empty module asks for the list of
-    /// modules; `list_only` for a listing of files without a transfer.
+    /// A handshake that asks for the location with these options, and a daemon with an empty module for its list of
+    /// modules; `list_only` for a listing of files without a transfer. With a remote shell the arguments are told by
+    /// [`shell_arguments`], and the credentials are of no use.
     pub fn new(
         location: Location,
         options: Options,
@@ -84,9 +107,19 @@ impl Handshake {
         list_only: bool,
     ) -> Self {
         let mut output = BytesMut::new();
-        output.extend_from_slice(greeting::own(options.protocol).as_bytes());
+        let state = match location.scheme {
+            Scheme::Shell => {
+                output.extend_from_slice(&shell::preface(&options, &location, list_only));
+                output.extend_from_slice(&i32::from(options.protocol).to_le_bytes());
+                State::Version
+            }
+            Scheme::Rsync | Scheme::Rsyncs => {
+                output.extend_from_slice(greeting::own(options.protocol).as_bytes());
+                State::Greeting
+            }
+        };
         Self {
-            state: State::Greeting,
+            state,
             options,
             location,
             credentials,
@@ -109,7 +142,7 @@ impl Handshake {
     /// Lines that the server sent for people before the transfer: the message of the day. Control characters
     /// are escaped. In a list of modules they cannot be told apart from it, and are handed out together.
     pub fn take_lines(&mut self) -> Vec<String> {
-        if self.location.module.is_empty() { Vec::new() } else { std::mem::take(&mut self.lines) }
+        if self.location.asks_for_modules() { Vec::new() } else { std::mem::take(&mut self.lines) }
     }
 
     /// What the end of the connection means now: a refusal without words, or an end in mid-air.
@@ -120,6 +153,7 @@ impl Handshake {
         };
         match self.state {
             State::Greeting => silent("a greeting"),
+            State::Version => Error::Gone("the version of the protocol"),
             State::Module => silent("an answer to the module's name"),
             State::Capabilities => Error::Gone("its capabilities"),
             State::Checksums { .. } => Error::Gone("its list of checksums"),
@@ -145,6 +179,13 @@ impl Handshake {
                     self.output.extend_from_slice(self.location.module.as_bytes());
                     self.output.extend_from_slice(b"\n");
                     self.state = State::Module;
+                }
+                State::Version => {
+                    let Some(bytes) = input.first_chunk::<4>().copied() else { return Ok(None) };
+                    self.protocol = greeting::agree_on(bytes, self.options.protocol, input)?;
+                    input.advance(bytes.len());
+                    self.check_protocol()?;
+                    self.after_arguments()?;
                 }
                 State::Module => {
                     let Some(line) = self.take_line(input)? else { return Ok(None) };
@@ -186,7 +227,7 @@ impl Handshake {
 
     /// Refuses what the version that was agreed on has no words for.
     fn check_protocol(&self) -> Result<()> {
-        if self.protocol >= 30 || self.location.module.is_empty() {
+        if self.protocol >= 30 || self.location.asks_for_modules() {
             return Ok(());
         }
         for (asked, what) in [
@@ -228,19 +269,13 @@ impl Handshake {
         if let Some(challenge) = line.strip_prefix(b"@RSYNCD: AUTHREQD ") {
             self.authenticate(challenge)?;
         } else if line == b"@RSYNCD: OK" {
-            if self.location.module.is_empty() {
+            if self.location.asks_for_modules() {
                 return Err(Error::Violation("it began a transfer in place of a listing".to_owned()));
             }
             self.send_arguments()?;
-            self.state = if self.protocol >= 30 {
-                State::Capabilities
-            } else {
-                let checksum =
-                    self.options.checksum_choice.map_or(ChecksumKind::Md4, |choice| choice.transfer);
-                with_checksum(0, checksum, self.compression_method(false)?)
-            };
+            self.after_arguments()?;
         } else if line == b"@RSYNCD: EXIT" {
-            if self.location.module.is_empty() {
+            if self.location.asks_for_modules() {
                 return Ok(Some(Outcome::Listed(std::mem::take(&mut self.lines))));
             }
             return Err(Error::Violation("it ended the session in place of a transfer".to_owned()));
@@ -268,7 +303,7 @@ impl Handshake {
         if self.authenticated {
             return Err(Error::Violation("it asked for the password twice".to_owned()));
         }
-        if self.location.module.is_empty() {
+        if self.location.asks_for_modules() {
             return Err(Error::Violation("it asked for a password to list its modules".to_owned()));
         }
         let Some(credentials) = &self.credentials else {
@@ -293,6 +328,17 @@ impl Handshake {
         let answer = digest.respond(&credentials.password, challenge);
         self.output.extend_from_slice(format!("{} {answer}\n", credentials.user).as_bytes());
         self.authenticated = true;
+        Ok(())
+    }
+
+    /// The server knows what is asked for, and says what it can do.
+    fn after_arguments(&mut self) -> Result<()> {
+        self.state = if self.protocol >= 30 {
+            State::Capabilities
+        } else {
+            let checksum = self.options.checksum_choice.map_or(ChecksumKind::Md4, |choice| choice.transfer);
+            with_checksum(0, checksum, self.compression_method(false)?)
+        };
         Ok(())
     }
 

@@ -24,7 +24,7 @@ pub use content::{
 pub use deletion::{DeleteWhen, Deletion};
 pub use owners::{IdRules, Rule, To};
 pub use reports::Reports;
-pub use transport::{CompressionChoice, Transport};
+pub use transport::{CompressionChoice, RemoteArguments, Transport};
 pub(crate) use transport::{Method, not_compiled_in};
 
 /// Oldest protocol version that is spoken.

@@ -14,6 +14,17 @@ pub enum CompressionChoice {
     Kind(CompressionKind),
 }
 
+/// How arguments reach a server that a remote shell starts. A daemon gets them as they are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum RemoteArguments {
+    /// On its command line, where backslashes keep what is special from the shell over there, as rsync does.
+    #[default]
+    Escaped,
+    /// Through the connection (`--secluded-args`), where no shell sees them. Servers since rsync 3.0 read them, unless
+    /// they are restricted ones. The server resolves wildcards, and `~` is a name as any other.
+    Secluded,
+}
+
 /// How the content of files travels.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
@@ -29,6 +40,8 @@ pub struct Transport {
     pub skip_compress: Option<String>,
     /// The most that the server should send, in KiB a second (`--bwlimit`); 0 for no bound.
     pub bwlimit: u32,
+    /// How arguments reach a server that a remote shell starts.
+    pub remote_arguments: RemoteArguments,
 }
 
 /// How literals are packed, as far as one side knows before it heard from the other.
