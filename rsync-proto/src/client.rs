@@ -9,17 +9,20 @@ use std::time::Duration;
 use bytes::BytesMut;
 
 use crate::destination::Destination;
-use crate::driver::{self, Connection, persist};
-pub use crate::driver::{Resolver, SystemResolver, Timeouts};
+use crate::driver::{self, Connection, Way, persist};
+pub use crate::driver::{Opener, Resolver, Running, SystemOpener, SystemResolver, Timeouts};
+#[cfg(feature = "tls")]
+pub use crate::driver::{Tls, TlsOptions};
 use crate::engine::Engine;
 use crate::error::{Error, Result};
 use crate::flist::Segment;
-use crate::handshake::{Agreed, Credentials, Handshake, Outcome};
+use crate::handshake::{Agreed, Credentials, Handshake, Outcome, shell_arguments};
 #[cfg(feature = "fs")]
 use crate::local::{ListXattrs, LocalTree, LocalTreeOptions, Machine};
-use crate::location::Location;
+use crate::location::{Location, Scheme};
 use crate::options::Options;
 use crate::report::{Earlier, Monitor, Progress, Report, Silent, Summary};
+use crate::route::Route;
 use crate::session::Session;
 
 /// Where files that are not complete are kept for the next try, beside their places.
@@ -29,9 +32,9 @@ pub const RETRY_DIR: &str = ".rsp-partial";
 /// A server that computes checksums of large files says nothing meanwhile: its patience is ours times this.
 const CHECKSUM_PATIENCE: u32 = 10;
 
-/// A client for one location of a daemon. Every call makes a connection of its own.
+/// A client for one location. Every call makes a connection of its own.
 ///
-/// Dropping the future of a call ends it: threads are waited for, and files that were not complete leave
+/// Dropping the future of a call ends it: threads and programs are waited for, and files that were not complete leave
 /// nothing behind.
 #[derive(Clone)]
 pub struct Client {
@@ -39,7 +42,11 @@ pub struct Client {
     options: Options,
     credentials: Option<Credentials>,
     timeouts: Timeouts,
+    route: Route,
+    #[cfg(feature = "tls")]
+    tls: Option<Tls>,
     resolver: Arc<dyn Resolver>,
+    opener: Arc<dyn Opener>,
     #[cfg(feature = "fs")]
     list_xattrs: Option<ListXattrs>,
     retries: u32,
@@ -55,7 +62,11 @@ impl Client {
             options,
             credentials: None,
             timeouts: Timeouts::default(),
+            route: Route::Direct,
+            #[cfg(feature = "tls")]
+            tls: None,
             resolver: Arc::new(SystemResolver),
+            opener: Arc::new(SystemOpener),
             #[cfg(feature = "fs")]
             list_xattrs: None,
             retries: 0,
@@ -73,6 +84,25 @@ impl Client {
     /// How long to wait for the server.
     pub fn timeouts(mut self, timeouts: Timeouts) -> Self {
         self.timeouts = timeouts;
+        self
+    }
+
+    /// The way to the server, in place of TCP to its port. Programs are started for nobody who does not ask for it here.
+    pub fn route(mut self, route: Route) -> Self {
+        self.route = route;
+        self
+    }
+
+    /// How TLS is spoken, in place of trusting whom the system trusts.
+    #[cfg(feature = "tls")]
+    pub fn tls(mut self, tls: Tls) -> Self {
+        self.tls = Some(tls);
+        self
+    }
+
+    /// Who starts programs and connects to Unix sockets, in place of the system.
+    pub fn opener(mut self, opener: Arc<dyn Opener>) -> Self {
+        self.opener = opener;
         self
     }
 
@@ -121,12 +151,17 @@ impl Client {
             more: Vec::new(),
             ..self.location.clone()
         };
-        let mut connection = Connection::open(&location, &self.resolver, &self.timeouts).await?;
+        if !location.scheme.is_daemon() {
+            return Err(Error::Misuse("only a daemon has modules".to_owned()));
+        }
+        let mut connection = Connection::open(&location, self.way(Vec::new())).await?;
         let handshake = Handshake::new(location, self.options.clone(), None, false);
         let mut input = BytesMut::new();
-        let limit = self.timeouts.handshake;
-        match connection.shake_hands(handshake, limit, &mut input, &Silent).await? {
-            Outcome::Listed(lines) => Ok(lines),
+        match connection.shake_hands(handshake, &self.timeouts, &mut input, &Silent).await? {
+            Outcome::Listed(lines) => {
+                connection.end().await;
+                Ok(lines)
+            }
             Outcome::Agreed(_) => {
                 Err(Error::Violation("it began a transfer in place of a listing".to_owned()))
             }
@@ -235,24 +270,41 @@ impl Client {
         list_only: bool,
     ) -> Result<(Connection, Box<Agreed>, BytesMut)> {
         options.check()?;
-        if self.location.module.is_empty() {
+        if self.location.asks_for_modules() {
             return Err(Error::Misuse("the source names no module, only a daemon".to_owned()));
         }
         if options.selection.files_from.is_some() && !self.location.more.is_empty() {
             let text = "names of files (--files-from) are relative to one source, and there are several";
             return Err(Error::Misuse(text.to_owned()));
         }
-        let mut connection = Connection::open(&self.location, &self.resolver, &self.timeouts).await?;
+        let arguments = match self.location.scheme {
+            Scheme::Shell => shell_arguments(options, &self.location, list_only),
+            _ => Vec::new(),
+        };
+        let mut connection = Connection::open(&self.location, self.way(arguments)).await?;
         let credentials = self.credentials.clone();
         let handshake = Handshake::new(self.location.clone(), options.clone(), credentials, list_only);
         let mut input = BytesMut::new();
-        let limit = self.timeouts.handshake;
-        match connection.shake_hands(handshake, limit, &mut input, &*self.monitor).await? {
+        match connection.shake_hands(handshake, &self.timeouts, &mut input, &*self.monitor).await? {
             Outcome::Agreed(agreed) => {
                 self.monitor.report(&Report::Begins(&agreed));
                 Ok((connection, agreed, input))
             }
             Outcome::Listed(_) => Err(Error::Violation("it listed modules in place of files".to_owned())),
+        }
+    }
+
+    fn way(&self, arguments: Vec<Vec<u8>>) -> Way<'_> {
+        Way {
+            route: &self.route,
+            resolver: &self.resolver,
+            opener: &self.opener,
+            #[cfg(feature = "tls")]
+            tls: self.tls.as_ref(),
+            #[cfg(not(feature = "tls"))]
+            tls: None,
+            timeouts: &self.timeouts,
+            arguments,
         }
     }
 

@@ -89,10 +89,13 @@ pub mod wire;
 #[cfg(all(feature = "fs", feature = "tokio"))]
 pub use client::RETRY_DIR;
 #[cfg(feature = "tokio")]
-pub use client::{Client, Resolver, SystemResolver, Timeouts};
+pub use client::{Client, Opener, Resolver, Running, SystemOpener, SystemResolver, Timeouts};
+#[cfg(feature = "tls")]
+pub use client::{Tls, TlsOptions};
 pub use error::{Error, Result};
 pub use location::{Location, Scheme};
 pub use options::Options;
+pub use route::Route;
 
 /// The examples of the README are compiled with the documentation tests.
 #[cfg(all(doctest, feature = "fs", feature = "tokio"))]

@@ -7,6 +7,8 @@ pub const MAX_LINE: usize = 1024;
 pub const MAX_LINES: usize = 500;
 /// Most bytes of those lines together.
 pub const MAX_LINES_BYTES: usize = 64 * 1024;
+/// Longest answer of a proxy, in bytes, as far as it is no more than its head: some hundred bytes are usual.
+pub const MAX_PROXY_ANSWER: usize = 8 * 1024;
 /// Longest list of algorithm names in a negotiation, in bytes; the reference uses the same bound.
 pub const MAX_ALGORITHMS: usize = 256;
 /// Longest message of the server in a frame, in bytes: two paths and some words.

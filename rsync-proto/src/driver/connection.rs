@@ -1,102 +1,121 @@
-//! A connection to a daemon, and the handshake over it.
+//! A connection to a server, and the handshake over it.
 
 use std::io;
-use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{BufMut, BytesMut};
-use tokio::net::TcpStream;
-use tokio::time::{Instant, timeout, timeout_at};
+use tokio::time::{Instant, timeout_at};
 
 use super::Timeouts;
-use super::resolver::{Resolver, addresses};
-use crate::error::{Clock, Error, Result};
+use super::program::Running;
+use super::stream::Stream;
+use crate::error::{Clock, Error, Refused, Result};
 use crate::handshake::{Handshake, Outcome};
-use crate::location::Location;
 use crate::report::{Monitor, Report};
 
-/// A TCP connection, with what was counted on it.
+/// How long a program may take to end, once what it led to has.
+const PROGRAM_ENDS: Duration = Duration::from_secs(5);
+
+/// A connection, with what was counted on it.
 pub(crate) struct Connection {
-    pub(super) stream: TcpStream,
-    address: String,
+    pub(super) stream: Stream,
+    pub(super) program: Option<(Running, ProgramName)>,
+    pub(super) address: String,
+    /// What came before the stream was put to use.
+    pub(super) early: BytesMut,
+    pub(super) has_certificate: bool,
     pub(super) sent: u64,
     pub(super) received: u64,
 }
 
-impl Connection {
-    /// Connects; addresses of a name are tried in turn.
-    pub(crate) async fn open(
-        location: &Location,
-        resolver: &Arc<dyn Resolver>,
-        timeouts: &Timeouts,
-    ) -> Result<Self> {
-        let address = location.address();
-        let fault = |action, source| Error::Network { action, address: address.clone(), source };
-        let connect = async {
-            let found = addresses(resolver, &location.host, location.port()).await;
-            let mut last = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
-            let found = found.map_err(|error| fault("cannot find", error))?;
-            // An address that swallows everything must leave time for the others.
-            let share = timeouts.connect / found.len().max(1) as u32;
-            for socket_address in found {
-                match timeout(share, TcpStream::connect(socket_address)).await {
-                    Ok(Ok(stream)) => {
-                        tracing::debug!(%socket_address, "connected");
-                        return Ok(stream);
-                    }
-                    Ok(Err(error)) => last = error,
-                    Err(_) => last = io::ErrorKind::TimedOut.into(),
-                }
-            }
-            if last.kind() == io::ErrorKind::TimedOut {
-                return Err(Error::Timeout { clock: Clock::Connect, after: timeouts.connect });
-            }
-            Err(fault("cannot connect to", last))
-        };
-        let stream = match timeout(timeouts.connect, connect).await {
-            Ok(connected) => connected?,
-            Err(_) => return Err(Error::Timeout { clock: Clock::Connect, after: timeouts.connect }),
-        };
-        // Requests are collected here already; waiting for more of them would only delay the server.
-        stream.set_nodelay(true).map_err(|error| fault("cannot set up", error))?;
-        Ok(Self { stream, address, sent: 0, received: 0 })
+/// What messages say of a program.
+pub(super) struct ProgramName {
+    pub(super) name: String,
+    pub(super) remote_shell: bool,
+}
+
+/// A clock that runs, and what it is.
+#[derive(Clone, Copy)]
+struct Patience {
+    deadline: Instant,
+    clock: Clock,
+    after: Duration,
+}
+
+impl Patience {
+    fn new(clock: Clock, after: Duration) -> Self {
+        Self { deadline: Instant::now() + after, clock, after }
     }
 
+    async fn within<F: Future>(&self, work: F) -> Result<F::Output> {
+        let Self { deadline, clock, after } = *self;
+        timeout_at(deadline, work).await.map_err(|_| Error::Timeout { clock, after })
+    }
+}
+
+impl Connection {
     pub(super) fn broken(&self, source: io::Error) -> Error {
+        #[cfg(feature = "tls")]
+        if let Some(error) = source.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
+            return super::trust::fault(&self.address, error, self.has_certificate);
+        }
         Error::Network { action: "lost the connection to", address: self.address.clone(), source }
     }
 
     /// Carries out the handshake. Bytes behind it are left in `input`.
     pub(crate) async fn shake_hands(
         &mut self,
-        mut handshake: Handshake,
-        limit: Duration,
+        handshake: Handshake,
+        timeouts: &Timeouts,
         input: &mut BytesMut,
         monitor: &dyn Monitor,
     ) -> Result<Outcome> {
-        let deadline = Instant::now() + limit;
+        match self.speak(handshake, timeouts, input, monitor).await {
+            Ok(outcome) => {
+                tracing::debug!(?outcome, "the handshake is over");
+                Ok(outcome)
+            }
+            Err(error) => Err(self.explain(error).await),
+        }
+    }
+
+    async fn speak(
+        &mut self,
+        mut handshake: Handshake,
+        timeouts: &Timeouts,
+        input: &mut BytesMut,
+        monitor: &dyn Monitor,
+    ) -> Result<Outcome> {
+        // Whoever is at the terminal may have a password to type, or a key to compare.
+        let mut patience = match &self.program {
+            Some(_) => Patience::new(Clock::FirstByte, timeouts.first_byte),
+            None => Patience::new(Clock::Handshake, timeouts.handshake),
+        };
+        input.extend_from_slice(&self.early.split());
         loop {
             let outcome = handshake.advance(input);
             // A refusal may come with lines that explain it.
             handshake.take_lines().iter().for_each(|line| monitor.report(&Report::Motd(line)));
             let outcome = outcome?;
-            while !handshake.output().is_empty() {
+            while !handshake.output().is_empty() && (self.received > 0 || !self.stream.listens_first()) {
                 let output = handshake.output().split().freeze();
-                self.write_all(&output, deadline, limit).await?;
+                self.write_all(&output, patience).await?;
             }
             if let Some(outcome) = outcome {
-                tracing::debug!(?outcome, "the handshake is over");
                 return Ok(outcome);
             }
-            if self.read_more(input, deadline, limit).await? == 0 {
+            if self.read_more(input, patience).await? == 0 {
                 return Err(handshake.end_of_input());
+            }
+            if patience.clock == Clock::FirstByte {
+                patience = Patience::new(Clock::Handshake, timeouts.handshake);
             }
         }
     }
 
-    async fn write_all(&mut self, mut bytes: &[u8], deadline: Instant, limit: Duration) -> Result<()> {
+    async fn write_all(&mut self, mut bytes: &[u8], patience: Patience) -> Result<()> {
         while !bytes.is_empty() {
-            within(deadline, limit, self.stream.writable()).await?.map_err(|error| self.broken(error))?;
+            patience.within(self.stream.writable()).await?.map_err(|error| self.broken(error))?;
             match self.stream.try_write(bytes) {
                 Ok(len) => {
                     self.sent += len as u64;
@@ -111,10 +130,10 @@ impl Connection {
         Ok(())
     }
 
-    async fn read_more(&mut self, input: &mut BytesMut, deadline: Instant, limit: Duration) -> Result<usize> {
+    async fn read_more(&mut self, input: &mut BytesMut, patience: Patience) -> Result<usize> {
         input.reserve(16 * 1024);
         loop {
-            within(deadline, limit, self.stream.readable()).await?.map_err(|error| self.broken(error))?;
+            patience.within(self.stream.readable()).await?.map_err(|error| self.broken(error))?;
             let mut room = [0; 16 * 1024];
             match self.stream.try_read(&mut room) {
                 Ok(len) => {
@@ -128,13 +147,38 @@ impl Connection {
             }
         }
     }
+
+    /// Takes leave of a server with which everything was said.
+    pub(crate) async fn end(self) {
+        let Self { mut stream, program, .. } = self;
+        stream.end();
+        drop(stream);
+        if let Some((running, ProgramName { name, .. })) = program {
+            let end = running.finish(PROGRAM_ENDS).await;
+            tracing::debug!(?end, name, "the program is done with");
+        }
+    }
+
+    /// Adds to an error how the program ended, where that is what was noticed.
+    pub(super) async fn explain(&mut self, error: Error) -> Error {
+        let is_end = match &error {
+            Error::Network { .. } | Error::Gone(_) => true,
+            Error::Refused { kind, .. } => *kind == Refused::Silent,
+            _ => false,
+        };
+        match self.program.take_if(|_| is_end) {
+            Some((running, ProgramName { name, remote_shell })) => Error::Program {
+                program: name,
+                remote_shell,
+                end: running.finish(PROGRAM_ENDS).await,
+                cause: Box::new(error),
+            },
+            None => error,
+        }
+    }
 }
 
 /// Whether the server closed the connection; it may do so by a reset.
 pub(super) fn hung_up(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset)
-}
-
-async fn within<F: Future>(deadline: Instant, limit: Duration, work: F) -> Result<F::Output> {
-    timeout_at(deadline, work).await.map_err(|_| Error::Timeout { clock: Clock::Handshake, after: limit })
 }

@@ -68,12 +68,17 @@ pub(crate) async fn pull<D: Destination>(
     earlier: &Earlier,
 ) -> Result<Summary> {
     let mut pump = Pump::new(connection, session, engine.backlog(), idle, monitor);
-    let done = converse(&mut pump, leftover, &mut engine).await;
+    let mut done = converse(&mut pump, leftover, &mut engine).await;
+    if let Err(error) = done {
+        done = Err(pump.connection.explain(error).await);
+    }
     if done.as_ref().is_err_and(Error::is_lost_connection) {
         engine.stop_after_what_came();
         earlier.add(&pump.summary(engine.summary()));
     }
-    done.map(|summary| earlier.and(summary))
+    let summary = earlier.and(done?);
+    pump.connection.end().await;
+    Ok(summary)
 }
 
 async fn converse<D: Destination>(
@@ -135,11 +140,26 @@ pub(crate) async fn list(
     connection: Connection,
     session: Session<()>,
     leftover: BytesMut,
-    mut take: impl FnMut(&crate::flist::Segment),
+    take: impl FnMut(&crate::flist::Segment),
     idle: Option<Duration>,
     monitor: &dyn Monitor,
 ) -> Result<Summary> {
     let mut pump = Pump::new(connection, session, Arc::default(), idle, monitor);
+    match take_lists(&mut pump, leftover, take).await {
+        Ok(()) => {
+            let summary = pump.summary(Summary::default());
+            pump.connection.end().await;
+            Ok(summary)
+        }
+        Err(error) => Err(pump.connection.explain(error).await),
+    }
+}
+
+async fn take_lists(
+    pump: &mut Pump<'_, ()>,
+    leftover: BytesMut,
+    mut take: impl FnMut(&crate::flist::Segment),
+) -> Result<()> {
     let mut buffer = None;
     let mut ticks = ticks();
     let mut chunk = leftover.freeze();
@@ -163,8 +183,7 @@ pub(crate) async fn list(
             Woke::Room | Woke::Tick => {}
             Woke::Wrote | Woke::Said(()) => {}
             Woke::End => {
-                pump.session.end_of_input().map_err(|error| pump.explain(error))?;
-                return Ok(pump.summary(Summary::default()));
+                return pump.session.end_of_input().map_err(|error| pump.explain(error));
             }
         }
     }
@@ -174,6 +193,11 @@ fn ticks() -> tokio::time::Interval {
     let mut ticks = interval(TICK);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     ticks
+}
+
+/// Whether the connection ended in a way that leaves open whether something is missing.
+fn is_cut_off(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::UnexpectedEof
 }
 
 /// Errors that the server told of before an event have to be known before it.
@@ -319,7 +343,10 @@ impl<'a, T> Pump<'a, T> {
             }
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(Woke::Wrote),
             // A server that closes at once after its last words may reset what it did not read.
-            Err(error) if hung_up(&error) && self.session.is_finished() => Ok(Woke::End),
+            // Likewise one that ends TLS without its last word.
+            Err(error) if (hung_up(&error) || is_cut_off(&error)) && self.session.is_finished() => {
+                Ok(Woke::End)
+            }
             Err(error) => Err(self.connection.broken(error)),
         }
     }
