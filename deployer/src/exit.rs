@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use rsync_proto::error::{Clock, Refused};
+use rsync_proto::error::{Clock, ProgramEnd, Refused, TlsFault};
 use rsync_proto::report::Summary;
 use rsync_proto::wire::flags::io_error;
 use rsync_proto::{Error, session};
@@ -19,6 +19,7 @@ pub(crate) enum Exit {
     Connection,
     LocalFiles,
     Stream,
+    Program,
     Stopped,
     Limit,
     Partial,
@@ -26,6 +27,8 @@ pub(crate) enum Exit {
     DeleteLimit,
     Timeout,
     ConnectTimeout,
+    NotRun,
+    NotFound,
     Description,
     Refused,
     Differs,
@@ -53,13 +56,16 @@ Exit codes:
   10  no connection, or it broke
   11  local files: disk full, read-only, no such directory
   12  the data stream is malformed or ended early
+  14  a program that leads to the server (-e) could not be started
   20  stopped by a signal
   22  a limit was exceeded
   23  some entries could not be transferred; they are named above
   24  some files vanished on the server
   25  --max-delete kept some entries from being deleted
   30  the server fell silent
-  35  no connection in time";
+  35  no connection in time
+ 126  a remote shell cannot run rsync on the server
+ 127  a remote shell finds no rsync on the server";
 
 /// The codes of a deployment, for `--help`.
 pub(crate) const DEPLOY_TABLE: &str = "\
@@ -98,6 +104,7 @@ impl Exit {
             Exit::Connection => 10,
             Exit::LocalFiles => 11,
             Exit::Stream => 12,
+            Exit::Program => 14,
             Exit::Stopped => 20,
             Exit::Limit => 22,
             Exit::Partial => 23,
@@ -105,6 +112,8 @@ impl Exit {
             Exit::DeleteLimit => 25,
             Exit::Timeout => 30,
             Exit::ConnectTimeout => 35,
+            Exit::NotRun => 126,
+            Exit::NotFound => 127,
             Exit::Description => 40,
             Exit::Refused => 41,
             Exit::Differs => 42,
@@ -152,7 +161,13 @@ impl Failure {
 
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
-        let exit = match &error {
+        Self { message: error.to_string(), exit: Exit::of_error(&error) }
+    }
+}
+
+impl Exit {
+    fn of_error(error: &Error) -> Self {
+        match error {
             Error::Malformed(_) | Error::Gone(_) => Exit::Stream,
             Error::Violation(_) => Exit::Protocol,
             Error::Limit { .. } => Exit::Limit,
@@ -162,6 +177,16 @@ impl From<Error> for Failure {
                 _ => Exit::Stream,
             },
             Error::Refused { .. } => Exit::Startup,
+            Error::Tls { fault: TlsFault::Setup, .. } => Exit::Usage,
+            Error::Tls {
+                fault: TlsFault::ClientCertificateWanted | TlsFault::ClientCertificateRefused,
+                ..
+            } => Exit::Startup,
+            Error::Tls { .. } | Error::Proxy { .. } => Exit::Connection,
+            Error::Start { .. } => Exit::Program,
+            Error::Program { end: ProgramEnd::Exited(126), remote_shell: true, .. } => Exit::NotRun,
+            Error::Program { end: ProgramEnd::Exited(127), remote_shell: true, .. } => Exit::NotFound,
+            Error::Program { cause, .. } => Self::of_error(cause),
             Error::Network { .. } => Exit::Connection,
             Error::Timeout { clock: Clock::Connect, .. } => Exit::ConnectTimeout,
             Error::Timeout { .. } => Exit::Timeout,
@@ -170,8 +195,7 @@ impl From<Error> for Failure {
             Error::Misuse(_) => Exit::Usage,
             Error::Cancelled => Exit::Stopped,
             _ => Exit::Stream,
-        };
-        Self { message: error.to_string(), exit }
+        }
     }
 }
 

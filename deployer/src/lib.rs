@@ -41,6 +41,7 @@ mod stop;
 mod system;
 mod terminal;
 mod told;
+mod ways;
 
 use std::io::Write;
 use std::process::ExitCode;

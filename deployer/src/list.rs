@@ -12,7 +12,6 @@ use crate::cli::List;
 use crate::events::Events;
 use crate::exit::{Exit, Failure};
 use crate::pull::{client, stop};
-use crate::sandbox::Sandbox;
 use crate::told::{self, Told};
 
 /// Carries out a listing.
@@ -30,24 +29,23 @@ fn carry_out(
     came_to: &mut Option<Summary>,
 ) -> Result<Exit, Failure> {
     let List { source, output } = list;
-    let modules = source.location.module.is_empty();
+    let modules = source.location.asks_for_modules();
     let told = Told::new(&output, &source, events.cloned(), None)?;
     let started = Instant::now();
     told.before(&source, true);
-    let sandbox = Sandbox::new(source.pull.walls, Vec::new(), source.location.port());
-    let result = client(source, Arc::clone(&told) as Arc<dyn Monitor>).and_then(|client| {
-        let client = client.resolver(sandbox.resolver());
-        let stop = stop(events);
-        let listing = async || {
-            if modules {
-                let lines = client.modules().await?;
-                lines.iter().for_each(|line| told.console.tell(line.as_bytes()));
-                return Ok(None);
-            }
-            client.list().await.map(Some)
-        };
-        Ok(sandbox.run(|why| told.console.complain(why), || stop.or_until(listing()))??)
-    });
+    let result =
+        client(source, Vec::new(), Arc::clone(&told) as Arc<dyn Monitor>).and_then(|(client, sandbox)| {
+            let stop = stop(events);
+            let listing = async || {
+                if modules {
+                    let lines = client.modules().await?;
+                    lines.iter().for_each(|line| told.console.tell(line.as_bytes()));
+                    return Ok(None);
+                }
+                client.list().await.map(Some)
+            };
+            Ok(sandbox.run(|why| told.console.complain(why), || stop.or_until(listing()))??)
+        });
     if let (Ok(Some(summary)), false) = (&result, modules) {
         told.console.finish(summary, started.elapsed());
     }

@@ -16,6 +16,14 @@ const MAX_PASSWORD: u64 = 512;
 
 /// The credentials for a location, if there is a password.
 pub(crate) fn credentials(location: &Location, pull: &PullOptions) -> Result<Option<Credentials>, Failure> {
+    if !location.scheme.is_daemon() {
+        return match &pull.password_file {
+            Some(_) => Err(Failure::usage(
+                "--password-file is for daemons, and a remote shell leads to none: it asks for its own password, or has a key",
+            )),
+            None => Ok(None),
+        };
+    }
     let password = match &pull.password_file {
         Some(path) if path.as_os_str() == "-" => Some(first_line(io::stdin().lock(), "standard input")?),
         Some(path) => Some(read(path)?),

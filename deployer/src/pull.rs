@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rsync_proto::Client;
-use rsync_proto::local::reach;
+use rsync_proto::local::{Reach, reach};
 use rsync_proto::report::{Monitor, Summary};
 use serde_json::json;
 
@@ -17,16 +17,30 @@ use crate::sandbox::Sandbox;
 use crate::stop::Stop;
 use crate::system::list_xattrs;
 use crate::told::{self, Told};
+use crate::ways;
 
 /// How long threads may take to end after a signal.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(5);
 
-/// A client for what was typed.
-pub(crate) fn client(source: Source, monitor: Arc<dyn Monitor>) -> Result<Client, Failure> {
+/// A client for what was typed, and the walls within which it works, with these places.
+pub(crate) fn client(
+    source: Source,
+    places: Vec<Reach>,
+    monitor: Arc<dyn Monitor>,
+) -> Result<(Client, Sandbox), Failure> {
     let Source { location, pull } = source;
     let credentials = password::credentials(&location, &pull)?;
-    let client = Client::new(location, pull.options).credentials(credentials).list_xattrs(list_xattrs);
-    Ok(client.timeouts(pull.timeouts).retries(pull.retries).monitor(monitor))
+    let route = ways::route(&location, &pull.ways)?;
+    let tls = ways::tls(&location, &pull.ways)?;
+    let sandbox = Sandbox::new(pull.walls, places, route.tcp_port(&location));
+    let client =
+        Client::new(location, pull.options).credentials(credentials).list_xattrs(list_xattrs).route(route);
+    let client = client.resolver(sandbox.resolver()).opener(sandbox.opener());
+    let client = match tls {
+        Some(tls) => client.tls(tls),
+        None => client,
+    };
+    Ok((client.timeouts(pull.timeouts).retries(pull.retries).monitor(monitor), sandbox))
 }
 
 /// Stops work on signals; if that does not end, the events say so.
@@ -64,19 +78,19 @@ fn carry_out(
     let told = Told::new(&output, &source, events.cloned(), display.bar())?;
     let started = Instant::now();
     told.before(&source, false);
-    let sandbox = Sandbox::new(source.pull.walls, reach(&destination, asked), source.location.port());
-    let result = client(source, Arc::clone(&told) as Arc<dyn Monitor>).and_then(|client| {
-        let client = client.resolver(sandbox.resolver());
-        let stop = stop(events);
-        let transfer = async || {
-            tokio::select! {
-                result = client.pull(&destination) => result,
-                () = display.follow(client.progress(), to_stderr) => unreachable!("following has no end"),
-                () = told.follow(client.progress()) => unreachable!("following has no end"),
-            }
-        };
-        Ok(sandbox.run(|why| told.console.complain(why), || stop.or_until(transfer()))??)
-    });
+    let places = reach(&destination, asked);
+    let result =
+        client(source, places, Arc::clone(&told) as Arc<dyn Monitor>).and_then(|(client, sandbox)| {
+            let stop = stop(events);
+            let transfer = async || {
+                tokio::select! {
+                    result = client.pull(&destination) => result,
+                    () = display.follow(client.progress(), to_stderr) => unreachable!("following has no end"),
+                    () = told.follow(client.progress()) => unreachable!("following has no end"),
+                }
+            };
+            Ok(sandbox.run(|why| told.console.complain(why), || stop.or_until(transfer()))??)
+        });
     display.clear();
     let summary = match result {
         Ok(summary) => *came_to.insert(summary),

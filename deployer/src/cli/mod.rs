@@ -118,8 +118,8 @@ pub(crate) fn parser() -> Parser {
                     Arg::new(OPERANDS)
                         .value_name("URL... DEST")
                         .help(
-                            "Where to pull from, as rsync://[user@]host[:port]/module/path or \
-                             [user@]host::module/path, and a local directory, which is made if it is missing. Without \
+                            "Where to pull from, as rsync://[user@]host[:port]/module/path or [user@]host::module/path, \
+                             rsyncs://… for the same with TLS, or [user@]host:path by a remote shell, and a local directory, which is made if it is missing. Without \
                              it, files are listed",
                         )
                         .num_args(1..)
@@ -129,7 +129,7 @@ pub(crate) fn parser() -> Parser {
                 .after_help(format!(
                     "A slash at the end of URL asks for the content of a directory, without it the directory \
                      itself is put into DEST. Further URLs name the same module, and may begin with :: in place of \
-                     the host.\n\nSwitches can be taken back: --no-perms, --no-p. docs/options.md compares all of rsync's options with \
+                     the host (with : behind a remote shell).\n\nSwitches can be taken back: --no-perms, --no-p. docs/options.md compares all of rsync's options with \
                      these.\n\n{EXAMPLES}\n\n{TABLE}"
                 )),
         )
@@ -170,13 +170,16 @@ Examples:
     deployer pull -a --files-from=names.txt images.example::debian-12/ copy
   Over a bad line, compressed, going on where it was:
     deployer pull -az --retries=20 --partial-dir=.partial images.example::debian-12/ /mnt
+  From a machine without a daemon, by ssh, or from a daemon behind TLS:
+    deployer pull -a -e 'ssh -p 2222' admin@host:/srv/tree/ copy
+    deployer pull -a --tls-ca=ca.pem rsyncs://images.example/debian-12/ /mnt
   Day after day, with unchanged files as hard links:
     deployer pull -a --link-dest=../monday images.example::home/ tuesday";
 
 fn url() -> Arg {
     Arg::new("url")
         .value_name("URL")
-        .help("rsync://[user@]host[:port]/module/path or [user@]host::module/path")
+        .help("rsync:// or rsyncs://[user@]host[:port]/module/path, [user@]host::module/path or [user@]host:path")
         .required(true)
         .value_parser(value_parser!(OsString))
 }
@@ -201,7 +204,7 @@ fn pull(matches: &ArgMatches) -> Result<Command, Failure> {
     let Some(destination) = destination.filter(|_| !output.list_only) else {
         return listing(source, output);
     };
-    if source.location.module.is_empty() {
+    if source.location.asks_for_modules() {
         return Err(Failure::usage(
             "the URL names no module to pull from; `deployer list URL` shows the daemon's modules",
         ));
@@ -215,7 +218,7 @@ fn list(matches: &ArgMatches) -> Result<Command, Failure> {
 }
 
 fn listing(source: Source, output: Output) -> Result<Command, Failure> {
-    if source.location.module.is_empty() && !output.motd {
+    if source.location.asks_for_modules() && !output.motd {
         return Err(Failure::usage(
             "--no-motd cannot be had with a list of modules: the daemon sends both as one text",
         ));
@@ -233,6 +236,8 @@ fn source(pull: PullOptions, urls: &[&OsString]) -> Result<Source, Failure> {
     for url in further {
         location = location.and(&text(url)?)?;
     }
-    location.port = location.port.or(pull.port);
+    if location.scheme.is_daemon() {
+        location.port = location.port.or(pull.port);
+    }
     Ok(Source { location, pull })
 }

@@ -81,6 +81,9 @@ impl Console {
 
     /// Before a connection is opened.
     pub(crate) fn before(&self, location: &Location, options: &Options, list_only: bool) {
+        if !location.scheme.is_daemon() {
+            return;
+        }
         if self.levels.debug(Debug::Connect) > 0 {
             let line = format!("opening tcp connection to {} port {}", location.host, location.port());
             self.tell(line.as_bytes());

@@ -3,7 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
-use rsync_proto::error::Refused;
+use rsync_proto::error::{Refused, TlsFault};
 use thiserror::Error;
 
 use crate::boot::configdrive::ConfigDriveError;
@@ -51,6 +51,9 @@ pub(crate) enum DeployError {
     /// No password, or an unreadable one.
     #[error("the image {url}: {message}")]
     Password { url: String, message: String },
+    /// Certificates for TLS that cannot be used.
+    #[error("the image {url}: {message}")]
+    Certificates { url: String, message: String },
     /// The config drive.
     #[error("{0}")]
     ConfigDrive(#[from] ConfigDriveError),
@@ -152,6 +155,10 @@ impl DeployError {
                 Error::Refused { kind: Refused::Authentication | Refused::Credentials, .. } => {
                     Exit::Authentication
                 }
+                Error::Tls { fault: TlsFault::Broken, .. } | Error::Proxy { .. } | Error::Program { .. } => {
+                    Exit::Network
+                }
+                Error::Tls { .. } => Exit::Authentication,
                 Error::Local { .. } | Error::Destination { .. } => Exit::Disk,
                 Error::Cancelled => Exit::Stopped,
                 _ => Exit::Image,
@@ -162,7 +169,7 @@ impl DeployError {
             DeployError::ConfigDrive(error) if error.is_worth_a_retry() => Exit::Network,
             // Only the device is left to fail once it is loaded.
             DeployError::ConfigDrive(_) => Exit::Disk,
-            DeployError::Password { .. } => Exit::Authentication,
+            DeployError::Password { .. } | DeployError::Certificates { .. } => Exit::Authentication,
             DeployError::Tool(CommandError::Stopped) | DeployError::Stopped => Exit::Stopped,
             DeployError::BootLoader(GrubError::Tool(CommandError::Stopped)) => Exit::Stopped,
             DeployError::Tool(_) => Exit::Tool,

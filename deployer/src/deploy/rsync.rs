@@ -9,15 +9,16 @@ use std::time::Instant;
 use rsync_proto::local::{Reach, reach};
 use rsync_proto::report::{Monitor, Report};
 use rsync_proto::session::Severity;
-use rsync_proto::{Client, Error, Location, Options};
+use rsync_proto::{Client, Error, Location, Options, Scheme, Tls};
 
 use super::bootable::Bootable;
 use super::kept;
 use super::preflight::Survey;
 use super::receipt::ImageReceipt;
 use super::{DeployDriver, DeployError, Job, phases};
+use crate::exit::Failure;
 use crate::machine::Firmware;
-use crate::model::{Image, MountPoint};
+use crate::model::{Image, MountPoint, Ways};
 use crate::mount::MountedTree;
 use crate::password;
 use crate::plan::Images;
@@ -26,6 +27,7 @@ use crate::progress::Display;
 use crate::report::PullMonitor;
 use crate::sandbox::Sandbox;
 use crate::system::list_xattrs;
+use crate::ways;
 
 /// Complaints of a server that are shown.
 const SHOWN: usize = 10;
@@ -58,6 +60,10 @@ impl DeployDriver for Rsync {
                 .to_owned());
         }
         match Location::parse(&image.url) {
+            Ok(location) if !location.scheme.is_daemon() => Err(
+                "the rsync driver cannot copy it: it is no address of an rsync daemon, but of a remote shell"
+                    .to_owned(),
+            ),
             Ok(_) => Ok(()),
             Err(error) => Err(format!("the rsync driver cannot copy it: {error}")),
         }
@@ -108,10 +114,26 @@ fn client(
     if options.deletion.when.is_some() {
         kept::protect(job.description, image, &mut options.filters);
     }
-    let sandbox = Sandbox::new(flags.walls, places(&options), location.port());
-    let client = Client::new(location, options).credentials(credentials).resolver(sandbox.resolver());
-    let client = client.list_xattrs(list_xattrs);
+    let route = ways::route(&location, &flags.ways).map_err(|source| failed(image, source))?;
+    let tls = tls_for(&location, &flags.ways)
+        .map_err(|problem| DeployError::Certificates { url: image.url.clone(), message: problem.message })?;
+    let sandbox = Sandbox::new(flags.walls, places(&options), route.tcp_port(&location));
+    let client = Client::new(location, options).credentials(credentials).route(route);
+    let client = client.resolver(sandbox.resolver()).opener(sandbox.opener()).list_xattrs(list_xattrs);
+    let client = match tls {
+        Some(tls) => client.tls(tls),
+        None => client,
+    };
     Ok((client.timeouts(flags.timeouts).retries(flags.retries), sandbox))
+}
+
+/// How TLS is spoken with the server of an image. Of all images of a description, certificates are for those that come over
+/// TLS.
+fn tls_for(location: &Location, given: &Ways) -> Result<Option<Tls>, Failure> {
+    match location.scheme {
+        Scheme::Rsyncs => ways::tls(location, given),
+        _ => Ok(None),
+    }
 }
 
 /// Takes the list of an image.

@@ -2,9 +2,11 @@
 
 /// A long name, the letter if it has one, and the sentence about it.
 const ABSENT: &[(&str, Option<char>, &str)] = &[
-    ("rsh", Some('e'), "there is no remote shell here: pull from an rsync daemon"),
-    ("rsync-path", None, "no program is started on the server: pull from an rsync daemon"),
-    ("blocking-io", None, "it is about remote shells, of which there are none here"),
+    (
+        "blocking-io",
+        None,
+        "remote shells are given a socket, and may do with it what they like: leave it out",
+    ),
     ("remove-source-files", None, "a pull leaves the server as it is: remove files there"),
     ("remove-sent-files", None, "a pull leaves the server as it is: remove files there"),
     ("copy-devices", None, "what is on a device is not pulled: let the server have it as a file"),
@@ -18,9 +20,7 @@ const ABSENT: &[(&str, Option<char>, &str)] = &[
     ("copy-as", None, "run the program as that user, for example with setpriv"),
     ("max-alloc", None, "memory is bounded by limits of its own"),
     ("trust-sender", None, "the server's list is always held against what was asked for"),
-    ("old-args", None, "arguments reach the server as they are: put several URLs on the command line"),
-    ("secluded-args", Some('s'), "arguments to a daemon pass no shell and need no protection: leave it out"),
-    ("protect-args", None, "arguments to a daemon pass no shell and need no protection: leave it out"),
+    ("old-args", None, "no path is split by the shell of a server: put several sources on the command line"),
     ("address", None, "the system chooses the own address of a connection, by its routes"),
     ("sockopts", None, "sockets are set up as the system has them"),
     ("ipv4", Some('4'), "addresses of a name are tried in turn: name an IPv4 address in the URL"),
@@ -67,7 +67,7 @@ mod tests {
 
     #[test]
     fn options_are_known_by_all_of_their_names() {
-        for typed in ["--rsh", "--rsh=ssh", "-e", "--no-protect-args", "-s", "--no-blocking-io"] {
+        for typed in ["--iconv", "--iconv=x", "-N", "--no-old-args", "-4", "--no-blocking-io"] {
             assert!(sentence(typed).is_some(), "{typed}");
         }
         for typed in ["--rs", "-a", "--archive", "-", "--"] {

@@ -61,11 +61,24 @@ mod tests {
             "-b --backup-dir=/x",
             "-T /x",
             "--fake-super",
+            "-e ssh",
+            "--rsh=ssh",
+            "--rsync-path=rsync",
+            "--unix-socket=/run/rsyncd",
         ] {
             let message = parse_text(&format!("-a {text}")).unwrap_err();
             assert!(message.contains("has no place in a description"), "{text}: {message}");
         }
-        for text in ["--delete", "-b", "--inplace", "-z", "--exclude=/srv", "--partial", "--super"] {
+        for text in [
+            "--delete",
+            "-b",
+            "--inplace",
+            "-z",
+            "--exclude=/srv",
+            "--partial",
+            "--super",
+            "--tls-ca=/etc/ca.pem",
+        ] {
             assert!(parse_text(&format!("-a {text}")).is_ok(), "{text}");
         }
     }

@@ -12,6 +12,7 @@ mod selection;
 mod sizes;
 mod switches;
 mod transport;
+mod ways;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -39,7 +40,7 @@ pub(crate) fn default() -> PullOptions {
 /// Options in one line, as in a description.
 pub(crate) fn parse_text(text: &str) -> Result<PullOptions, String> {
     let flags = parse_line(text)?;
-    match described::misplaced(&flags.options) {
+    match described::misplaced(&flags.options).or_else(|| ways::misplaced(&flags.ways)) {
         Some((option, why)) => Err(format!("{option} has no place in a description: {why}")),
         None => Ok(flags),
     }
@@ -113,8 +114,7 @@ fn with_connection(parser: Parser) -> Parser {
     let text = |id: &'static str, name: &'static str, help: &'static str| {
         Arg::new(id).long(id).value_name(name).help(help)
     };
-    parser
-        .next_help_heading("Connection")
+    ways::arguments(parser.next_help_heading("Connection"))
         // -h is --human-readable in rsync's spelling.
         .disable_help_flag(true)
         // The last one counts, as in rsync.
@@ -230,7 +230,8 @@ fn read_for(of: Of, matches: &ArgMatches) -> Result<PullOptions, Failure> {
         (_, true) => Walls::None,
         _ => Walls::Possible,
     };
-    Ok(PullOptions { options, timeouts, retries, password_file, least_digest, port, walls })
+    let ways = ways::read(matches, &mut options);
+    Ok(PullOptions { options, timeouts, retries, password_file, least_digest, port, ways, walls })
 }
 
 /// One name for both, or one for what is transferred and one for whole files (`-c`).

@@ -351,8 +351,27 @@ pub struct PullOptions {
     pub least_digest: Option<Digest>,
     /// Port, where the URL names none.
     pub port: Option<u16>,
+    /// What was said of the way to the server.
+    pub ways: Ways,
     /// What stands around a transfer.
     pub walls: Walls,
+}
+
+/// The way to a server, as far as it was said.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Ways {
+    /// The remote shell, with its arguments.
+    pub rsh: Option<String>,
+    /// What a remote shell runs on the server.
+    pub rsync_path: Option<String>,
+    /// A socket behind which a daemon is.
+    pub unix_socket: Option<PathBuf>,
+    /// Authorities that are trusted over TLS, in PEM.
+    pub tls_ca: Option<PathBuf>,
+    /// The own certificate, in PEM.
+    pub tls_cert: Option<PathBuf>,
+    /// Its key, in PEM; nothing if it is in the same file.
+    pub tls_key: Option<PathBuf>,
 }
 
 /// Walls around a transfer, by which the kernel keeps it within its destination.

@@ -13,8 +13,8 @@ const LEAST: ABI = ABI::V2;
 /// What later kernels can forbid is forbidden there.
 const LATEST: ABI = ABI::V9;
 
-/// Restricts this thread, and those that it starts, to these places and this TCP port. Sets `no_new_privs`.
-pub(super) fn restrict(places: &[Reach], port: u16) -> Result<(), Lack> {
+/// Restricts this thread, and those that it starts, to these places and this TCP port, or none. Sets `no_new_privs`.
+pub(super) fn restrict(places: &[Reach], port: Option<u16>) -> Result<(), Lack> {
     let handled = Ruleset::default()
         .set_compatibility(CompatLevel::HardRequirement)
         .handle_access(AccessFs::from_all(LEAST))
@@ -25,8 +25,10 @@ pub(super) fn restrict(places: &[Reach], port: u16) -> Result<(), Lack> {
         .and_then(|rules| rules.handle_access(AccessNet::from_all(LATEST)))
         .and_then(|rules| rules.scope(Scope::from_all(LATEST)))
         .and_then(Ruleset::create)
-        .and_then(|rules| rules.add_rule(NetPort::new(port, AccessNet::ConnectTcp)))
         .map_err(Lack::Rules)?;
+    if let Some(port) = port {
+        rules = rules.add_rule(NetPort::new(port, AccessNet::ConnectTcp)).map_err(Lack::Rules)?;
+    }
     for place in places {
         let opened =
             PathFd::new(&place.path).map_err(|source| Lack::Place { path: place.path.clone(), source })?;

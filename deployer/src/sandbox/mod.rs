@@ -1,23 +1,23 @@
 //! Walls around a pull, for the day on which something within has a fault: its threads reach the files and the port that
 //! they need, become no other program, and do nothing else that a pull has no use for. Other threads of the process are
-//! not walled in: they listen for signals, look up names, and lay out disks. Memory is shared with them, so that walls hold
+//! not walled in: they listen for signals, look up names, start what leads to the server, and lay out disks. Memory is shared with them, so that walls hold
 //! against a wrong path or call, not against who can write to any memory.
 //!
 //! Not what keeps a pull within its destination: that holds where the kernel has no such walls, too.
 
 mod calls;
 mod files;
-mod resolver;
+mod outside;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::{io, panic};
 
-use rsync_proto::Resolver;
 use rsync_proto::local::Reach;
+use rsync_proto::{Opener, Resolver};
 
-use self::resolver::Outside;
+use self::outside::Outside;
 use crate::exit::{Exit, Failure};
 use crate::model::Walls;
 
@@ -76,19 +76,24 @@ static TOLD: AtomicBool = AtomicBool::new(false);
 pub(crate) struct Sandbox {
     walls: Walls,
     places: Vec<Reach>,
-    port: u16,
-    resolver: Arc<Outside>,
+    port: Option<u16>,
+    outside: Arc<Outside>,
 }
 
 impl Sandbox {
-    /// Walls for a transfer that touches these places and connects to this TCP port.
-    pub(crate) fn new(walls: Walls, places: Vec<Reach>, port: u16) -> Self {
-        Self { walls, places, port, resolver: Arc::new(Outside::open()) }
+    /// Walls for a transfer that touches these places and connects to this TCP port, or to none.
+    pub(crate) fn new(walls: Walls, places: Vec<Reach>, port: Option<u16>) -> Self {
+        Self { walls, places, port, outside: Arc::new(Outside::open()) }
     }
 
     /// Looks up names from within.
     pub(crate) fn resolver(&self) -> Arc<dyn Resolver> {
-        Arc::clone(&self.resolver) as Arc<dyn Resolver>
+        Arc::clone(&self.outside) as Arc<dyn Resolver>
+    }
+
+    /// Starts programs that lead to the server, and connects to its socket, from within.
+    pub(crate) fn opener(&self) -> Arc<dyn Opener> {
+        Arc::clone(&self.outside) as Arc<dyn Opener>
     }
 
     /// Does `work` in a thread within the walls. Where there are none and none are demanded, `warn` is told why, once in

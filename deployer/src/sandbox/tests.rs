@@ -14,7 +14,7 @@ use rustix::net::{AddressFamily, SocketType};
 use super::*;
 
 fn within<T: Send>(places: Vec<Reach>, port: u16, work: impl FnOnce() -> T + Send) -> T {
-    let sandbox = Sandbox::new(Walls::Demanded, places, port);
+    let sandbox = Sandbox::new(Walls::Demanded, places, Some(port));
     sandbox.run(|why| panic!("{why}"), work).expect("the kernel has Landlock")
 }
 
@@ -147,7 +147,7 @@ fn nothing_becomes_more_than_it_is() {
 
 #[test]
 fn names_are_looked_up_outside() {
-    let sandbox = Sandbox::new(Walls::Demanded, Vec::new(), 1);
+    let sandbox = Sandbox::new(Walls::Demanded, Vec::new(), Some(1));
     let found = sandbox.run(
         |why| panic!("{why}"),
         || {
@@ -162,6 +162,6 @@ fn names_are_looked_up_outside() {
 
 #[test]
 fn no_walls_are_none() {
-    let sandbox = Sandbox::new(Walls::None, Vec::new(), 1);
+    let sandbox = Sandbox::new(Walls::None, Vec::new(), Some(1));
     sandbox.run(|why| panic!("{why}"), || fs::read("/etc/hosts").unwrap()).expect("nothing is demanded");
 }

@@ -190,7 +190,7 @@ pub(super) const IMAGE_NAME: Text<String> = Text {
 
 /// Which of them it can copy, a deploy driver says.
 pub(super) const URL: Text<String> = Text {
-    what: "rsync:HOST::module/path, HOST::module/path, rsync://[user@]HOST[:port]/module/path, http(s)://HOST/path \
+    what: "rsync:HOST::module/path, HOST::module/path, rsync(s)://[user@]HOST[:port]/module/path, http(s)://HOST/path \
            or file:///path",
     parse: |text| {
         let text = one_line(text)?;
@@ -201,6 +201,11 @@ pub(super) const URL: Text<String> = Text {
             return Ok(text.to_owned());
         }
         match Location::parse(text) {
+            Ok(location) if !location.scheme.is_daemon() => Err(
+                "it leads to a machine by a remote shell, and a description starts no programs: pull from a daemon, as \
+                 HOST::module/path"
+                    .to_owned(),
+            ),
             Ok(location) if location.module.is_empty() => Err("it names no module".to_owned()),
             Ok(_) => Ok(text.to_owned()),
             // A password in it.
@@ -209,7 +214,7 @@ pub(super) const URL: Text<String> = Text {
         }
     },
     pattern: Some(
-        r"^([rR][sS][yY][nN][cC]://[^/]+/+[^/-].*|(rsync:)?[^/]*::/*[^/-].*|https?://.+|file:///.+)$",
+        r"^([rR][sS][yY][nN][cC][sS]?://[^/]+/+[^/-].*|(rsync:)?[^/]*::/*[^/-].*|https?://.+|file:///.+)$",
     ),
     secret: false,
 };
