@@ -17,7 +17,7 @@ use crate::scratch::Scratch;
 use crate::server::Server;
 
 /// How long a daemon may take until it listens. Passing it is a failure, not a wait.
-const START: Duration = Duration::from_secs(30);
+pub(crate) const START: Duration = Duration::from_secs(30);
 
 /// A module as the configuration describes it.
 #[derive(Debug, Clone)]
@@ -197,7 +197,7 @@ impl Drop for Daemon {
     }
 }
 
-fn stop(child: &mut Child) {
+pub(crate) fn stop(child: &mut Child) {
     let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw).expect("a child has a process id");
     // The group holds the processes that serve connections, too. Before `setsid` has run there is none.
     if kill_process_group(pid, Signal::KILL).is_err() {
@@ -210,13 +210,13 @@ fn log(scratch: &Scratch) -> String {
     fs::read_to_string(scratch.join("log")).unwrap_or_default()
 }
 
-fn free_port(address: IpAddr) -> u16 {
+pub(crate) fn free_port(address: IpAddr) -> u16 {
     let listener = TcpListener::bind((address, 0)).expect("loopback has a free port");
     listener.local_addr().expect("a bound socket has an address").port()
 }
 
 /// Whether this very process holds a listening socket on the port.
-fn listens(process: u32, port: u16) -> bool {
+pub(crate) fn listens(process: u32, port: u16) -> bool {
     let mut sockets = HashSet::new();
     for table in ["/proc/net/tcp", "/proc/net/tcp6"] {
         for line in fs::read_to_string(table).unwrap_or_default().lines().skip(1) {

@@ -20,6 +20,7 @@
 //!     that was deployed there says about itself
 //! 12. [`scripted`]: a server that tells lies; [`record`]: one that says again what another said, with a fault
 //! 13. [`hostile`] and [`loader`]: what no deployment may reach, and stand-ins for a boot loader's programs
+//! 14. [`ways`]: what stands between a client and a daemon, or in place of one: TLS, proxies, sshd, sockets
 //!
 //! [`at`], [`acl`] and [`random`] serve these. The tests need root and Linux; without root they fail.
 
@@ -55,5 +56,6 @@ pub mod snapshot;
 pub mod starts;
 pub mod stats;
 pub mod vm;
+pub mod ways;
 pub mod web;
 pub mod witness;
