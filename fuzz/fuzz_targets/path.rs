@@ -4,7 +4,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use rsync_proto::Location;
+use rsync_proto::{Location, Scheme};
 use rsync_proto::flist::SafePath;
 use rsync_proto::scripted::{Item, plain_options};
 use rsync_proto_fuzz::choices::Choices;
@@ -61,6 +61,11 @@ fn path(bytes: &[u8]) {
 fn location(text: &str) {
     let Ok(location) = Location::parse(text) else { return };
     assert!(!location.host.is_empty());
+    assert!(!location.host.starts_with('-'));
+    if location.scheme == Scheme::Shell {
+        assert!(location.module.is_empty() && location.port.is_none() && !text.contains('\0'), "{text:?}");
+        return;
+    }
     assert!(!location.module.contains('/') && !location.module.starts_with('-'));
     assert!(!location.path.starts_with('/'));
     for part in location.paths().chain([&*location.host, &*location.module]) {
@@ -75,7 +80,8 @@ fn location(text: &str) {
     if location.module.is_empty() {
         return;
     }
-    let written = format!("rsync://{user}{host}{port}/{}/{}", location.module, location.path);
+    let s = if location.scheme == Scheme::Rsyncs { "s" } else { "" };
+    let written = format!("rsync{s}://{user}{host}{port}/{}/{}", location.module, location.path);
     match Location::parse(&written) {
         Ok(again) => assert_eq!(again, location, "{text:?} and {written:?}"),
         Err(error) => panic!("{text:?} is read, but not {written:?}: {error}"),
