@@ -37,7 +37,12 @@ pub(super) fn digest(offered: Option<&[Vec<u8>]>) -> Option<Digest> {
 
 /// The user whose answer it is. Whether it is the name or the password that is wrong can be told neither from what comes of
 /// it nor from the time that it takes.
-pub(super) fn check<'a>(module: &'a Module, digest: Digest, challenge: &str, answer: &[u8]) -> Option<&'a str> {
+pub(super) fn check<'a>(
+    module: &'a Module,
+    digest: Digest,
+    challenge: &str,
+    answer: &[u8],
+) -> Option<&'a str> {
     let end = answer.iter().position(|byte| *byte == b' ')?;
     let (name, answer) = (&answer[..end], &answer[end + 1..]);
     let known = module.users.iter().find(|(user, _)| user.as_bytes() == name);
@@ -64,7 +69,8 @@ mod tests {
     #[test]
     fn the_right_answer_lets_its_user_in() {
         // Known from the algorithms' definitions: digests of "abc".
-        let sha512 = "user 3a81oZNherrMQXNJriBBMRLm+k6JqX6iCp7u5ktV05ohkpkqJ0/BqDa6PCOj/uu9RU1EI2Q86A4qmslPpUyknw";
+        let sha512 =
+            "user 3a81oZNherrMQXNJriBBMRLm+k6JqX6iCp7u5ktV05ohkpkqJ0/BqDa6PCOj/uu9RU1EI2Q86A4qmslPpUyknw";
         assert_eq!(check(&module(), Digest::Sha512, "bc", sha512.as_bytes()), Some("user"));
         assert_eq!(check(&module(), Digest::Md5, "bc", b"user kAFQmDzST7DWlj99KOF/cg"), Some("user"));
     }
@@ -81,7 +87,12 @@ mod tests {
             b"other kAFQmDzST7DWlj99KOF/cg",
             b"nobody kAFQmDzST7DWlj99KOF/cg",
         ] {
-            assert_eq!(check(&module(), Digest::Md5, "bc", answer), None, "{}", String::from_utf8_lossy(answer));
+            assert_eq!(
+                check(&module(), Digest::Md5, "bc", answer),
+                None,
+                "{}",
+                String::from_utf8_lossy(answer)
+            );
         }
         // Not even who knows what stands in for a password.
         let unknown = Digest::Md5.respond(b"nobody has it", b"bc");

@@ -52,7 +52,10 @@ impl Module {
 
     /// Only these users may read it, with these passwords. An empty list lets nobody in.
     #[must_use]
-    pub fn users<N: Into<String>, P: Into<Vec<u8>>>(mut self, users: impl IntoIterator<Item = (N, P)>) -> Self {
+    pub fn users<N: Into<String>, P: Into<Vec<u8>>>(
+        mut self,
+        users: impl IntoIterator<Item = (N, P)>,
+    ) -> Self {
         self.users = users.into_iter().map(|(name, password)| (name.into(), password.into())).collect();
         self.guarded = true;
         self
@@ -85,7 +88,8 @@ impl Module {
         if !is_line(&self.comment) || self.comment.len() > 500 {
             return Some(format!("the comment of the module {name} is not a line of up to 500 bytes"));
         }
-        let bad = |user: &str| user.is_empty() || user.len() > 255 || !is_line(user) || user.contains([' ', '\t']);
+        let bad =
+            |user: &str| user.is_empty() || user.len() > 255 || !is_line(user) || user.contains([' ', '\t']);
         if self.users.iter().any(|(user, _)| bad(user)) {
             return Some(format!("a user of the module {name} has no name, or one with a blank"));
         }

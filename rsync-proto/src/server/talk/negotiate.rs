@@ -52,7 +52,9 @@ pub(super) fn terms(line: &mut Line, wish: &Wish, protocol: u8) -> Result<Terms,
         CompressionWish::Fixed(kind) => Some(kind),
         CompressionWish::Negotiated => {
             let names = names(line, "the list of compressions")?;
-            let ours = |name: &[u8]| send::compressions().find(|kind| CompressionKind::from_name(name) == Some(*kind));
+            let ours = |name: &[u8]| {
+                send::compressions().find(|kind| CompressionKind::from_name(name) == Some(*kind))
+            };
             Some(first(&names, ours).ok_or_else(|| nothing_common("compression", &names))?)
         }
     };

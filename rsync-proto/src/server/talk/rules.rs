@@ -41,7 +41,9 @@ pub(super) fn read(line: &mut Line, cvs_exclude: bool, limits: &Limits) -> Resul
             return Err(Failure::Limit { what: "the bytes of filter rules", limit: MOST_RULE_BYTES as u64 });
         }
         let mut no_file = |_: &[u8]| {
-            Err(io::Error::other("the files of a client are not here, and those of the server not for it to name"))
+            Err(io::Error::other(
+                "the files of a client are not here, and those of the server not for it to name",
+            ))
         };
         filters.add(&text, &mut no_file).map_err(|error| Failure::Refused(error.to_string()))?;
         if filters.merge_count() > MOST_MERGES {
@@ -69,10 +71,9 @@ pub(super) fn names(line: &mut Line, protocol: u8, limits: &Limits) -> Result<Ve
             break;
         }
         let cost = name.len() + NAME_COST;
-        room = room.checked_sub(cost).ok_or(Failure::Limit {
-            what: "the list of names, in bytes,",
-            limit: limits.names as u64,
-        })?;
+        room = room
+            .checked_sub(cost)
+            .ok_or(Failure::Limit { what: "the list of names, in bytes,", limit: limits.names as u64 })?;
         names.push(name);
     }
     if protocol < 31 {
@@ -114,7 +115,8 @@ mod tests {
 
     #[test]
     fn rules_come_back() {
-        let filters = read_rules(&["- *.o", "+s a", "-r b", ":C .cvsignore", "-C ", ":n-s .f", "-p .~tmp~/"]).unwrap();
+        let filters =
+            read_rules(&["- *.o", "+s a", "-r b", ":C .cvsignore", "-C ", ":n-s .f", "-p .~tmp~/"]).unwrap();
         let scope = filters.sender(b"");
         assert!(scope.protects(b"x.o", false, false) && scope.protects(b".~tmp~", true, false));
         assert!(!scope.protects(b"b", false, false) && scope.protects(b"core", false, false));
@@ -128,7 +130,9 @@ mod tests {
     #[test]
     fn rules_are_bounded_and_name_no_files() {
         assert!(matches!(read_rules(&["what"]), Err(Failure::Refused(_))));
-        let Err(Failure::Refused(why)) = read_rules(&[". /etc/passwd"]) else { panic!("a file of the server") };
+        let Err(Failure::Refused(why)) = read_rules(&[". /etc/passwd"]) else {
+            panic!("a file of the server")
+        };
         assert!(why.contains("not for it to name"), "{why}");
         let mut few = Limits::default();
         few.rules = 2;

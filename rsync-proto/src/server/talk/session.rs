@@ -11,9 +11,8 @@ use super::super::list::Tree;
 use super::super::request::{Names, Request};
 use super::super::send::{self, Sent};
 use super::super::terms::Terms;
-use super::super::voice::Voice;
 use super::greeting::{self, Entry, Opened};
-use super::line::Line;
+use super::line::{Line, MOST_TEXT};
 use super::service::Inner;
 use super::stream::Stream;
 use super::told::{Figures, Peer, Subject, Told};
@@ -76,7 +75,7 @@ fn hears(service: &Arc<Inner>, peer: &Peer) -> super::line::Hears {
 /// All that comes before the list; nothing if the client wanted to know the modules only.
 fn begin(service: &Inner, line: &mut Line, full: bool) -> Result<Option<Transfer>, Failure> {
     // Until both sides send frames, what goes wrong is told in a line.
-    let mut early = |line: &mut Line, failure: Failure| {
+    let early = |line: &mut Line, failure: Failure| {
         if !is_gone(&failure) && !matches!(failure, Failure::Refused(_)) {
             greeting::turn_away(line, &failure.to_string());
         }
@@ -92,7 +91,10 @@ fn begin(service: &Inner, line: &mut Line, full: bool) -> Result<Option<Transfer
         Ok(tree) => Arc::new(tree.named(&module.name)),
         Err(source) => {
             // Where it lies is nothing for clients to know.
-            greeting::turn_away(line, &format!("chdir failed: the directory of {} is not there", module.name));
+            greeting::turn_away(
+                line,
+                &format!("chdir failed: the directory of {} is not there", module.name),
+            );
             return Err(Failure::Local { action: format!("open {}", module.path.display()), source });
         }
     };
@@ -105,7 +107,8 @@ fn begin(service: &Inner, line: &mut Line, full: bool) -> Result<Option<Transfer
 
     let limits = &service.limits;
     let asked = &terms.request;
-    let subject = Subject { module: module.name.clone(), user: user.map(str::to_owned), paths: shown(asked), protocol };
+    let subject =
+        Subject { module: module.name.clone(), user: user.map(str::to_owned), paths: shown(asked), protocol };
     set_pace(line, asked, limits.idle, protocol);
     let rest = match wish.refused {
         Some(why) => Err(Failure::Refused(why)),
@@ -195,11 +198,19 @@ fn farewell(line: &mut Line, protocol: u8, failure: &Failure) {
         Failure::Local { .. } => 11,
         _ => 2,
     };
-    line.say(Tag::Error, format!("rsync: [sender] {failure}").as_bytes());
+    // Not said, but sent: whoever listens hears of it as the reason of the end.
+    let _ = line.message(Tag::Error, &text(failure));
     if protocol >= 31 {
         let _ = line.message(Tag::ErrorExit, &code.to_le_bytes());
     }
     let _ = line.flush();
+}
+
+fn text(failure: &Failure) -> Vec<u8> {
+    let mut text = format!("rsync: [server] {failure}").into_bytes();
+    text.truncate(MOST_TEXT);
+    text.push(b'\n');
+    text
 }
 
 fn is_gone(failure: &Failure) -> bool {

@@ -20,7 +20,7 @@ pub(in crate::server) enum Stream {
 
 /// What can be done without waiting.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Ready {
+pub(in crate::server) struct Ready {
     pub reading: bool,
     pub writing: bool,
     /// The client says nothing any more; it may have said something before.
@@ -29,7 +29,7 @@ pub(super) struct Ready {
 
 /// What came of an attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Moved {
+pub(in crate::server) enum Moved {
     Bytes(usize),
     End,
     NotNow,

@@ -193,7 +193,12 @@ fn what_this_server_does_not_do_is_refused_by_name() {
 fn paths_lose_the_module_and_blanks_divide_them() {
     let paths = |argument: &str| {
         let arguments = [&b"--sender"[..], b".", argument.as_bytes()].map(<[u8]>::to_vec);
-        parse(&arguments, "m", false).request.paths.into_iter().map(|path| String::from_utf8(path).unwrap()).collect()
+        parse(&arguments, "m", false)
+            .request
+            .paths
+            .into_iter()
+            .map(|path| String::from_utf8(path).unwrap())
+            .collect()
     };
     let check = |argument: &str, expected: &[&str]| {
         let found: Vec<String> = paths(argument);

@@ -111,7 +111,8 @@ pub(super) fn skip_compress(draft: &mut Draft, value: &[u8]) -> Read {
             if made.len() * choices.len() > MOST_SUFFIXES {
                 return Err("it comes to more suffixes than anybody has".to_owned());
             }
-            made = made.iter().flat_map(|it| choices.iter().map(|last| [it, &[*last][..]].concat())).collect();
+            made =
+                made.iter().flat_map(|it| choices.iter().map(|last| [it, &[*last][..]].concat())).collect();
             rest = after;
         }
         all.extend(made);

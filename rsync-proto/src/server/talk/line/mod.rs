@@ -1,14 +1,16 @@
 //! A connection with a client: bytes in both directions, in frames once the handshake is over; messages; and the clocks
 //! that end it.
 
+mod moving;
+
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
 use super::super::failure::Failure;
 use super::super::voice::Voice;
-use super::inlet::{Inlet, MOST_WAITING, Opened};
+use super::inlet::{Inlet, MOST_WAITING};
 use super::outlet::Outlet;
 use super::stream::{Moved, Stream};
 use crate::error::{Error, printable};
@@ -18,20 +20,16 @@ use crate::wire::{Cursor, Parse, Stop};
 /// What is appended goes out as soon as there is more than this.
 const PUSH: usize = 64 * 1024;
 /// Most bytes of a text in a message. Clients that read up to 5,120 bytes of it end where there is more.
-const MOST_TEXT: usize = 4600;
+pub(in crate::server::talk) const MOST_TEXT: usize = 4600;
 /// Messages that wait beyond this are sent at the next breath, however long the client takes.
 const MOST_SAID: usize = 256 * 1024;
-/// How often it is looked whether the server is to stop.
-const LOOK: Duration = Duration::from_millis(250);
 /// How often a breath looks at the socket.
 const BREATH: Duration = Duration::from_millis(20);
-/// How long a client has to take a refusal.
-const LINGER: Duration = Duration::from_secs(3);
 /// Longest item that may be read at once.
 const MOST_ITEM: usize = 1024 * 1024;
 
 /// Hears what is said to a client in messages of text.
-pub(super) type Hears = Box<dyn FnMut(Tag, &str) + Send>;
+pub(in crate::server::talk) type Hears = Box<dyn FnMut(Tag, &str) + Send>;
 
 /// A connection.
 pub(in crate::server) struct Line {
@@ -58,7 +56,10 @@ pub(in crate::server) struct Line {
 
 impl fmt::Debug for Line {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Line").field("read", &self.read).field("written", &self.written).finish_non_exhaustive()
+        f.debug_struct("Line")
+            .field("read", &self.read)
+            .field("written", &self.written)
+            .finish_non_exhaustive()
     }
 }
 
@@ -92,17 +93,22 @@ impl Line {
     }
 
     /// Who hears what is said to the client.
-    pub(super) fn set_hears(&mut self, hears: Hears) {
+    pub(in crate::server::talk) fn set_hears(&mut self, hears: Hears) {
         self.hears = Some(hears);
     }
 
     /// When at the latest something has to be over; nothing lifts it.
-    pub(super) fn set_deadline(&mut self, deadline: Option<Instant>) {
+    pub(in crate::server::talk) fn set_deadline(&mut self, deadline: Option<Instant>) {
         self.deadline = deadline;
     }
 
     /// How long the client may be silent, and how many bytes per second it wants; 0 means without bound.
-    pub(super) fn set_pace(&mut self, idle: Duration, keep_alive: Option<Duration>, bandwidth: u64) {
+    pub(in crate::server::talk) fn set_pace(
+        &mut self,
+        idle: Duration,
+        keep_alive: Option<Duration>,
+        bandwidth: u64,
+    ) {
         (self.idle, self.keep_alive, self.bandwidth) = (idle, keep_alive, bandwidth);
     }
 
@@ -154,7 +160,12 @@ impl Line {
     ///
     /// # Errors
     /// It does not come within so many bytes, or not at all.
-    pub(super) fn read_until(&mut self, end: u8, most: usize, what: &'static str) -> Result<Vec<u8>, Failure> {
+    pub(in crate::server::talk) fn read_until(
+        &mut self,
+        end: u8,
+        most: usize,
+        what: &'static str,
+    ) -> Result<Vec<u8>, Failure> {
         let mut taken = Vec::new();
         loop {
             let stream = self.inlet.stream();
@@ -259,153 +270,13 @@ impl Line {
     }
 
     /// How long the client is waited for: it goes out with what follows.
-    pub(super) fn tell_timeout(&mut self, seconds: u32) {
+    pub(in crate::server::talk) fn tell_timeout(&mut self, seconds: u32) {
         self.outlet.message(Tag::IoTimeout, seconds.to_le_bytes().to_vec());
     }
 
     /// Bytes that were read, and bytes that were written, so far.
     pub fn counts(&self) -> (u64, u64) {
         (self.read, self.written)
-    }
-
-    /// Says no more, and waits a moment for the client to hang up: what it has not read yet would be lost if bytes of its own
-    /// were not taken.
-    pub(super) fn linger(&mut self) {
-        self.stream.shut();
-        let until = Instant::now() + LINGER;
-        loop {
-            let left = until.saturating_duration_since(Instant::now());
-            if left.is_zero() || self.stop.load(Ordering::Relaxed) {
-                return;
-            }
-            match self.stream.wait(true, false, left.min(LOOK)) {
-                Ok(ready) if !ready.reading && !ready.hung_up => continue,
-                Ok(_) => {}
-                Err(_) => return,
-            }
-            let room = self.inlet.room();
-            let known = room.len();
-            let moved = self.stream.read(room);
-            room.truncate(known);
-            if !matches!(moved, Ok(Moved::Bytes(_) | Moved::NotNow)) {
-                return;
-            }
-        }
-    }
-
-    /// Gets more of the stream, or waits for it.
-    fn fill(&mut self) -> Result<(), Failure> {
-        if self.open()? {
-            return Ok(());
-        }
-        let since = Instant::now();
-        loop {
-            match self.receive()? {
-                Moved::Bytes(_) if !self.inlet.is_framed() || self.open()? => return Ok(()),
-                Moved::Bytes(_) => continue,
-                Moved::End => return Err(Failure::HungUp),
-                Moved::NotNow => {}
-            }
-            if self.outlet.waiting() > 0 {
-                self.flush()?;
-                continue;
-            }
-            self.wait(true, false, since)?;
-        }
-    }
-
-    /// Whether there is more of the stream than before. Without frames, that is what was received.
-    fn open(&mut self) -> Result<bool, Failure> {
-        match self.inlet.open()? {
-            Opened::More => Ok(true),
-            Opened::Short => Ok(false),
-            Opened::Exit(_) => Err(Failure::HungUp),
-        }
-    }
-
-    fn receive(&mut self) -> Result<Moved, Failure> {
-        let moved = self.stream.read(self.inlet.room()).map_err(Failure::Network)?;
-        if let Moved::Bytes(len) = moved {
-            self.read += len as u64;
-        }
-        Ok(moved)
-    }
-
-    /// Sends what the client takes and its bandwidth allows now. Whether that was anything.
-    fn send_some(&mut self) -> Result<bool, Failure> {
-        let mut most = usize::MAX;
-        if self.bandwidth > 0 {
-            if Instant::now() < self.due {
-                return Ok(false);
-            }
-            // A tenth of a second's worth at a time.
-            most = usize::try_from(self.bandwidth / 10).unwrap_or(usize::MAX).max(512);
-        }
-        let stream = &mut self.stream;
-        let moved = self.outlet.with_slices(most, |slices| stream.write(slices)).map_err(Failure::Network)?;
-        match moved {
-            Moved::Bytes(len) => {
-                self.outlet.sent(len);
-                self.written += len as u64;
-                self.last_written = Instant::now();
-                if self.bandwidth > 0 {
-                    let start = self.due.max(self.last_written);
-                    self.due = start + Duration::from_secs_f64(len as f64 / self.bandwidth as f64);
-                }
-                Ok(true)
-            }
-            Moved::NotNow => Ok(false),
-            Moved::End => Err(Failure::HungUp),
-        }
-    }
-
-    /// Waits a moment for the client.
-    fn wait(&mut self, reading: bool, writing: bool, since: Instant) -> Result<super::stream::Ready, Failure> {
-        let now = Instant::now();
-        self.check(now)?;
-        let waited = now.duration_since(since);
-        let held_back = if writing { self.due.saturating_duration_since(now) } else { Duration::ZERO };
-        if waited >= self.idle && held_back.is_zero() {
-            return Err(Failure::Silent(self.idle));
-        }
-        if held_back.is_zero() {
-            let until_idle = self.idle - waited;
-            let alive = self.keep_alive.map_or(LOOK, |after| {
-                after.saturating_sub(now.duration_since(self.last_written)).max(Duration::from_millis(1))
-            });
-            if !writing {
-                self.live(now)?;
-            }
-            self.stream.wait(reading, writing, LOOK.min(until_idle).min(alive)).map_err(Failure::Network)
-        } else {
-            self.stream.wait(reading, false, LOOK.min(held_back)).map_err(Failure::Network)
-        }
-    }
-
-    fn check(&self, now: Instant) -> Result<(), Failure> {
-        if self.stop.load(Ordering::Relaxed) {
-            return Err(Failure::Stopped);
-        }
-        match self.deadline {
-            Some(deadline) if now >= deadline => Err(Failure::Silent(self.idle)),
-            _ => Ok(()),
-        }
-    }
-
-    /// Sends a sign of life if one is due. What the client does not take now is no reason to wait.
-    fn live(&mut self, now: Instant) -> Result<(), Failure> {
-        let Some(after) = self.keep_alive else { return Ok(()) };
-        if now.duration_since(self.last_written) < after || !self.outlet.is_framed() {
-            return Ok(());
-        }
-        if self.outlet.waiting() == 0 {
-            self.outlet.message(Tag::Data, Vec::new());
-        }
-        self.outlet.seal();
-        self.send_some()?;
-        // Tried is as good as sent: the next one is due as long after it.
-        self.last_written = now;
-        Ok(())
     }
 
     fn put_text(&mut self, tag: Tag, line: &[u8]) {
@@ -450,3 +321,6 @@ impl Voice for Line {
         self.live(now)
     }
 }
+
+#[cfg(test)]
+mod tests;
