@@ -32,7 +32,7 @@ pub(crate) fn run(serve: Serve) -> Result<Exit, Failure> {
     let stop = Stop::on_signals(PATIENCE, || console::complain("stopped by a signal, with transfers that do not end"));
     say(&format!("serving {} (ctrl-c stops)", url(address)));
     let sandbox = Sandbox::new(serve.walls, reach(&serve), 0);
-    let served = sandbox.run(console::complain, || service.serve(&listener, stop.flag()))?;
+    let served = sandbox.run(console::complain, || service.serve(listener, stop.flag()))?;
     served.map_err(|error| Failure { message: format!("cannot go on: {error}"), exit: Exit::Connection })?;
     Ok(Exit::Success)
 }

@@ -51,6 +51,7 @@
 //!    (feature `fs`).
 //! 9. `Client`: the public face, with a driver for connections and an engine of threads behind it (feature
 //!    `tokio`); [`report`], what it tells meanwhile; [`error`], what ends it, by who is at fault.
+//! 10. `server`: the other side, a read-only daemon (feature `server`).
 //!
 //! Rooms 1 to 7 are driven with bytes, know neither sockets nor files, and are what remains with
 //! `--no-default-features`.

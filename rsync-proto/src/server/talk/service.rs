@@ -201,14 +201,16 @@ impl Service {
         ServiceBuilder::default()
     }
 
-    /// Serves all who connect, until `stop` is set. Transfers may then go on for a while ([`Limits::grace`]); when it
-    /// returns, no thread is left.
+    /// Serves all who connect, until `stop` is set. The listener is closed then, and transfers may go on for a while
+    /// ([`Limits::grace`]); when it returns, no thread is left.
     ///
     /// # Errors
     /// The listener does not work.
-    pub fn serve(&self, listener: &TcpListener, stop: &AtomicBool) -> io::Result<()> {
+    pub fn serve(&self, listener: TcpListener, stop: &AtomicBool) -> io::Result<()> {
         listener.set_nonblocking(true)?;
-        let outcome = self.accept(listener, stop);
+        let outcome = self.accept(&listener, stop);
+        // Nobody is to wait for what does not come.
+        drop(listener);
         self.wind_up();
         outcome
     }
