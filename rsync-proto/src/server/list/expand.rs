@@ -1,7 +1,7 @@
 //! Patterns of shells in the paths of sources. What they match is looked up in the module; one that matches nothing is
 //! taken for a name.
 
-use rustix::fs::{OFlags, RawDir, fstat};
+use rustix::fs::{RawDir, fstat};
 use rustix::io::Errno;
 
 use super::source::clean;
@@ -100,8 +100,9 @@ impl Expansion<'_> {
         let place = Place { base: b"", path, follow: true };
         let held = match self.tree.at(place, HELD) {
             Ok(held) => held,
-            // A symlink that leads nowhere is something, all the same, to those who keep symlinks.
-            Err(_) => return Ok(!directory && self.tree.at(place, HELD | OFlags::NOFOLLOW).is_ok()),
+            // What leads out of the module is something all the same, to those who keep symlinks.
+            Err(Errno::XDEV) if !directory => return Ok(true),
+            Err(_) => return Ok(false),
         };
         let is_directory = || fstat(&held).is_ok_and(|stat| stat.st_mode & mode::TYPE == mode::DIRECTORY);
         Ok(path.len() <= MAX_PATH && (!directory || is_directory()))

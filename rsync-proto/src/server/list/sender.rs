@@ -286,9 +286,9 @@ fn facts<'a>(
     Facts {
         mode: stat.st_mode & (mode::TYPE | mode::PERMISSIONS),
         size,
-        mtime: stat.st_mtime as i64,
+        mtime: stat.st_mtime,
         nanoseconds: stat.st_mtime_nsec as u32,
-        atime: stat.st_atime as i64,
+        atime: stat.st_atime,
         uid: stat.st_uid,
         gid: stat.st_gid,
         device: (major(stat.st_rdev), minor(stat.st_rdev)),

@@ -94,7 +94,7 @@ impl Walk {
         if self.relative && source.path.contains(&b'/') {
             if self.segments {
                 let later = Later { path: source.path, follow };
-                return self.lead_to(&within, later, segment, out, voice);
+                return self.lead_to(&within, &later, segment, out, voice);
             }
             within = self.way_to(sources, within, &source.path, segment, out, voice)?;
         }
@@ -189,7 +189,7 @@ impl Walk {
     fn lead_to(
         &mut self,
         within: &Within,
-        later: Later,
+        later: &Later,
         segment: &mut Segment,
         out: &mut Vec<u8>,
         voice: &mut dyn Voice,
@@ -224,7 +224,7 @@ impl Walk {
     ) -> Result<(), Failure> {
         for later in names {
             if later.path.contains(&b'/') {
-                self.lead_to(within, later, segment, out, voice)?;
+                self.lead_to(within, &later, segment, out, voice)?;
                 continue;
             }
             let path = join(&within.path, &later.path);

@@ -81,7 +81,7 @@ fn an_empty_list_ends() {
 fn what_cannot_be_read_is_said() {
     let dir = tree(&["a/closed/file", "b"]);
     let closed = dir.path().join("a/closed");
-    fs::set_permissions(&closed, fs::Permissions::from_mode(0)).unwrap();
+    fs::set_permissions(&closed, fs::Permissions::from_mode(0o000)).unwrap();
     let may = fs::read_dir(&closed).is_ok();
     let told = told(dir.path(), &terms((32, true, true)));
     fs::set_permissions(&closed, fs::Permissions::from_mode(0o700)).unwrap();

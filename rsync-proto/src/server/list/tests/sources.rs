@@ -104,7 +104,14 @@ fn patterns() {
     assert_eq!(ask(dir, &["[nt]o?*.txt"], plain), ["note.txt", "top.txt"]);
     assert_eq!(ask(dir, &["*/a/*/second"], plain), ["second"]);
     assert_eq!(ask(dir, &["a/*/"], plain), ["./", "c/", "c/deep", "file"]);
-    assert_eq!(ask(dir, &["*"], flat), [".hidden", "a=", "note.txt", "top.txt", "x="], "hidden ones as well");
+    std::os::unix::fs::symlink("/etc", dir.join("out")).unwrap();
+    std::os::unix::fs::symlink("nowhere", dir.join("off")).unwrap();
+    assert_eq!(ask(dir, &["o*"], plain), ["out"]);
+    assert_eq!(
+        ask(dir, &["[!o]*"], flat),
+        [".hidden", "a=", "note.txt", "top.txt", "x="],
+        "hidden ones as well"
+    );
     let (paths, said) = paths_of(dir, |request| request.paths = vec![b"*.none".to_vec()]);
     assert_eq!(paths, [""; 0]);
     assert_eq!(
