@@ -178,7 +178,8 @@ impl<'a> Answers<'a> {
             Some(sums) if sums.len() > 0 => Basis::Blocks { sums, in_place },
             Some(_) => Basis::None,
         };
-        let store = self.terms.compression.is_some() && is_packed(&entry.path(), asked.skip_compress.as_deref());
+        let store =
+            self.terms.compression.is_some() && is_packed(&entry.path(), asked.skip_compress.as_deref());
         let outcome = self.content.send(line, &file, size, basis, store)?;
         self.figures.files += 1;
         self.figures.literal += outcome.literal;

@@ -21,12 +21,19 @@ const LARGE: u64 = 1024 * 1024;
 const BREATH: u64 = 1024 * 1024;
 
 /// What a client has of a file.
+#[derive(Clone, Copy)]
 pub(super) enum Basis<'a> {
     None,
     /// Blocks; `in_place` if they go away while the file is written.
-    Blocks { sums: &'a Sums, in_place: bool },
+    Blocks {
+        sums: &'a Sums,
+        in_place: bool,
+    },
     /// The first bytes, which are not sent again; `summed` if they count in the sum over the file.
-    Beginning { len: u64, summed: bool },
+    Beginning {
+        len: u64,
+        summed: bool,
+    },
 }
 
 /// What went out of a file.
@@ -72,7 +79,8 @@ impl Content {
             let _ = rustix::fs::fadvise(file, 0, None, Advice::Sequential);
         }
         let sum = self.summer.file_sum().begin();
-        let mut sender = Sender { line, tokens: &mut self.tokens, sum, outcome: Outcome::default(), quiet: 0 };
+        let mut sender =
+            Sender { line, tokens: &mut self.tokens, sum, outcome: Outcome::default(), quiet: 0 };
         match basis {
             Basis::Blocks { sums, in_place } if size > 0 => {
                 let memory = std::mem::take(&mut self.bytes);

@@ -30,9 +30,7 @@ pub(in crate::server) struct Sent {
     pub files: u64,
     pub literal: u64,
     pub matched: u64,
-    pub total_size: u64,
     pub entries: u64,
-    pub list_bytes: u64,
     pub io_error: u32,
 }
 
@@ -76,7 +74,6 @@ fn transfer(
         list,
         bytes,
         segments,
-        most_waiting: bounds.waiting,
         going,
         coming: IndexCodec::new(terms.protocol),
         answers,
@@ -103,7 +100,6 @@ struct Transfer<'a> {
     bytes: Vec<u8>,
     /// How many entries each segment has that was not let go.
     segments: VecDeque<usize>,
-    most_waiting: usize,
     going: IndexCodec,
     coming: IndexCodec,
     answers: Answers<'a>,
@@ -143,13 +139,13 @@ impl Transfer<'_> {
 
     /// Sends so many segments that the client can go on; and more as long as it asks for nothing.
     fn keep_ahead(&mut self) -> Result<(), Failure> {
-        while !self.list.is_complete() && self.ahead() < AHEAD {
+        while !self.list.is_complete() && self.ahead() < AHEAD && self.list.has_room() {
             self.send_segment()?;
         }
         let mut flushed = false;
         while !self.list.is_complete()
             && self.ahead() < FAR_AHEAD
-            && self.list.waiting() < self.most_waiting
+            && self.list.has_room()
             && !self.line.has_input()?
         {
             if !flushed {
@@ -231,9 +227,7 @@ impl Transfer<'_> {
             files,
             literal,
             matched,
-            total_size: list.total_size,
             entries: list.entries(),
-            list_bytes: list.bytes,
             io_error: self.list.io_error(),
         }
     }
@@ -242,7 +236,7 @@ impl Transfer<'_> {
 /// Tells the client why the transfer ends, if it is there to hear it.
 fn tell(line: &mut Line, terms: &Terms, failure: &Failure) {
     let Some(code) = exit_code(failure) else { return };
-    line.say(Tag::Error, failure.to_string().as_bytes());
+    line.say(Tag::Error, format!("rsync: [sender] {failure}").as_bytes());
     let said = match terms.protocol {
         31.. => line.message(Tag::ErrorExit, &code.to_le_bytes()),
         _ => Ok(()),

@@ -35,7 +35,11 @@ pub(super) struct Request {
 ///
 /// # Errors
 /// It is nothing that may stand there.
-pub(super) fn next(line: &mut Line, coming: &mut IndexCodec, going: &mut IndexCodec) -> Result<Next, Failure> {
+pub(super) fn next(
+    line: &mut Line,
+    coming: &mut IndexCodec,
+    going: &mut IndexCodec,
+) -> Result<Next, Failure> {
     loop {
         match line.read(|cursor| coming.read(cursor))? {
             Index::Done => return Ok(Next::Done),
@@ -50,9 +54,12 @@ pub(super) fn next(line: &mut Line, coming: &mut IndexCodec, going: &mut IndexCo
                 })?;
                 going.write(line.out(), Index::DeleteStats);
                 counts.into_iter().for_each(|count| put::varint(line.out(), count));
+                line.push()?;
             }
             other => {
-                return Err(Failure::Violation(format!("it sent an index that only servers send: {other:?}")));
+                return Err(Failure::Violation(format!(
+                    "it sent an index that only servers send: {other:?}"
+                )));
             }
         }
     }

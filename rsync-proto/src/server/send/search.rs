@@ -128,9 +128,9 @@ impl Search<'_> {
             let strong = strong.get_or_insert_with(|| summer.sum(bytes));
             strong.as_bytes().starts_with(sums.strong(block))
         };
-        let own = place / bytes.len() as u64;
-        let own = u32::try_from(own).ok().filter(|own| self.in_place && *own < sums.whole());
-        let own = own.filter(|own| sums.offset(*own) == place);
+        // In place, a block that is where it was need not be written.
+        let own = if self.in_place { u32::try_from(place / bytes.len() as u64).ok() } else { None };
+        let own = own.filter(|own| *own < sums.whole() && sums.offset(*own) == place);
         let mut found = None;
         for likely in own.into_iter().chain(Some(self.expected).filter(|next| *next < sums.whole())) {
             if sums.weak(likely) == weak && self.is_there(likely, place) && is(likely) {

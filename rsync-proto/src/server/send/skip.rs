@@ -2,12 +2,13 @@
 
 /// What is packed already, as rsync has it.
 const PACKED: &[&str] = &[
-    "3g2", "3gp", "7z", "aac", "ace", "apk", "avi", "bz2", "deb", "dmg", "ear", "f4v", "flac", "flv", "gpg", "gz",
-    "iso", "jar", "jpeg", "jpg", "lrz", "lz", "lz4", "lzma", "lzo", "m1a", "m1v", "m2a", "m2ts", "m2v", "m4a", "m4b",
-    "m4p", "m4r", "m4v", "mka", "mkv", "mov", "mp1", "mp2", "mp3", "mp4", "mpa", "mpeg", "mpg", "mpv", "mts", "odb",
-    "odf", "odg", "odi", "odm", "odp", "ods", "odt", "oga", "ogg", "ogm", "ogv", "ogx", "opus", "otg", "oth", "otp",
-    "ots", "ott", "oxt", "png", "qt", "rar", "rpm", "rz", "rzip", "spx", "squashfs", "sxc", "sxd", "sxg", "sxm", "sxw",
-    "sz", "tbz", "tbz2", "tgz", "tlz", "ts", "txz", "tzo", "vob", "war", "webm", "webp", "xz", "z", "zip", "zst",
+    "3g2", "3gp", "7z", "aac", "ace", "apk", "avi", "bz2", "deb", "dmg", "ear", "f4v", "flac", "flv", "gpg",
+    "gz", "iso", "jar", "jpeg", "jpg", "lrz", "lz", "lz4", "lzma", "lzo", "m1a", "m1v", "m2a", "m2ts", "m2v",
+    "m4a", "m4b", "m4p", "m4r", "m4v", "mka", "mkv", "mov", "mp1", "mp2", "mp3", "mp4", "mpa", "mpeg", "mpg",
+    "mpv", "mts", "odb", "odf", "odg", "odi", "odm", "odp", "ods", "odt", "oga", "ogg", "ogm", "ogv", "ogx",
+    "opus", "otg", "oth", "otp", "ots", "ott", "oxt", "png", "qt", "rar", "rpm", "rz", "rzip", "spx",
+    "squashfs", "sxc", "sxd", "sxg", "sxm", "sxw", "sz", "tbz", "tbz2", "tgz", "tlz", "ts", "txz", "tzo",
+    "vob", "war", "webm", "webp", "xz", "z", "zip", "zst",
 ];
 
 /// Whether a file of this path is not worth packing; `wanted` are the suffixes that the client named, in lower case.

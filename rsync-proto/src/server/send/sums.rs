@@ -15,7 +15,7 @@ const WEAK: usize = 4;
 /// Most memory for the sums of one file and the table over them, in bytes: enough for 1 TiB in blocks of 128 KiB.
 const MEMORY: usize = 192 * 1024 * 1024;
 /// What a block takes in the table, in bytes.
-const IN_TABLE: usize = 16;
+const IN_TABLE: usize = 20;
 /// How many times the blocks that a file could hold are kept: blocks beyond that are not looked for.
 const TIMES: u64 = 4;
 /// So many blocks are always kept.
@@ -176,7 +176,10 @@ mod tests {
     #[test]
     fn layouts_that_contradict_themselves_are_refused() {
         for raw in [layout(1, 0, 2, 0), layout(1 << 31, 700, 2, 0), layout(1, 700, 17, 0)] {
-            assert!(matches!(Layout::check(raw, ChecksumKind::Xxh128), Err(Failure::Violation(_))), "{raw:?}");
+            assert!(
+                matches!(Layout::check(raw, ChecksumKind::Xxh128), Err(Failure::Violation(_))),
+                "{raw:?}"
+            );
         }
         assert!(Layout::check(layout(1, 700, 21, 0), ChecksumKind::Sha1).is_err());
         for raw in [layout(0, 0, 0, 0), layout(1, 700, 16, 0), layout(1, 700, 0, 700)] {

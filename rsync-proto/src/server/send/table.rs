@@ -5,8 +5,10 @@ use super::sums::Sums;
 
 /// No block.
 const NONE: u32 = u32::MAX;
-/// Bits of the filter for each block.
-const BITS: usize = 8;
+/// Bits of the filter for each block: what it lets through for nothing costs more than the memory that it takes.
+const BITS: usize = 32;
+/// Most bits of the filter.
+const MOST_BITS: usize = 1 << 28;
 /// How far a chain is searched for the same block when one is added.
 const DEPTH: usize = 16;
 
@@ -26,10 +28,10 @@ impl Table {
     pub fn new(sums: &Sums, in_place: bool, factor: u32) -> Self {
         let count = sums.whole();
         let bits = (count.max(512) as usize).next_power_of_two().ilog2();
-        let filter_bits = (count.max(1024) as usize * BITS).next_power_of_two().ilog2();
+        let filter_bits = (count.max(1024) as usize * BITS).next_power_of_two().min(MOST_BITS).ilog2();
         let mut table = Self {
             filter: vec![0; 1 << (filter_bits - 6)],
-            filter_shift: 32 - filter_bits.min(32),
+            filter_shift: 32 - filter_bits,
             heads: vec![NONE; 1 << bits],
             shift: 32 - bits,
             next: vec![NONE; count as usize],

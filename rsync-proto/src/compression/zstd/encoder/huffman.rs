@@ -84,7 +84,8 @@ fn lens(counts: &[u32; 256]) -> Option<[u8; 256]> {
         used -= 1 << (LONGEST - u32::from(lens[byte]));
     }
     while used < all {
-        let fits = |byte: &&usize| lens[**byte] > 1 && used + (1 << (LONGEST - u32::from(lens[**byte]))) <= all;
+        let fits =
+            |byte: &&usize| lens[**byte] > 1 && used + (1 << (LONGEST - u32::from(lens[**byte]))) <= all;
         let byte = *order.iter().rev().find(fits)?;
         used += 1 << (LONGEST - u32::from(lens[byte]));
         lens[byte] -= 1;

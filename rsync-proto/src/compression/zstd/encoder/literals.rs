@@ -33,8 +33,8 @@ impl Coder {
         }
         // The widths of both sizes follow from the larger one.
         let (format, width) = match len {
-            ..=ONE_STREAM => (0, 10),
-            ..0x4000 => (2, 14),
+            ..1024 => (0, 10),
+            1024..0x4000 => (2, 14),
             _ => (3, 18),
         };
         let sizes = (len as u64) | (self.streams.len() as u64) << width;
@@ -87,7 +87,7 @@ fn put_header(out: &mut Vec<u8>, kind: u32, len: usize) {
     let len = len as u32;
     match len {
         ..32 => out.push((kind | len << 3) as u8),
-        ..4096 => out.extend_from_slice(&(kind | 1 << 2 | len << 4).to_le_bytes()[..2]),
+        32..4096 => out.extend_from_slice(&(kind | 1 << 2 | len << 4).to_le_bytes()[..2]),
         _ => out.extend_from_slice(&(kind | 3 << 2 | len << 4).to_le_bytes()[..3]),
     }
 }

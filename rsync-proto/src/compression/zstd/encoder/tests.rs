@@ -71,8 +71,9 @@ fn bytes_of_any_kind_come_back() {
 #[test]
 fn long_pieces_come_back_and_become_short() {
     let mut dice = dice(8);
-    let words: Vec<u8> =
-        (0..600_000).flat_map(|_| [&b"lorem "[..], b"ipsum ", b"dolor, ", b"sit\n"][dice(4)].to_vec()).collect();
+    let words: Vec<u8> = (0..600_000)
+        .flat_map(|_| [&b"lorem "[..], b"ipsum ", b"dolor, ", b"sit\n"][dice(4)].to_vec())
+        .collect();
     let skewed: Vec<u8> = (0..500_000).map(|_| (dice(128) & dice(128) & dice(128)) as u8).collect();
     let rare: Vec<u8> = (0..300_000).map(|_| if dice(1000) == 0 { dice(120) as u8 } else { b'a' }).collect();
     let noise: Vec<u8> = (0..3_000_000).map(|_| dice(256) as u8).collect();

@@ -10,11 +10,7 @@ use crate::delta::PackedToken;
 use crate::wire::Cursor;
 
 /// Takes tokens apart; `literal` unpacks runs, and `block` hears of blocks.
-fn take_apart(
-    mut tokens: &[u8],
-    mut literal: impl FnMut(&[u8]),
-    mut block: impl FnMut(u32),
-) {
+fn take_apart(mut tokens: &[u8], mut literal: impl FnMut(&[u8]), mut block: impl FnMut(u32)) {
     let mut before = 0;
     loop {
         let mut cursor = Cursor::new(tokens);
@@ -96,8 +92,10 @@ fn what_was_packed_comes_back() {
 fn long_literals_of_any_kind_come_back() {
     let mut dice = Dice(5);
     let noise = dice.bytes(1_000_000, 256);
-    let words: Vec<u8> = (0..200_000).flat_map(|_| [&b"lorem "[..], b"ipsum ", b"dolor\n"][dice.roll(3)].to_vec()).collect();
-    let skewed: Vec<u8> = (0..1_000_000).map(|_| (dice.roll(256) & dice.roll(256) & dice.roll(256)) as u8).collect();
+    let words: Vec<u8> =
+        (0..200_000).flat_map(|_| [&b"lorem "[..], b"ipsum ", b"dolor\n"][dice.roll(3)].to_vec()).collect();
+    let skewed: Vec<u8> =
+        (0..1_000_000).map(|_| (dice.roll(256) & dice.roll(256) & dice.roll(256)) as u8).collect();
     let files: Vec<_> = [noise.clone(), words, vec![0; 3_000_000], skewed, noise, vec![1], vec![]]
         .into_iter()
         .map(|content| (Vec::new(), content))
@@ -133,7 +131,9 @@ fn blocks_take_part_in_old_deflate() {
     use crate::compression::Inflate;
     let mut dice = Dice(6);
     let summer = summer(ChecksumKind::Xxh128);
-    for (protocol, block_len) in [(30, 100), (31, 100), (30, 70_000), (31, 70_000), (30, 131_072), (31, 131_072)] {
+    for (protocol, block_len) in
+        [(30, 100), (31, 100), (30, 70_000), (31, 70_000), (30, 131_072), (31, 131_072)]
+    {
         let basis = dice.bytes(block_len * 3 + 10, 256);
         let mut content = basis[..block_len].to_vec();
         content.extend(&basis[block_len - 500.min(block_len)..block_len]);

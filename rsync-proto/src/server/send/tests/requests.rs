@@ -25,7 +25,9 @@ fn read(input: &[u8]) -> (Result<Next, Failure>, Vec<u8>) {
 
 #[test]
 fn requests_come_back_as_they_are() {
-    for bytes in [&[3, 0, 0xa0][..], &[3, 0, 0x88, 0x83], &[3, 0, 0x90, 2, b'a', b'b'], &[3, 0, 0x98, 0x80, 0]] {
+    for bytes in
+        [&[3, 0, 0xa0][..], &[3, 0, 0x88, 0x83], &[3, 0, 0x90, 2, b'a', b'b'], &[3, 0, 0x98, 0x80, 0]]
+    {
         let Next::File(request) = read(bytes).0.unwrap() else { panic!("{bytes:x?}") };
         assert_eq!(request.index, 2);
         assert!(request.wants_content());
