@@ -39,6 +39,8 @@ pub(super) struct Entry<'a> {
 /// The client was turned away, and knows why unless it hung up.
 pub(super) fn open<'a>(line: &mut Line, service: &'a Inner, full: bool) -> Result<Opened<'a>, Failure> {
     line.out().extend_from_slice(own(NEWEST).as_bytes());
+    // Also for one who listens first.
+    line.flush()?;
     let first = text_line(line)?;
     let (protocol, digest) = agree(&first).map_err(|why| turn_away(line, &why))?;
     let name = module_name(line)?;
