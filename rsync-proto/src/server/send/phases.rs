@@ -223,13 +223,7 @@ impl Transfer<'_> {
     fn sent(&self) -> Sent {
         let Figures { files, literal, matched } = self.answers.figures;
         let list = self.list.figures();
-        Sent {
-            files,
-            literal,
-            matched,
-            entries: list.entries(),
-            io_error: self.list.io_error(),
-        }
+        Sent { files, literal, matched, entries: list.entries(), io_error: self.list.io_error() }
     }
 }
 
