@@ -29,8 +29,11 @@ impl Fixture {
         let source = scratch.directory("source");
         awkward::plant(&source, &awkward::Options { crowd: 50, ..awkward::Options::small() });
         // More than any buffer on the way holds.
-        std::fs::write(source.join("large"), (0..3_000_000u32).flat_map(u32::to_le_bytes).collect::<Vec<_>>())
-            .expect("memory is large enough");
+        std::fs::write(
+            source.join("large"),
+            (0..3_000_000u32).flat_map(u32::to_le_bytes).collect::<Vec<_>>(),
+        )
+        .expect("memory is large enough");
         let secrets = scratch.file("secrets", "alice:open sesame\n", 0o600);
         let guarded = Module::new("guarded", &source).with("auth users = alice");
         let guarded = guarded.with(&format!("secrets file = {}", secrets.display()));

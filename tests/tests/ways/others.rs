@@ -18,8 +18,13 @@ fn a_proxy_leads_to_the_daemon() {
     fixture.comes("by a proxy", by(open.address().to_string()), &[], &url);
     let guarded = tinyproxy(fixture.port(), Some(("bob", "se:cret@x")));
     fixture.comes("with a login", by(format!("bob:se:cret@x@{}", guarded.address())), &[], &url);
-    let outcome =
-        fixture.fails(10, &["407", "RSYNC_PROXY=user"], by(format!("bob:wrong@{}", guarded.address())), &[], &url);
+    let outcome = fixture.fails(
+        10,
+        &["407", "RSYNC_PROXY=user"],
+        by(format!("bob:wrong@{}", guarded.address())),
+        &[],
+        &url,
+    );
     assert!(!outcome.stderr.contains("wrong"), "no password was expected in\n{outcome}");
     let closed = tinyproxy(1, None);
     fixture.fails(10, &["403", "does not let"], by(closed.address().to_string()), &[], &url);
@@ -53,7 +58,9 @@ fn a_program_leads_to_the_daemon() {
     let secret = fixture.scratch.join("told");
     let tell = format!("env >{}; exec socat - TCP:%H:{port}", secret.display());
     let with_password = |run: Invocation| {
-        run.env("RSYNC_CONNECT_PROG", &tell).env("RSYNC_PASSWORD", "open sesame").env("RSYNC_PROXY", "a:b@c:1")
+        run.env("RSYNC_CONNECT_PROG", &tell)
+            .env("RSYNC_PASSWORD", "open sesame")
+            .env("RSYNC_PROXY", "a:b@c:1")
     };
     fixture.comes("with a password", with_password, &[], "rsync://alice@127.0.0.1/guarded/");
     let told = std::fs::read_to_string(secret).expect("it was written");

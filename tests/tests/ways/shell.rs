@@ -14,7 +14,8 @@ use super::{Fixture, as_it_is};
 
 /// A program that does what a remote shell does, on this machine: the words behind the host go to a shell.
 fn local_shell(scratch: &Scratch) -> String {
-    let script = "#!/bin/sh\nwhile [ \"$1\" = -l ]; do shift 2; done\nshift\ncd \"${AWAY:-/}\"\nexec sh -c \"$*\"\n";
+    let script =
+        "#!/bin/sh\nwhile [ \"$1\" = -l ]; do shift 2; done\nshift\ncd \"${AWAY:-/}\"\nexec sh -c \"$*\"\n";
     scratch.file("local-shell", script, 0o755).display().to_string()
 }
 
@@ -67,7 +68,8 @@ fn options_mean_what_they_mean_to_rsync() {
         let taken = Program::both().map(|program| {
             let into = Scratch::new();
             let to = into.directory("to");
-            let _ = Program::rsync().invoke("", &["-a", &format!("{}/", old.display())]).arg(&to).run().expect(0);
+            let _ =
+                Program::rsync().invoke("", &["-a", &format!("{}/", old.display())]).arg(&to).run().expect(0);
             let all = [options, &["-i", "-e", &shell]].concat();
             let outcome = program.pull(&all, &format!("root@127.0.0.1:{source}/"), &to);
             (outcome.code(), outcome.itemized(), Snapshot::take_since(&to, since))
@@ -79,7 +81,8 @@ fn options_mean_what_they_mean_to_rsync() {
     }
     let [rsync, deployer] = Program::both().map(|program| {
         let url = format!("127.0.0.1:{source}/");
-        let verb = if program.name() == "rsync" { vec!["-e", &shell, "--list-only"] } else { vec!["-e", &shell] };
+        let verb =
+            if program.name() == "rsync" { vec!["-e", &shell, "--list-only"] } else { vec!["-e", &shell] };
         program.list(&verb, &url).expect(0).sorted_lines()
     });
     assert_eq!(deployer, rsync, "listings");
@@ -92,8 +95,8 @@ fn paths_are_not_what_a_shell_makes_of_them() {
     let away = fixture.scratch.directory("away");
     let shell = local_shell(&fixture.scratch);
     let names = [
-        "a b", "-x", "~", "$HOME", "`id`", "$(id)", "a;b", "a'b", "a\"b", "a&b|c", "<a>", "{a,b}", "a\\b", "!a", "#a",
-        "a\tb", "a\nb", "ä", "(a)",
+        "a b", "-x", "~", "$HOME", "`id`", "$(id)", "a;b", "a'b", "a\"b", "a&b|c", "<a>", "{a,b}", "a\\b",
+        "!a", "#a", "a\tb", "a\nb", "ä", "(a)",
     ];
     for name in names {
         let dir = away.join("d").join(name);
@@ -104,10 +107,14 @@ fn paths_are_not_what_a_shell_makes_of_them() {
     }
     let at = away.display().to_string();
     for more in [&[][..], &["-s"]] {
-        for (path, name) in names.iter().flat_map(|name| [(format!("d/{name}"), name), ((*name).to_owned(), name)]) {
+        for (path, name) in
+            names.iter().flat_map(|name| [(format!("d/{name}"), name), ((*name).to_owned(), name)])
+        {
             let into = Scratch::new();
             let options = [&["-a", "--sandbox", "-e", &shell], more].concat();
-            let run = Program::deployer().pulling(&options, &format!("h:{path}"), &into.join("to")).env("AWAY", &at);
+            let run = Program::deployer()
+                .pulling(&options, &format!("h:{path}"), &into.join("to"))
+                .env("AWAY", &at);
             let _ = run.run().expect(0);
             let found = fs::read_to_string(into.join("to").join(name).join("file"));
             assert_eq!(found.ok().as_deref(), Some(*name), "{path:?} {more:?}");
@@ -121,7 +128,8 @@ fn paths_are_not_what_a_shell_makes_of_them() {
         assert_eq!(count, names.iter().filter(|name| name.starts_with('a')).count());
         // No path is the place where one arrives; further ones stand behind a colon.
         let into = Scratch::new();
-        let _ = Program::deployer().pulling(&options, "h:", &into.join("to")).env("AWAY", &at).run().expect(0);
+        let _ =
+            Program::deployer().pulling(&options, "h:", &into.join("to")).env("AWAY", &at).run().expect(0);
         assert_eq!(fs::read_dir(into.join("to")).expect("it came").count(), names.len() + 1);
         let into = Scratch::new();
         let run = Program::deployer().invoke("pull", &options).arg("h:a b").arg(":-x").arg(into.join("to"));
@@ -190,5 +198,8 @@ fn a_shell_ends_with_the_client() {
     let pid = fs::read_to_string(&told).expect("it is there").trim().to_owned();
     running.signal(rustix::process::Signal::TERM);
     let _ = running.wait().expect(20);
-    assert!(!fs::exists(format!("/proc/{pid}")).expect("there is /proc"), "the program was expected to be gone");
+    assert!(
+        !fs::exists(format!("/proc/{pid}")).expect("there is /proc"),
+        "the program was expected to be gone"
+    );
 }

@@ -6,7 +6,7 @@ use std::thread;
 
 use end_to_end::run::Program;
 use end_to_end::server::Server;
-use end_to_end::ways::{Authority, stunnel, tinyproxy};
+use end_to_end::ways::{Authority, Certificate, stunnel, tinyproxy};
 
 use super::{Fixture, as_it_is};
 
@@ -26,7 +26,12 @@ fn a_daemon_behind_tls() {
     for protocol in ["--protocol=29", "--protocol=32"] {
         let more: &[&str] = if protocol.ends_with("29") { &["--no-A", "--no-X"] } else { &[] };
         if more.is_empty() {
-            fixture.comes("over TLS", as_it_is, &[&ca, protocol], &format!("rsyncs://127.0.0.1:{port}/tree/"));
+            fixture.comes(
+                "over TLS",
+                as_it_is,
+                &[&ca, protocol],
+                &format!("rsyncs://127.0.0.1:{port}/tree/"),
+            );
         } else {
             let options = [&["-a", &ca, protocol], more].concat();
             let into = fixture.scratch.join("29");
@@ -57,7 +62,7 @@ fn a_server_that_is_not_the_right_one() {
     let fixture = Fixture::new();
     let authority = Authority::new();
     let ca = option("--tls-ca", &authority.certificate());
-    let fails = |own, options: &[&str], words: &[&str]| {
+    let fails = |own: &Certificate, options: &[&str], words: &[&str]| {
         let server = stunnel(fixture.daemon.address(), own, None);
         fixture.fails(10, words, as_it_is, options, &format!("rsyncs://{}/tree/", server.address()));
     };
@@ -83,7 +88,7 @@ fn a_server_that_wants_to_know_its_clients() {
     let server = stunnel(fixture.daemon.address(), &authority.certify("server", HERE), Some(&authority));
     let url = format!("rsyncs://{}/tree/", server.address());
     let ca = option("--tls-ca", &authority.certificate());
-    let with = |own: &end_to_end::ways::Certificate| {
+    let with = |own: &Certificate| {
         [ca.clone(), option("--tls-cert", &own.certificate), option("--tls-key", &own.key)]
     };
     let own = with(&authority.certify("client", "DNS:client"));
