@@ -102,6 +102,19 @@ impl Command {
         status.map_err(|source| CommandError::Start { command: self.to_string(), source })
     }
 
+    /// The same, until a signal to this process ends it too.
+    pub(crate) fn watched(&self, stop: &Stop) -> Result<ExitStatus, CommandError> {
+        if stop.is_wanted() {
+            return Err(CommandError::Stopped);
+        }
+        let started = |source| CommandError::Start { command: self.to_string(), source };
+        let mut child = self.prepared()?.stdin(Stdio::null()).spawn().map_err(started)?;
+        stop.watch_child(Pid::from_raw(child.id() as i32));
+        let status = child.wait().map_err(started);
+        stop.watch_child(None);
+        if stop.is_wanted() { Err(CommandError::Stopped) } else { status }
+    }
+
     /// What the system is told to run.
     fn prepared(&self) -> Result<std::process::Command, CommandError> {
         let program = match &self.root {

@@ -9,6 +9,7 @@ mod confined;
 mod console;
 #[doc(hidden)]
 pub mod data;
+mod demo;
 mod deploy;
 mod disk;
 mod events;
@@ -78,6 +79,7 @@ fn run() -> Result<exit::Exit, exit::Failure> {
     }
     match cli::parse()? {
         cli::Command::Init => init::run(),
+        cli::Command::Demo => demo::run(),
         cli::Command::Pull(pull) => pull::run(pull),
         cli::Command::List(list) => list::run(list),
         cli::Command::Serve(serve) => serve::run(serve),

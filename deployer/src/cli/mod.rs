@@ -27,6 +27,8 @@ pub(crate) enum Command {
     Deploy(Box<deploy::Deploy>),
     /// Be the first process of a ramdisk.
     Init,
+    /// Show what this is.
+    Demo,
     /// Print the schema of descriptions.
     Schema(&'static dyn DataDriver),
     /// Print the manual, or write its pages into this directory.
@@ -67,7 +69,7 @@ pub(crate) fn parse() -> Result<Command, Failure> {
         Ok(matches) => matches,
         Err(error) if error.kind() == ErrorKind::UnknownArgument => {
             let hint = match std::env::args().nth(1).as_deref() {
-                Some("pull" | "list" | "serve" | "schema" | "init" | "man" | "completions") => {
+                Some("pull" | "list" | "serve" | "schema" | "init" | "demo" | "man" | "completions") => {
                     "--help shows what is taken"
                 }
                 _ => "a description is named by --input-data-file",
@@ -91,6 +93,7 @@ pub(crate) fn parse() -> Result<Command, Failure> {
         Some(("init", _)) => Ok(Command::Init),
         Some(("man", matches)) => Ok(Command::Manual(matches.get_one("dir").cloned())),
         Some(("completions", matches)) => Ok(Command::Completions(documents::chosen_shell(matches))),
+        Some(("demo", _)) => Ok(Command::Demo),
         Some((name, matches)) => Ok(Command::Deploy(Box::new(deploy::read(name, matches)))),
         None => unreachable!("a command is required"),
     }
@@ -153,6 +156,14 @@ pub(crate) fn parser() -> Parser {
                      Exit codes:\n   1  this is not the first process, which never ends",
                     init::TABLE
                 )),
+        )
+        .subcommand(
+            Parser::new("demo").about("Show a deployment and an update, of a small tree that comes with it").after_help(
+                "The tree is served from inside this program, on loopback. For root it is deployed onto a disk in a file, in \
+                 TMPDIR or /tmp, with partitions; for others, into directories. Nothing else is touched, and nothing is left \
+                 behind.\n\nExit codes:\n   0  it was shown\n  10  the tree cannot be served\n  11  there is no room for \
+                 it\n  20  stopped by a signal\n  43  something that it runs failed",
+            ),
         )
         .subcommands(documents::parsers())
 }
