@@ -6,8 +6,8 @@
 //! 1. [`scratch`] and [`disk`]: a place on tmpfs, or a real file system on a loop device, for one test
 //! 2. [`awkward`] and [`os_tree`]: what the server holds
 //! 3. [`mutate`]: what happens on the server between two pulls
-//! 4. [`daemon`]: the server; [`old_server`], [`cut`] and [`relay`], which stand before it and make an old one of it, cut
-//!    the line, or listen; [`server`]: what they have in common
+//! 4. [`daemon`]: the server; [`own_daemon`], that of the program under test; [`old_server`], [`cut`] and [`relay`], which
+//!    stand before it and make an old one of it, cut the line, or listen; [`server`]: what they have in common
 //! 5. [`run`] and [`stats`]: the program under test and the oracle, what they printed and how they ended
 //! 6. [`snapshot`] and [`diff`]: a picture of a tree, entry by entry, and how two of them differ
 //! 7. [`pair`]: the six above put together for the shape that most tests have
@@ -40,6 +40,7 @@ pub mod loader;
 pub mod mutate;
 pub mod old_server;
 pub mod os_tree;
+pub mod own_daemon;
 pub mod pair;
 pub mod proxy;
 pub mod ramdisk;

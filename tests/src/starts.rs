@@ -94,7 +94,11 @@ pub fn pair(start: Start) -> Pair {
     pair
 }
 
-fn change(root: &Path, start: Start) {
+/// Brings a copy of the tree into this state.
+///
+/// # Panics
+/// If it is no copy of the tree.
+pub fn change(root: &Path, start: Start) {
     let dirs = ["a/deep", "a", "b", ""].map(|dir| root.join(dir));
     let before =
         dirs.clone().map(|dir| fs::metadata(dir).expect("it is there").modified().expect("it has a time"));

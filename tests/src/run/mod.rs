@@ -120,6 +120,16 @@ impl Program {
         self
     }
 
+    /// A command that runs the program for as long as this thread lasts, in a session of its own. A test that is killed
+    /// drops nothing; what runs by this dies with it all the same.
+    #[must_use]
+    pub fn command(&self) -> Command {
+        let mut command = Command::new("setpriv");
+        command.args(["--pdeathsig", "KILL", "setsid"]).args(&self.prefix).arg(&self.path);
+        command.env("LC_ALL", "C.UTF-8").env("HOME", "/nonexistent");
+        command
+    }
+
     /// The same program with this variable in its environment.
     #[must_use]
     pub fn with_variable(mut self, name: &str, value: &str) -> Self {
