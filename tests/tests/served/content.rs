@@ -188,10 +188,12 @@ fn appended_to_the_wrong_beginning() {
             }
             let version = format!("--protocol={protocol}");
             let options = [&["-a", "-i", &version], options].concat();
-            let _ = field.alike("a wrong beginning", &Job::rsync(&options));
+            let results = field.alike("a wrong beginning", &Job::rsync(&options));
             let _ = field.pictures().map(|picture| assert_eq!(picture.entries.len(), 3));
             let source = fs::read(field.source().join("one")).expect("it is there");
-            assert!(fs::read(field.destinations()[1].join("one")).expect("it came") == source, "{options:?}");
+            let whole = fs::read(field.destinations()[1].join("one")).expect("it came") == source;
+            // rsync asks for longer sums of blocks than that of the file is, and fails at it.
+            assert!(whole || options.contains(&"--cc=xxh64") && results.own.code() != 0, "{}", results.own);
         }
     }
 }

@@ -93,8 +93,8 @@ fn many_and_long() {
     for (_, _, protocol) in TURNS {
         field.begin(Start::Empty, false);
         let version = format!("--protocol={protocol}");
-        let _ = field.alike("many", &Job::rsync(&["-a", "-i", "--stats", &option, &version]));
-        let tree = &field.pictures()[1].entries;
+        let results = field.alike("many", &Job::rsync(&["-a", "-i", "--stats", &option, &version]));
+        let tree = &results.tree.entries;
         assert!(tree.contains_key(&b"rules/a.c"[..]) && !tree.contains_key(&b"rules/a.o"[..]));
     }
 }

@@ -25,7 +25,7 @@ everywhere! {
 
 from! {
     hard_links_of_a_part: "-aH" => "hard/";
-    hard_links_of_several_parts: "-aH" => "hard", "a", "crowd/hard";
+    hard_links_of_several_parts: "-aH" => "hard", "a", "crowd";
     safe_links_of_a_part: "-a", "--safe-links" => "links";
     safe_links_of_the_content: "-a", "--safe-links" => "links/";
 }

@@ -110,8 +110,8 @@ fn long() {
     for protocol in ["--protocol=30", "--protocol=31", "--protocol=32"] {
         field.clear();
         let job = Job::rsync(&["-a", "-i", "--stats", "--files-from=-", "--ignore-missing-args", protocol]);
-        let _ = field.alike("long", &job.input(list.as_bytes()));
-        assert!(field.destinations()[1].join("big").exists());
+        let results = field.alike("long", &job.input(list.as_bytes()));
+        assert!(field.destinations()[1].join("big").exists(), "{}", results.own);
     }
 }
 

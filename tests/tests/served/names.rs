@@ -14,7 +14,8 @@ fn awkward(options: &[&str], tree: &Options, complete: bool) {
         field.clear();
         let options = [options, &["-i", "--stats", protocol]].concat();
         let _ = field.alike("from nothing", &Job::rsync(&options));
-        if complete {
+        // Nanoseconds came with 31.
+        if complete && protocol != "--protocol=30" {
             let [_, own] = field.destinations();
             let source = Snapshot::take(&field.source());
             end_to_end::diff::assert_same("from nothing", &source, &Snapshot::take(&own));

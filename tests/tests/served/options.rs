@@ -90,9 +90,9 @@ fn the_order_of_a_listing() {
 fn one_version_after_another() {
     let field = Field::new();
     field.clear();
-    for (at, protocol) in ["30", "31", "32", "30"].iter().enumerate() {
+    for (at, protocol) in ["32", "31", "30", "32"].iter().enumerate() {
         let version = format!("--protocol={protocol}");
-        let options = ["-aHAX", "--numeric-ids", "-i", "--stats", &version];
+        let options = ["-aHAXX", "--numeric-ids", "-i", "--stats", &version];
         let results = field.alike(&format!("pull {at}"), &Job::rsync(&options));
         assert_eq!(results.own.itemized().is_empty(), at > 0, "pull {at}\n{}", results.own);
     }
@@ -107,8 +107,8 @@ fn a_second_pull_has_nothing_to_do() {
     for (_, _, protocol) in TURNS {
         field.begin(Start::Same, false);
         let version = format!("--protocol={protocol}");
-        let results =
-            field.alike("the same", &Job::rsync(&["-aHAX", "--numeric-ids", "-i", "--stats", &version]));
+        let options = ["-aHAXX", "--numeric-ids", "-i", "--stats", &version];
+        let results = field.alike("the same", &Job::rsync(&options));
         assert!(results.own.itemized().is_empty(), "{}", results.own);
     }
 }
