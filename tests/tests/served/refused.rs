@@ -37,7 +37,7 @@ fn what_would_write() {
 #[test]
 fn what_nobody_knows() {
     let field = Field::new();
-    for option in ["-M--no-such-option", "-M--log-file=/tmp/no-such-log", "-M--config=x", "-M--copy-dest"] {
+    for option in ["-M--no-such-option", "-M--log-file=/tmp/no-such-log", "-M--config=x"] {
         field.clear();
         refused(&field, option, |server| {
             Program::rsync().pull(&["-a", option], &server.url("tree/"), &field.destinations()[0])

@@ -98,7 +98,8 @@ fn sides_in_every_combination() {
             let lines = diff_except(&[], expected, found);
             assert!(lines.is_empty(), "{}\n{}", lines.join("\n"), said());
         }
-        if complete {
+        // Nanoseconds came with 31.
+        if complete && !options.contains(&"--protocol=30") {
             assert_eq!(outcome.code(), 0, "{what}\n{outcome}");
             let lines = diff_except(&[], &Snapshot::take(&source), &Snapshot::take(&starts[0]));
             assert!(lines.is_empty(), "{what}: the source was expected\n{}", lines.join("\n"));
