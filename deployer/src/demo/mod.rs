@@ -72,7 +72,8 @@ impl From<DemoError> for Failure {
 
 /// Shows it.
 pub(crate) fn run() -> Result<Exit, Failure> {
-    let stop = Stop::on_signals(PATIENCE, || crate::console::complain("stopped, with work that does not end"));
+    let stop =
+        Stop::on_signals(PATIENCE, || crate::console::complain("stopped, with work that does not end"));
     show(&stop)?;
     Ok(Exit::Success)
 }
@@ -145,7 +146,8 @@ impl Daemon {
                 crate::console::complain(&format!("the daemon ended: {error}"));
             }
         };
-        let thread = std::thread::Builder::new().name("daemon".into()).spawn(work).map_err(DemoError::Serve)?;
+        let thread =
+            std::thread::Builder::new().name("daemon".into()).spawn(work).map_err(DemoError::Serve)?;
         Ok(Self { url: format!("rsync://127.0.0.1:{port}"), stop, thread: Some(thread) })
     }
 }

@@ -104,7 +104,7 @@ impl Disk {
                     disk.disk.node().display(),
                     disk.description.display()
                 ));
-                print(&format!("$ {plan}\n{text}"));
+                print(&format!("$ {}\n{text}", typed(&plan)));
                 Ok(disk)
             }
             Err(error) => Err(no_disk(error.into())),
@@ -144,7 +144,7 @@ impl Disk {
         self.laid_out = true;
         let receipt = fs::read(&self.receipt).map_err(DemoError::system("read", &self.receipt))?;
         let figures = serde_json::from_slice(&receipt).ok().as_ref().and_then(Figures::of_receipt);
-        figures.ok_or_else(|| DemoError::NoFigures(command.to_string()))
+        figures.ok_or_else(|| DemoError::NoFigures(typed(&command)))
     }
 }
 
@@ -161,14 +161,21 @@ impl Directories {
         let events = fs::read_to_string(&self.events).map_err(DemoError::system("read", &self.events))?;
         let last: Option<Value> = events.lines().last().and_then(|line| serde_json::from_str(line).ok());
         let figures = last.as_ref().and_then(Figures::of_result);
-        figures.ok_or_else(|| DemoError::NoFigures(command.to_string()))
+        figures.ok_or_else(|| DemoError::NoFigures(typed(&command)))
     }
+}
+
+/// A command of this program as one would type it where it is installed.
+fn typed(command: &Command) -> String {
+    let text = command.to_string();
+    let arguments = text.split_once(' ').map_or("", |(_, arguments)| arguments);
+    format!("deployer {arguments}")
 }
 
 /// Runs it in sight.
 fn run(command: &Command, stop: &Stop) -> Result<(), DemoError> {
-    print(&format!("$ {command}\n"));
+    print(&format!("$ {}\n", typed(command)));
     let terminal = std::env::var_os("TERM").unwrap_or_default();
     let status = command.clone().env("TERM", terminal).watched(stop)?;
-    if status.success() { Ok(()) } else { Err(DemoError::Failed(command.to_string())) }
+    if status.success() { Ok(()) } else { Err(DemoError::Failed(typed(command))) }
 }
