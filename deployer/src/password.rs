@@ -57,9 +57,7 @@ pub(crate) fn open_private(path: &Path, what: &str) -> Result<std::fs::File, Fai
         )));
     }
     if rustix::process::geteuid().is_root() && stat.st_uid != 0 {
-        return Err(Failure::usage(format!(
-            "the {what} {shown} must belong to root when root uses it"
-        )));
+        return Err(Failure::usage(format!("the {what} {shown} must belong to root when root uses it")));
     }
     Ok(std::fs::File::from(file))
 }

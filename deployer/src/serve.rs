@@ -8,8 +8,9 @@ use std::time::Duration;
 
 use rsync_proto::local::{Access, Reach};
 use rsync_proto::server::{Limits, Module, Peer, Service, ServiceBuilder, Subject, Told, Witness};
+use rsync_proto::{ServerTls, TlsOptions};
 
-use crate::cli::serve::Serve;
+use crate::cli::serve::{Serve, TlsFiles};
 use crate::console;
 use crate::exit::{Exit, Failure};
 use crate::password::open_private;
@@ -29,9 +30,11 @@ pub(crate) fn run(serve: Serve) -> Result<Exit, Failure> {
         exit: Exit::Connection,
     })?;
     let address = listener.local_addr().unwrap_or(serve.listen);
-    let stop = Stop::on_signals(PATIENCE, || console::complain("stopped by a signal, with transfers that do not end"));
-    say(&format!("serving {} (ctrl-c stops)", url(address)));
-    let sandbox = Sandbox::new(serve.walls, reach(&serve), 0);
+    let stop = Stop::on_signals(PATIENCE, || {
+        console::complain("stopped by a signal, with transfers that do not end")
+    });
+    say(&format!("serving {} (ctrl-c stops)", url(address, serve.tls.certificate.is_some())));
+    let sandbox = Sandbox::new(serve.walls, reach(&serve), None);
     let served = sandbox.run(console::complain, || service.serve(listener, stop.flag()))?;
     served.map_err(|error| Failure { message: format!("cannot go on: {error}"), exit: Exit::Connection })?;
     Ok(Exit::Success)
@@ -43,6 +46,9 @@ fn service(serve: &Serve) -> Result<Service, Failure> {
     limits.connections_per_address = serve.per_address;
     limits.idle = serve.timeout;
     let mut builder: ServiceBuilder = Service::builder().limits(limits).witness(Arc::new(Lines));
+    if let Some(tls) = tls(&serve.tls)? {
+        builder = builder.tls(tls);
+    }
     let users = serve.secrets.as_deref().map(secrets).transpose()?;
     for (name, directory) in &serve.modules {
         let mut module = Module::new(name.clone(), directory.clone());
@@ -59,6 +65,28 @@ fn service(serve: &Serve) -> Result<Service, Failure> {
         builder = builder.motd(text);
     }
     builder.build().map_err(|error| Failure::usage(error.to_string()))
+}
+
+/// How TLS is spoken, if it is.
+fn tls(files: &TlsFiles) -> Result<Option<ServerTls>, Failure> {
+    let Some(certificate) = &files.certificate else { return Ok(None) };
+    let mut options = TlsOptions::default();
+    options.certificate = Some(read_all(certificate)?);
+    if let Some(key) = &files.key {
+        let mut pem = Vec::new();
+        let read = open_private(key, "key")?.take(MOST_TEXT).read_to_end(&mut pem);
+        read.map_err(|error| Failure::usage(format!("cannot read {}: {error}", key.display())))?;
+        options.key = Some(pem);
+    }
+    options.authorities = files.authorities.as_deref().map(read_all).transpose()?;
+    Ok(Some(ServerTls::new(&options)?))
+}
+
+fn read_all(path: &Path) -> Result<Vec<u8>, Failure> {
+    let mut bytes = Vec::new();
+    let read = std::fs::File::open(path).and_then(|file| file.take(MOST_TEXT).read_to_end(&mut bytes));
+    read.map_err(|error| Failure::usage(format!("cannot read {}: {error}", path.display())))?;
+    Ok(bytes)
 }
 
 /// What is read besides the modules: names of owners, and the handles of this process itself.
@@ -86,7 +114,8 @@ fn parse_secrets(text: impl BufRead, shown: &str) -> Result<Vec<(String, Vec<u8>
             continue;
         }
         let colon = line.iter().position(|byte| *byte == b':');
-        let (name, password) = colon.map(|at| (&line[..at], &line[at + 1..])).ok_or_else(|| fail("is not user:password"))?;
+        let (name, password) =
+            colon.map(|at| (&line[..at], &line[at + 1..])).ok_or_else(|| fail("is not user:password"))?;
         let name = std::str::from_utf8(name).map_err(|_| fail("has a user that is not UTF-8"))?;
         if name.is_empty() || password.is_empty() {
             return Err(fail("lacks a user or a password"));
@@ -102,8 +131,9 @@ fn parse_secrets(text: impl BufRead, shown: &str) -> Result<Vec<(String, Vec<u8>
     Ok(users)
 }
 
-fn url(address: SocketAddr) -> String {
-    format!("rsync://{address}/")
+fn url(address: SocketAddr, tls: bool) -> String {
+    let scheme = if tls { "rsyncs" } else { "rsync" };
+    format!("{scheme}://{address}/")
 }
 
 fn say(line: &str) {
@@ -126,7 +156,10 @@ impl Witness for Lines {
                 let what = what(peer, subject);
                 say(&match failure {
                     Some(failure) => {
-                        format!("{what}: ended early after {took:.1} s, {} bytes sent: {failure}", figures.sent)
+                        format!(
+                            "{what}: ended early after {took:.1} s, {} bytes sent: {failure}",
+                            figures.sent
+                        )
                     }
                     None => format!(
                         "{what}: {} entries, {} bytes sent, {} literal, {} matched, {took:.1} s{}",

@@ -9,10 +9,10 @@ use std::time::Duration;
 use bytes::BytesMut;
 
 use crate::destination::Destination;
+#[cfg(feature = "tls")]
+pub use crate::driver::Tls;
 use crate::driver::{self, Connection, Way, persist};
 pub use crate::driver::{Opener, Resolver, Running, SystemOpener, SystemResolver, Timeouts};
-#[cfg(feature = "tls")]
-pub use crate::driver::{Tls, TlsOptions};
 use crate::engine::Engine;
 use crate::error::{Error, Result};
 use crate::flist::Segment;

@@ -85,18 +85,22 @@ pub mod scripted;
 #[cfg(feature = "server")]
 pub mod server;
 pub mod session;
+#[cfg(feature = "tls")]
+mod trust;
 pub mod wire;
 
 #[cfg(all(feature = "fs", feature = "tokio"))]
 pub use client::RETRY_DIR;
+#[cfg(feature = "tls")]
+pub use client::Tls;
 #[cfg(feature = "tokio")]
 pub use client::{Client, Opener, Resolver, Running, SystemOpener, SystemResolver, Timeouts};
-#[cfg(feature = "tls")]
-pub use client::{Tls, TlsOptions};
 pub use error::{Error, Result};
 pub use location::{Location, Scheme};
 pub use options::Options;
 pub use route::Route;
+#[cfg(feature = "tls")]
+pub use trust::{ServerTls, TlsOptions};
 
 /// The examples of the README are compiled with the documentation tests.
 #[cfg(all(doctest, feature = "fs", feature = "tokio"))]

@@ -19,10 +19,19 @@ pub(crate) struct Serve {
     pub(crate) modules: Vec<(String, PathBuf)>,
     pub(crate) motd: Option<PathBuf>,
     pub(crate) secrets: Option<PathBuf>,
+    pub(crate) tls: TlsFiles,
     pub(crate) connections: usize,
     pub(crate) per_address: usize,
     pub(crate) timeout: Duration,
     pub(crate) walls: Walls,
+}
+
+/// Files of certificates and keys, in PEM.
+#[derive(Debug, Default)]
+pub(crate) struct TlsFiles {
+    pub(crate) certificate: Option<PathBuf>,
+    pub(crate) key: Option<PathBuf>,
+    pub(crate) authorities: Option<PathBuf>,
 }
 
 /// A port that nobody has to be root for.
@@ -37,8 +46,9 @@ directory may be exchanged while it is served: whoever connects next gets the ne
 The first line on standard output says where clients connect to. Each transfer is a further line when it is over. \
 SIGINT or SIGTERM: nobody else is taken, transfers have ten seconds to end, and the exit code is 0.
 
-Anybody who reaches the address can read what is served, unless there are --secrets; even with them, nothing is \
-encrypted. The lines of that file are user:password, it belongs to who runs this, and others cannot read it (chmod 600).
+Anybody who reaches the address can read what is served, unless there are --secrets or --tls-ca. Nothing is encrypted \
+without --tls-cert; with it, clients write rsyncs:// and reach nothing by rsync://. The lines of --secrets are user:password; \
+that file and the key belong to who runs this, and others cannot read them (chmod 600).
 
 Examples:
   An image for machines that are deployed from here:
@@ -49,6 +59,8 @@ Examples:
     rsync -a rsync://127.0.0.1:8730/a/ copy/
   On any port that is free, with passwords:
     deployer serve --listen=127.0.0.1:0 --secrets=users.txt tree=.
+  Behind TLS, at the port where clients look for it:
+    deployer serve --listen=0.0.0.0:874 --tls-cert=chain.pem --tls-key=key.pem images=/srv/images
 
 Exit codes:
    0  stopped by a signal, as it was meant to be
@@ -92,6 +104,12 @@ pub(super) fn parser() -> Parser {
                 .value_parser(value_parser!(u16)),
         )
         .arg(file("secrets", "Only users with a line user:password in this file are served"))
+        .arg(file("tls-cert", "Speak TLS, with this certificate and those behind it, in PEM").requires("tls-key"))
+        .arg(file("tls-key", "The key of --tls-cert, in PEM, without a password").requires("tls-cert"))
+        .arg(
+            file("tls-ca", "Only clients with a certificate of these authorities are served, in PEM")
+                .requires("tls-cert"),
+        )
         .arg(file("motd", "A text for people, which each client is sent"))
         .arg(number("max-connections", "N", "64", "So many clients at a time"))
         .arg(number("max-per-address", "N", "64", "So many of them from one address"))
@@ -123,6 +141,7 @@ pub(super) fn read(matches: &ArgMatches) -> Result<Serve, Failure> {
         modules,
         motd: path("motd"),
         secrets: path("secrets"),
+        tls: TlsFiles { certificate: path("tls-cert"), key: path("tls-key"), authorities: path("tls-ca") },
         connections: number("max-connections") as usize,
         per_address: number("max-per-address") as usize,
         timeout: Duration::from_secs(number("timeout").into()),
@@ -137,7 +156,8 @@ pub(super) fn read(matches: &ArgMatches) -> Result<Serve, Failure> {
 fn address(text: &str) -> Result<SocketAddr, Failure> {
     let bare = text.strip_prefix('[').and_then(|text| text.strip_suffix(']')).unwrap_or(text);
     let port_of = |text: &str| text.strip_prefix(':').and_then(|port| port.parse().ok());
-    let address = text.parse().ok().or_else(|| bare.parse::<IpAddr>().ok().map(|ip| (ip, DEFAULT_PORT).into()));
+    let address =
+        text.parse().ok().or_else(|| bare.parse::<IpAddr>().ok().map(|ip| (ip, DEFAULT_PORT).into()));
     // A port alone means this machine.
     let address = address.or_else(|| port_of(text).map(|port| (Ipv4Addr::LOCALHOST, port).into()));
     address.ok_or_else(|| {
@@ -195,7 +215,16 @@ mod tests {
         assert_eq!(serve.modules, [("a".to_owned(), "/srv/a".into()), ("b".to_owned(), "=x".into())]);
         assert_eq!((serve.timeout, serve.walls), (Duration::from_secs(5), Walls::Possible));
         assert_eq!(read_all(&["--sandbox", "a=."]).unwrap().walls, Walls::Demanded);
-        for wrong in [&[][..], &["/srv"], &["=x"], &["x="], &["--timeout=0", "a=."], &["--listen=x", "a=."]] {
+        for wrong in [
+            &[][..],
+            &["--tls-cert=x", "a=."],
+            &["--tls-ca=x", "a=."],
+            &["/srv"],
+            &["=x"],
+            &["x="],
+            &["--timeout=0", "a=."],
+            &["--listen=x", "a=."],
+        ] {
             assert!(read_all(wrong).is_err(), "{wrong:?}");
         }
     }

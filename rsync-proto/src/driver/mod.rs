@@ -23,7 +23,7 @@ pub(crate) use pump::{list, pull};
 pub use resolver::{Resolver, SystemResolver};
 pub(crate) use retry::persist;
 #[cfg(feature = "tls")]
-pub use trust::{Tls, TlsOptions};
+pub use trust::Tls;
 
 use std::time::Duration;
 

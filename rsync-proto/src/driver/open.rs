@@ -149,7 +149,7 @@ async fn secured(mut connection: Connection, location: &Location, way: &Way<'_>)
     let tls = match way.tls {
         Some(tls) => tls,
         None => {
-            own = Tls::new(&super::TlsOptions::default())?;
+            own = Tls::new(&crate::trust::TlsOptions::default())?;
             &own
         }
     };

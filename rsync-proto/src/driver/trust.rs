@@ -3,29 +3,11 @@
 use std::fmt;
 use std::sync::Arc;
 
-use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
+use rustls::pki_types::ServerName;
 use rustls::{AlertDescription, CertificateError, ClientConfig, RootCertStore};
 
 use crate::error::{Error, Result, TlsFault};
-
-/// Certificates and keys for TLS, in PEM. The key is not shown in debug output.
-#[derive(Clone, Default)]
-#[non_exhaustive]
-pub struct TlsOptions {
-    /// Authorities that are trusted in place of the system's.
-    pub authorities: Option<Vec<u8>>,
-    /// The client's own certificate, with those that lead from it to its authority behind it.
-    pub certificate: Option<Vec<u8>>,
-    /// The key of the client's own certificate: PKCS #1, PKCS #8 or SEC1, without a password.
-    pub key: Option<Vec<u8>>,
-}
-
-impl fmt::Debug for TlsOptions {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("TlsOptions").field("has_key", &self.key.is_some()).finish_non_exhaustive()
-    }
-}
+use crate::trust::{TlsOptions, provider, setup, unfit};
 
 /// How TLS is spoken: versions 1.2 and 1.3, with the server's name held against its certificate. Always.
 #[derive(Clone)]
@@ -44,57 +26,29 @@ impl Tls {
     /// # Errors
     /// [`Error::Tls`] with [`TlsFault::Setup`]: there are no authorities, or what is given cannot be used.
     pub fn new(options: &TlsOptions) -> Result<Self> {
-        let mut roots = RootCertStore::empty();
-        match &options.authorities {
-            Some(pem) => {
-                for one in certificates(pem, "the authorities (--tls-ca)")? {
-                    roots.add(one).map_err(|error| setup(format!("an authority (--tls-ca): {error}")))?;
-                }
-            }
+        let roots = match options.roots()? {
+            Some(roots) => roots,
             None => {
+                let mut roots = RootCertStore::empty();
                 roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
                 if roots.is_empty() {
                     let none = "this system has no certificates of authorities: install ca-certificates, or name a file of them \
                                 with --tls-ca";
                     return Err(setup(none.to_owned()));
                 }
+                roots
             }
-        }
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let builder = ClientConfig::builder_with_provider(provider)
+        };
+        let builder = ClientConfig::builder_with_provider(provider())
             .with_safe_default_protocol_versions()
             .map_err(|error| setup(error.to_string()))?
             .with_root_certificates(roots);
-        let config = match (&options.certificate, &options.key) {
-            (None, None) => builder.with_no_client_auth(),
-            (Some(certificate), Some(key)) => {
-                let chain = certificates(certificate, "the own certificate (--tls-cert)")?;
-                let key = PrivateKeyDer::from_pem_slice(key)
-                    .map_err(|error| setup(format!("the own key (--tls-key) is no key in PEM: {error}")))?;
-                builder.with_client_auth_cert(chain, key).map_err(|error| {
-                    setup(format!("the own certificate (--tls-cert) and key (--tls-key) do not fit: {error}"))
-                })?
-            }
-            _ => {
-                let both = "a certificate (--tls-cert) and its key (--tls-key) are given together";
-                return Err(setup(both.to_owned()));
-            }
+        let config = match options.own()? {
+            None => builder.with_no_client_auth(),
+            Some((chain, key)) => builder.with_client_auth_cert(chain, key).map_err(|error| unfit(&error))?,
         };
         Ok(Self(Arc::new(config)))
     }
-}
-
-fn certificates(pem: &[u8], what: &str) -> Result<Vec<CertificateDer<'static>>> {
-    let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem).collect();
-    match found {
-        Ok(found) if !found.is_empty() => Ok(found),
-        Ok(_) => Err(setup(format!("{what}: there is no certificate in PEM (-----BEGIN CERTIFICATE-----)"))),
-        Err(error) => Err(setup(format!("{what}: {error}"))),
-    }
-}
-
-fn setup(detail: String) -> Error {
-    Error::Tls { address: String::new(), fault: TlsFault::Setup, detail }
 }
 
 /// The name that the server's certificate has to have.

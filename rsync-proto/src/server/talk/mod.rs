@@ -10,6 +10,8 @@ mod module;
 mod negotiate;
 mod outlet;
 mod rules;
+#[cfg(feature = "tls")]
+mod secure;
 mod service;
 mod session;
 mod stream;

@@ -14,8 +14,13 @@ use rustix::io::Errno;
 
 use super::limits::Limits;
 use super::module::Module;
+#[cfg(feature = "tls")]
+use super::secure::Secure;
 use super::session;
+use super::stream::Stream;
 use super::told::{Peer, Told, Witness};
+#[cfg(feature = "tls")]
+use crate::trust::ServerTls;
 
 /// How often it is looked whether to stop.
 const LOOK: Duration = Duration::from_millis(200);
@@ -42,6 +47,8 @@ pub(super) struct Inner {
     pub motd: String,
     pub limits: Limits,
     witness: Option<Arc<dyn Witness>>,
+    #[cfg(feature = "tls")]
+    tls: Option<ServerTls>,
     places: Mutex<Places>,
     /// Told when a client is gone.
     gone: Condvar,
@@ -88,6 +95,8 @@ pub struct ServiceBuilder {
     motd: String,
     limits: Limits,
     witness: Option<Arc<dyn Witness>>,
+    #[cfg(feature = "tls")]
+    tls: Option<ServerTls>,
 }
 
 impl std::fmt::Debug for ServiceBuilder {
@@ -122,6 +131,13 @@ impl ServiceBuilder {
         Self { witness: Some(witness), ..self }
     }
 
+    /// Speaks TLS, and nothing else, with all clients. They look for it at port 874.
+    #[cfg(feature = "tls")]
+    #[must_use]
+    pub fn tls(self, tls: ServerTls) -> Self {
+        Self { tls: Some(tls), ..self }
+    }
+
     /// Makes it. The directories are opened for each client anew, so that another one may take their place.
     ///
     /// # Errors
@@ -151,6 +167,8 @@ impl ServiceBuilder {
             motd: self.motd,
             limits: self.limits,
             witness: self.witness,
+            #[cfg(feature = "tls")]
+            tls: self.tls,
             places: Mutex::default(),
             gone: Condvar::new(),
             number: AtomicU64::new(0),
@@ -160,6 +178,15 @@ impl ServiceBuilder {
 }
 
 impl Inner {
+    /// What is said to a client, and by it, goes over this.
+    pub fn stream(&self, socket: OwnedFd) -> io::Result<Stream> {
+        #[cfg(feature = "tls")]
+        if let Some(tls) = &self.tls {
+            return Ok(Stream::Secure(Box::new(Secure::new(socket, tls)?)));
+        }
+        Ok(Stream::Socket(socket))
+    }
+
     /// Nothing is done with the lock that could panic.
     fn places(&self) -> MutexGuard<'_, Places> {
         self.places.lock().unwrap_or_else(PoisonError::into_inner)

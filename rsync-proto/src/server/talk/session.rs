@@ -14,7 +14,6 @@ use super::super::terms::Terms;
 use super::greeting::{self, Entry, Opened};
 use super::line::{Line, MOST_TEXT};
 use super::service::Inner;
-use super::stream::Stream;
 use super::told::{Figures, Peer, Subject, Told};
 use super::{negotiate, rules};
 use crate::error::printable;
@@ -39,7 +38,11 @@ struct Transfer {
 pub(super) fn run(service: &Arc<Inner>, socket: OwnedFd, peer: &Peer, full: bool) {
     service.tell(&Told::Connected(peer));
     let limits = &service.limits;
-    let mut line = Line::new(Stream::Socket(socket), limits.handshake, Arc::clone(&service.end));
+    let stream = match service.stream(socket) {
+        Ok(stream) => stream,
+        Err(error) => return service.tell(&Told::Refused { peer, reason: &error.to_string() }),
+    };
+    let mut line = Line::new(stream, limits.handshake, Arc::clone(&service.end));
     line.set_deadline(Some(Instant::now() + limits.handshake));
     line.set_hears(hears(service, peer));
     match begin(service, &mut line, full) {
