@@ -12,6 +12,8 @@ mod entry;
 mod fields;
 mod fields29;
 mod ids;
+#[cfg(feature = "fs")]
+mod leads;
 mod links;
 mod name;
 mod options;
@@ -27,6 +29,8 @@ pub use acl::{Acl, AclName};
 pub use asked::Asked;
 pub use decode::ListDecoder;
 pub use entry::{EntryRef, HardLink, Kind};
+#[cfg(feature = "fs")]
+pub(crate) use leads::leads_out;
 pub use name::SafePath;
 pub use options::ListOptions;
 pub use segment::{EntryHandle, IdNames, Segment};
