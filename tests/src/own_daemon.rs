@@ -257,7 +257,12 @@ impl OwnDaemon {
     pub fn ends(mut self) -> String {
         let status = self.wait("end");
         self.join();
-        assert_eq!(status.code(), Some(0), "the daemon was expected to exit with 0: {status}\n{}", self.said());
+        assert_eq!(
+            status.code(),
+            Some(0),
+            "the daemon was expected to exit with 0: {status}\n{}",
+            self.said()
+        );
         self.said()
     }
 
@@ -269,7 +274,9 @@ impl OwnDaemon {
                 self.join();
                 panic!("deployer serve was expected to listen; it ended: {status}\n{}", self.said());
             }
-            Err(RecvTimeoutError::Timeout) => panic!("deployer serve was expected to listen\n{}", self.said()),
+            Err(RecvTimeoutError::Timeout) => {
+                panic!("deployer serve was expected to listen\n{}", self.said())
+            }
         }
     }
 

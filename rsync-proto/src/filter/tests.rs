@@ -231,8 +231,6 @@ fn the_sending_side_has_its_own_rules() {
     assert!(protected(&scope, "h") && protected(&scope, "b") && protected(&scope, "both"));
     assert!(!protected(&scope, "p") && !protected(&scope, "user.a"));
     assert!(!protected(&scope, "abs") && protected(&scope.with_root(b"/mod/sub/"), "abs"));
-    let inside = scope
-        .enter(b"", &mut |_| Ok(Some(b"P kept\nH hidden\n- out\n".to_vec())))
-        .unwrap();
+    let inside = scope.enter(b"", &mut |_| Ok(Some(b"P kept\nH hidden\n- out\n".to_vec()))).unwrap();
     assert!(!protected(&inside, "kept") && protected(&inside, "hidden") && protected(&inside, "out"));
 }

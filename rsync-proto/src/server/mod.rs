@@ -9,4 +9,6 @@ mod terms;
 mod voice;
 
 pub use failure::Failure;
-pub use talk::{Figures, Limits, Module, Peer, Service, ServiceBuilder, ServiceError, Subject, Told, Witness};
+pub use talk::{
+    Figures, Limits, Module, Peer, Service, ServiceBuilder, ServiceError, Subject, Told, Witness,
+};

@@ -18,7 +18,8 @@ fn house() -> (Scratch, OwnDaemon) {
     let source = scratch.directory("source");
     fs::create_dir(source.join("dir")).expect("memory is large enough");
     fs::write(source.join("dir/file"), "x").expect("memory is large enough");
-    fs::write(source.join("noise"), end_to_end::random::Random::new(52).bytes(1 << 20)).expect("memory is large enough");
+    fs::write(source.join("noise"), end_to_end::random::Random::new(52).bytes(1 << 20))
+        .expect("memory is large enough");
     fs::write(source.join("zeros"), vec![0; 2 << 20]).expect("memory is large enough");
     symlink("noise", source.join("link")).expect("links can be made");
     let mode = rustix::fs::Mode::from_raw_mode(0o644);
@@ -45,7 +46,11 @@ fn an_honest_request_is_answered() {
     visitor.say(&frame(&request(NOISE, [0; 4])));
     visitor.ends();
     let said = visitor.rest();
-    assert!((1 << 20..3 << 19).contains(&said.len()), "the file was expected to come, not {} bytes", said.len());
+    assert!(
+        (1 << 20..3 << 19).contains(&said.len()),
+        "the file was expected to come, not {} bytes",
+        said.len()
+    );
 }
 
 #[test]
@@ -138,7 +143,10 @@ fn absurd_requests() {
         ("the end of segments", vec![0xff, 0x02]),
         ("a negative number", vec![0xff, 0xfe, 0x7f, 0xff, 0, 0]),
         ("attributes that were not asked for", vec![NOISE + 1, 0, 0x01, 1, 0]),
-        ("a name longer than names are", [&[NOISE + 1, 0, 0x98, 0x83, 0xff, 0xff][..], &[b'n'; 40_000], &[0; 16]].concat()),
+        (
+            "a name longer than names are",
+            [&[NOISE + 1, 0, 0x98, 0x83, 0xff, 0xff][..], &[b'n'; 40_000], &[0; 16]].concat(),
+        ),
     ];
     for (what, bytes) in cases {
         let mut visitor = Visitor::listing(&daemon);
@@ -156,9 +164,16 @@ fn absurd_requests() {
 fn absurd_numbers_of_attributes() {
     let (scratch, mut daemon) = house();
     let name = scratch.join("source/noise");
-    rustix::fs::lsetxattr(name, "user.long", &[b'v'; 500], rustix::fs::XattrFlags::empty()).expect("it can be set");
+    rustix::fs::lsetxattr(name, "user.long", &[b'v'; 500], rustix::fs::XattrFlags::empty())
+        .expect("it can be set");
     let arguments: [&[u8]; 5] = [b"--server", b"--sender", b"-rXe.LfxCIu", b".", b"tree/"];
-    for numbers in [&[2, 0][..], &[1, 1, 1, 1, 0], &[0xf0, 0xff, 0xff, 0xff, 0x7f, 0], &[0xf0, 0xff, 0xff, 0xff, 0xff, 0], &[1; 5000]] {
+    for numbers in [
+        &[2, 0][..],
+        &[1, 1, 1, 1, 0],
+        &[0xf0, 0xff, 0xff, 0xff, 0x7f, 0],
+        &[0xf0, 0xff, 0xff, 0xff, 0xff, 0],
+        &[1; 5000],
+    ] {
         let mut visitor = Visitor::asking(&daemon, &arguments);
         visitor.say(&frame(&[0; 4]));
         visitor.say(&frame(&[&[NOISE + 1, 0, 0x01], numbers].concat()));
@@ -228,7 +243,8 @@ fn requests_without_end() {
 #[test]
 fn absurd_rules() {
     let (_scratch, mut daemon) = house();
-    let rule = |text: &[u8]| [&u32::try_from(text.len()).expect("it is short").to_le_bytes()[..], text].concat();
+    let rule =
+        |text: &[u8]| [&u32::try_from(text.len()).expect("it is short").to_le_bytes()[..], text].concat();
     let star = [b"- ", &b"*a".repeat(2000)[..], b"b"].concat();
     let cases: &[(&str, Vec<u8>)] = &[
         ("a rule of 4 GiB", vec![0xff, 0xff, 0xff, 0xff]),

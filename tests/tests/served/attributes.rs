@@ -55,7 +55,8 @@ fn accessed(root: &Path) -> BTreeMap<Vec<u8>, i64> {
 fn access_times() {
     let field = Field::new();
     let of_source = accessed(&field.source());
-    for options in [&["-aU"][..], &["-aUH", "--no-inc-recursive"], &["-aUc"], &["-aUJ"], &["-rlU"], &["-aUU"]] {
+    for options in [&["-aU"][..], &["-aUH", "--no-inc-recursive"], &["-aUc"], &["-aUJ"], &["-rlU"], &["-aUU"]]
+    {
         for (start, foreign, protocol) in TURNS {
             field.begin(start, foreign);
             let version = format!("--protocol={protocol}");

@@ -65,7 +65,11 @@ fn every_checksum_in_every_version() {
             let options = [&format!("--protocol={protocol}"), &format!("--checksum-choice={checksum}")];
             let options = ["-a", "-i", "--stats", options[0], options[1]];
             let results = field.alike(checksum, &Job::rsync(&options));
-            assert!(results.own.stats().matched() > 1_000_000, "blocks were expected to match\n{}", results.own);
+            assert!(
+                results.own.stats().matched() > 1_000_000,
+                "blocks were expected to match\n{}",
+                results.own
+            );
         }
     }
 }
@@ -84,7 +88,8 @@ fn parts_of_files_in_a_directory() {
                     let part = root.join(dir).join(".part");
                     fs::create_dir_all(&part).expect("memory is large enough");
                     let content = fs::read(field.source().join(dir).join(name)).expect("it is there");
-                    fs::write(part.join(name), &content[..content.len() / 2]).expect("memory is large enough");
+                    fs::write(part.join(name), &content[..content.len() / 2])
+                        .expect("memory is large enough");
                     fs::remove_file(root.join(dir).join(name)).expect("it is there");
                 }
             }
@@ -134,10 +139,16 @@ fn blocks_in_other_places() {
         ("longer", noise[..1_000_001].to_vec(), noise.clone()),
         ("empty", noise.clone(), Vec::new()),
         ("from-empty", Vec::new(), noise.clone()),
-        ("tail", noise[..700 * 1000 + 13].to_vec(), [&noise[..300], &noise[700 * 999..700 * 1000 + 13]].concat()),
+        (
+            "tail",
+            noise[..700 * 1000 + 13].to_vec(),
+            [&noise[..300], &noise[700 * 999..700 * 1000 + 13]].concat(),
+        ),
     ];
     let field = Field::with(|root| {
-        pairs.iter().for_each(|(name, _, new)| fs::write(root.join(name), new).expect("memory is large enough"));
+        pairs
+            .iter()
+            .for_each(|(name, _, new)| fs::write(root.join(name), new).expect("memory is large enough"));
     });
     for options in [
         &["-a"][..],
@@ -153,7 +164,9 @@ fn blocks_in_other_places() {
         field.clear();
         for root in field.destinations() {
             fs::create_dir(&root).expect("memory is large enough");
-            pairs.iter().for_each(|(name, old, _)| fs::write(root.join(name), old).expect("memory is large enough"));
+            pairs
+                .iter()
+                .for_each(|(name, old, _)| fs::write(root.join(name), old).expect("memory is large enough"));
         }
         let options = [options, &["-i", "-I", "--stats"]].concat();
         let results = field.alike("moved", &Job::rsync(&options));
@@ -175,7 +188,9 @@ fn appended_to_the_wrong_beginning() {
         }
     });
     for (_, _, protocol) in TURNS {
-        for options in [&["--append-verify"][..], &["--append-verify", "-z"], &["--append-verify", "--cc=xxh64"]] {
+        for options in
+            [&["--append-verify"][..], &["--append-verify", "-z"], &["--append-verify", "--cc=xxh64"]]
+        {
             field.clear();
             for root in field.destinations() {
                 fs::create_dir(&root).expect("memory is large enough");

@@ -20,7 +20,13 @@ fn place() -> Scratch {
     scratch
 }
 
-fn pull(program: &Program, scratch: &Scratch, url: &str, options: &[&str], password: Option<&str>) -> Outcome {
+fn pull(
+    program: &Program,
+    scratch: &Scratch,
+    url: &str,
+    options: &[&str],
+    password: Option<&str>,
+) -> Outcome {
     let into = scratch.join("new");
     let _ = fs::remove_dir_all(&into);
     let run = program.pulling(&[&["-a"], options].concat(), url, &into);
@@ -58,9 +64,15 @@ fn passwords() {
     ] {
         for protocol in ["--protocol=30", "--protocol=32"] {
             for program in Program::both() {
-                let [theirs, ours] = [&rsync as &dyn Server, &own]
-                    .map(|server| pull(&program, &scratch, &server.url_as(user, "tree/"), &[protocol], password));
-                assert_eq!(ours.code(), theirs.code(), "{user} {password:?}\n{theirs}\n{ours}\n{}", own.said());
+                let [theirs, ours] = [&rsync as &dyn Server, &own].map(|server| {
+                    pull(&program, &scratch, &server.url_as(user, "tree/"), &[protocol], password)
+                });
+                assert_eq!(
+                    ours.code(),
+                    theirs.code(),
+                    "{user} {password:?}\n{theirs}\n{ours}\n{}",
+                    own.said()
+                );
                 assert_eq!(masks::errors(&ours), masks::errors(&theirs), "{user} {password:?}");
             }
         }
@@ -80,7 +92,8 @@ fn passwords() {
 fn answers_by_hand() {
     let scratch = place();
     let secrets = scratch.file("secrets", "alice:open sesame\n", 0o600);
-    let mut own = OwnPlan::new().with("--secrets").with(&secrets).serve("tree", &scratch.join("source")).start();
+    let mut own =
+        OwnPlan::new().with("--secrets").with(&secrets).serve("tree", &scratch.join("source")).start();
     let ask = || {
         let mut visitor = Visitor::to(&own);
         visitor.say(&[GREETING, b"tree\n"].concat());
@@ -126,7 +139,10 @@ fn secrets_that_are_none() {
         let plan = OwnPlan::new().with("--secrets").with(&path).serve("tree", &scratch.join("source"));
         let (code, said) = plan.refused();
         assert!(code.is_some_and(|code| code != 0), "{what}: {said}");
-        assert!(!said.contains("serving") && !said.contains("panicked") && !said.trim().is_empty(), "{what}: {said}");
+        assert!(
+            !said.contains("serving") && !said.contains("panicked") && !said.trim().is_empty(),
+            "{what}: {said}"
+        );
     }
 }
 
@@ -134,7 +150,12 @@ fn secrets_that_are_none() {
 fn modules_that_cannot_be() {
     let scratch = place();
     let source = scratch.join("source");
-    for (name, path) in [("tree", scratch.join("missing")), ("tree", source.join("file")), ("", source.clone()), ("a/b", source.clone())] {
+    for (name, path) in [
+        ("tree", scratch.join("missing")),
+        ("tree", source.join("file")),
+        ("", source.clone()),
+        ("a/b", source.clone()),
+    ] {
         let (code, said) = OwnPlan::new().serve(name, &path).refused();
         assert!(code.is_some_and(|code| code != 0), "{name}={}: {said}", path.display());
         assert!(!said.contains("panicked") && !said.trim().is_empty(), "{said}");
@@ -153,8 +174,8 @@ fn unknown_modules() {
     let own = OwnPlan::new().serve("tree", &source).start();
     for program in Program::both() {
         for module in ["no-such", "TREE/", "tre", "tree2/file", ".."] {
-            let [theirs, ours] =
-                [&rsync as &dyn Server, &own].map(|server| pull(&program, &scratch, &server.url(module), &[], None));
+            let [theirs, ours] = [&rsync as &dyn Server, &own]
+                .map(|server| pull(&program, &scratch, &server.url(module), &[], None));
             assert_eq!(ours.code(), theirs.code(), "{module}\n{theirs}\n{ours}");
             assert_eq!(masks::errors(&ours), masks::errors(&theirs), "{module}");
         }
@@ -184,7 +205,10 @@ fn lists_of_modules_and_a_message_of_the_day() {
                 assert_eq!(ours.stdout, theirs.stdout, "{text:?}");
             }
             for name in names {
-                assert!(ours.stdout.lines().any(|line| line.split_whitespace().next() == Some(name)), "{ours}");
+                assert!(
+                    ours.stdout.lines().any(|line| line.split_whitespace().next() == Some(name)),
+                    "{ours}"
+                );
             }
             let [theirs, ours] = [&rsync as &dyn Server, &own]
                 .map(|server| pull(&program, &scratch, &server.url("tree/"), &[], None).expect(0));
@@ -211,7 +235,11 @@ fn at_most_so_many_connections() {
     let scratch = place();
     let source = scratch.join("source");
     let rsync = Plan::new()
-        .serve(Module::new("tree", &source).with("max connections = 1").with(&format!("lock file = {}", scratch.join("lock").display())))
+        .serve(
+            Module::new("tree", &source)
+                .with("max connections = 1")
+                .with(&format!("lock file = {}", scratch.join("lock").display())),
+        )
         .start();
     let mut own = OwnPlan::new().with("--max-connections").with("1").serve("tree", &source).start();
     let greeted = |server: &dyn Server| {
@@ -222,10 +250,13 @@ fn at_most_so_many_connections() {
     };
     for program in Program::both() {
         let visitors = [greeted(&rsync), greeted(&own)];
-        let [theirs, ours] =
-            [&rsync as &dyn Server, &own].map(|server| pull(&program, &scratch, &server.url("tree/"), &[], None));
+        let [theirs, ours] = [&rsync as &dyn Server, &own]
+            .map(|server| pull(&program, &scratch, &server.url("tree/"), &[], None));
         assert_eq!(ours.code(), theirs.code(), "{theirs}\n{ours}");
-        let mentions = |outcome: &Outcome| outcome.stderr.contains("@ERROR: max connections (1) reached") || outcome.stderr.contains("max connections");
+        let mentions = |outcome: &Outcome| {
+            outcome.stderr.contains("@ERROR: max connections (1) reached")
+                || outcome.stderr.contains("max connections")
+        };
         assert!(mentions(&theirs) && mentions(&ours), "{theirs}\n{ours}");
         drop(visitors);
         // The place is free as soon as the daemon has noticed.
@@ -239,9 +270,7 @@ fn at_most_so_many_connections() {
             pull(&Program::rsync(), &scratch, &own.url("tree/"), &[], None).code() == 0
         });
     }
-    own.until("a free place at last", |own| {
-        Program::rsync().list(&[], &own.url("tree/")).code() == 0
-    });
+    own.until("a free place at last", |own| Program::rsync().list(&[], &own.url("tree/")).code() == 0);
 }
 
 #[test]

@@ -21,7 +21,8 @@ fn place(mebibytes: usize) -> Scratch {
     let source = scratch.directory("source");
     let mut random = Random::new(53);
     for number in 0..mebibytes / 4 {
-        fs::write(source.join(format!("{number:03}")), random.bytes(4 << 20)).expect("memory is large enough");
+        fs::write(source.join(format!("{number:03}")), random.bytes(4 << 20))
+            .expect("memory is large enough");
     }
     // rsync leaves a directory's time alone that is off by less than a second.
     let root = fs::File::open(&source).expect("it was made");
@@ -45,7 +46,10 @@ fn nobody_came() {
         let daemon = daemon(&scratch);
         daemon.signal(signal);
         let said = daemon.ends();
-        assert!(said.lines().next().is_some_and(|line| line.starts_with("serving rsync://127.0.0.1:")), "{said}");
+        assert!(
+            said.lines().next().is_some_and(|line| line.starts_with("serving rsync://127.0.0.1:")),
+            "{said}"
+        );
     }
 }
 
@@ -54,9 +58,12 @@ fn after_a_transfer() {
     let scratch = place(8);
     let mut own = daemon(&scratch);
     let _ = Program::rsync().pull(&["-a"], &own.url("tree/"), &scratch.join("new")).expect(0);
-    own.until_said("a line about the transfer", |said| said.lines().any(|line| line.contains("tree") && !line.starts_with("serving")));
+    own.until_said("a line about the transfer", |said| {
+        said.lines().any(|line| line.contains("tree") && !line.starts_with("serving"))
+    });
     let said = own.stop();
-    let line = said.lines().find(|line| line.contains("tree") && !line.starts_with("serving")).expect("it was said");
+    let line =
+        said.lines().find(|line| line.contains("tree") && !line.starts_with("serving")).expect("it was said");
     assert!(line.contains("127.0.0.1"), "the client was expected in {line}");
     assert_whole(&scratch, "new");
 }
@@ -87,7 +94,9 @@ fn during_a_transfer_that_does_not_end() {
     let mut visitors: Vec<Visitor> = vec![Visitor::to(&own), Visitor::listing(&own)];
     let mut asking = Visitor::listing(&own);
     // All files, of which nothing is taken: in the list they are 1, 2 and so on.
-    asking.say(&frame(&[&[2, 0, 0x80][..], &[0; 16], &[1, 0, 0x80], &[0; 16], &[1, 0, 0x80], &[0; 16]].concat()));
+    asking.say(&frame(
+        &[&[2, 0, 0x80][..], &[0; 16], &[1, 0, 0x80], &[0; 16], &[1, 0, 0x80], &[0; 16]].concat(),
+    ));
     visitors.push(asking);
     own.until("the daemon is busy with them", |own| own.threads() > 3 || own.open_files() > 10);
     let said = own.stop();
@@ -141,7 +150,9 @@ fn silence() {
     let mut some = Visitor::asking(&own, &PLAIN[..2]);
     some.say(b"--numeric-ids");
     let mut deaf = Visitor::listing(&own);
-    deaf.say(&frame(&[&[2, 0, 0x80][..], &[0; 16], &[1, 0, 0x80], &[0; 16], &[1, 0, 0x80], &[0; 16]].concat()));
+    deaf.say(&frame(
+        &[&[2, 0, 0x80][..], &[0; 16], &[1, 0, 0x80], &[0; 16], &[1, 0, 0x80], &[0; 16]].concat(),
+    ));
     for (what, visitor) in [
         ("no word", Visitor::to(&own)),
         ("half a greeting", half),
@@ -180,7 +191,9 @@ fn several_at_once() {
     let mut own = daemon(&scratch);
     let before = holdings(&mut own);
     let mut deaf = Visitor::listing(&own);
-    deaf.say(&frame(&[&[2, 0, 0x80][..], &[0; 16], &[1, 0, 0x80], &[0; 16], &[1, 0, 0x80], &[0; 16]].concat()));
+    deaf.say(&frame(
+        &[&[2, 0, 0x80][..], &[0; 16], &[1, 0, 0x80], &[0; 16], &[1, 0, 0x80], &[0; 16]].concat(),
+    ));
     let silent: Vec<Visitor> = (0..10).map(|_| Visitor::to(&own)).collect();
     let url = own.url("tree/");
     thread::scope(|scope| {
@@ -228,8 +241,6 @@ fn few_open_files() {
     own.assert_runs();
     thread::sleep(Duration::from_millis(300));
     drop(visitors);
-    own.until("the next client is served", |own| {
-        Program::rsync().list(&[], &own.url("tree/")).code() == 0
-    });
+    own.until("the next client is served", |own| Program::rsync().list(&[], &own.url("tree/")).code() == 0);
     let _ = own.stop();
 }

@@ -104,14 +104,20 @@ fn many_and_long() {
 fn in_a_directory_and_wrong() {
     let field = Field::with(|root| {
         std::fs::create_dir(root.join("a")).expect("memory is large enough");
-        for (name, text) in [(".rsync-filter", "- x\n"), ("a/.rsync-filter", "nonsense *.o\n"), ("a/x", ""), ("a/y", "")] {
+        for (name, text) in
+            [(".rsync-filter", "- x\n"), ("a/.rsync-filter", "nonsense *.o\n"), ("a/x", ""), ("a/y", "")]
+        {
             std::fs::write(root.join(name), text).expect("memory is large enough");
         }
     });
     field.clear();
     let input = field.scratch.file("nothing", "", 0o644);
     let [rsync, own]: [Outcome; 2] = [&field.rsync as &dyn Server, &field.own].map(|server| {
-        let run = end_to_end::run::Program::rsync().pulling(&["-aF", "-i"], &server.url("tree/"), &field.destinations()[0]);
+        let run = end_to_end::run::Program::rsync().pulling(
+            &["-aF", "-i"],
+            &server.url("tree/"),
+            &field.destinations()[0],
+        );
         run.input(File::open(&input).expect("it was written")).run()
     });
     assert_ne!(rsync.code(), 0, "{rsync}");

@@ -62,7 +62,9 @@ fn followed_in_circles() {
     let field = Field::with(|root| {
         fs::write(root.join("file"), "x").expect("memory is large enough");
         fs::create_dir(root.join("dir")).expect("memory is large enough");
-        for (target, name) in [(".", "here"), ("..", "dir/up"), ("itself", "itself"), ("two", "one"), ("one", "two")] {
+        for (target, name) in
+            [(".", "here"), ("..", "dir/up"), ("itself", "itself"), ("two", "one"), ("one", "two")]
+        {
             symlink(target, root.join(name)).expect("links can be made");
         }
     });
@@ -169,7 +171,10 @@ fn leading_out() {
                     path.escape_ascii()
                 );
             }
-            assert!(!run.stdout.contains("SECRET") && !run.stderr.contains("SECRET"), "{options:?} {paths:?}\n{run}");
+            assert!(
+                !run.stdout.contains("SECRET") && !run.stderr.contains("SECRET"),
+                "{options:?} {paths:?}\n{run}"
+            );
             fs::remove_dir_all(&into).expect("it is there");
         }
         daemon.assert_runs();

@@ -67,8 +67,16 @@ fn the_same_names_again() {
 
 #[test]
 fn with_rules() {
-    listed(&["-a", "-r", "--files-from=-", "-F", "--exclude=core"], &[""], b"rules\nrules/core\nrules/a.tmp\n");
-    listed(&["-a", "-m", "-r", "--files-from=-", "--exclude=*.o"], &[""], b"rules/objects\nhollow\nrules/a.o\n");
+    listed(
+        &["-a", "-r", "--files-from=-", "-F", "--exclude=core"],
+        &[""],
+        b"rules\nrules/core\nrules/a.tmp\n",
+    );
+    listed(
+        &["-a", "-m", "-r", "--files-from=-", "--exclude=*.o"],
+        &[""],
+        b"rules/objects\nhollow\nrules/a.o\n",
+    );
 }
 
 #[test]
@@ -105,7 +113,8 @@ fn of_the_server_that_is_missing() {
 #[test]
 fn long() {
     let field = Field::new();
-    let mut list: String = (0..3000).map(|number| format!("{}/{number}\n", "no/such/directory".repeat(12))).collect();
+    let mut list: String =
+        (0..3000).map(|number| format!("{}/{number}\n", "no/such/directory".repeat(12))).collect();
     list.push_str("big\n");
     for protocol in ["--protocol=30", "--protocol=31", "--protocol=32"] {
         field.clear();
@@ -132,7 +141,9 @@ fn of_everything_in_some_order() {
         }
         let mut list = names.join(&b'\n');
         list.push(b'\n');
-        for options in [&["-aH"][..], &["-a", "--no-inc-recursive"], &["-a", "-r"], &["-a", "--no-implied-dirs"]] {
+        for options in
+            [&["-aH"][..], &["-a", "--no-inc-recursive"], &["-a", "-r"], &["-a", "--no-implied-dirs"]]
+        {
             let options = [options, &["-i", "--stats", "--files-from=-"]].concat();
             field.turns(&FEW[..1 + turn % 2], &Job::rsync(&options).input(&list));
         }

@@ -67,7 +67,10 @@ pub fn assert_close(what: &str, rsync: &Outcome, own: &Outcome) {
 #[test]
 fn figures_and_ports_are_masked() {
     assert_eq!(masked("sent 17 bytes  received 3 bytes"), "sent ");
-    assert_eq!(masked("at rsync://127.0.0.1:123/tree and 127.0.0.1:4"), "at rsync://127.0.0.1:PORT/tree and 127.0.0.1:PORT");
+    assert_eq!(
+        masked("at rsync://127.0.0.1:123/tree and 127.0.0.1:4"),
+        "at rsync://127.0.0.1:PORT/tree and 127.0.0.1:PORT"
+    );
     assert_eq!(masked("rsync error: it (code 23) at main.c(1) [generator=3]"), "rsync error: it (code 23");
     assert_eq!(masked(">f+++++++++ sent"), ">f+++++++++ sent");
 }

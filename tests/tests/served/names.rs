@@ -62,8 +62,10 @@ fn changed_meanwhile() {
         field.clear();
         let options = ["-aHAX", "--numeric-ids", "--delete", "-i", "--stats"];
         let _ = field.alike("before", &Job::rsync(&options));
-        let done =
-            end_to_end::mutate::mutate(&field.source(), &end_to_end::mutate::Options { seed, ..end_to_end::mutate::Options::all() });
+        let done = end_to_end::mutate::mutate(
+            &field.source(),
+            &end_to_end::mutate::Options { seed, ..end_to_end::mutate::Options::all() },
+        );
         let what = format!("after {} changes of seed {seed}", done.len());
         for more in [&["-n"][..], &["--no-inc-recursive", "-n"], &[]] {
             let _ = field.alike(&what, &Job::rsync(&[&options, more].concat()));

@@ -45,7 +45,8 @@ everywhere! {
 #[test]
 fn told_of_everything() {
     let field = Field::new();
-    for options in [&["-avv"][..], &["-avvv"], &["-a", "--info=all4"], &["-a", "--debug=flist2,filter2,send"]] {
+    for options in [&["-avv"][..], &["-avvv"], &["-a", "--info=all4"], &["-a", "--debug=flist2,filter2,send"]]
+    {
         for (start, foreign, _) in FEW {
             field.begin(start, foreign);
             let [rsync, own] = field.run(&Job::rsync(options));

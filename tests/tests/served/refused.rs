@@ -30,7 +30,11 @@ fn what_would_write() {
     }
     field.clear();
     refused(&field, "--remove-source-files", |server| {
-        Program::rsync().pull(&["-a", "--remove-source-files"], &server.url("tree/"), &field.destinations()[0])
+        Program::rsync().pull(
+            &["-a", "--remove-source-files"],
+            &server.url("tree/"),
+            &field.destinations()[0],
+        )
     });
 }
 

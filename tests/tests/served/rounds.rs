@@ -18,7 +18,8 @@ use crate::{field, wood};
 const ROUNDS: usize = 60;
 
 /// Each is given or not, independently of the others; of a group at most one.
-const SINGLE: &[&str] = &["-H", "-A", "-X", "-S", "-c", "-I", "-W", "--no-inc-recursive", "-m", "-O", "-J", "-E"];
+const SINGLE: &[&str] =
+    &["-H", "-A", "-X", "-S", "-c", "-I", "-W", "--no-inc-recursive", "-m", "-O", "-J", "-E"];
 const GROUPS: &[&[&str]] = &[
     &["--protocol=30", "--protocol=31", "--protocol=32"],
     &["-z", "--zc=zlib", "--zc=zlibx", "--zc=lz4", "--zc=none"],

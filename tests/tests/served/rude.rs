@@ -72,7 +72,10 @@ fn strange_openings() {
 fn strange_modules() {
     let mut house = house();
     let long = "m".repeat(2000);
-    for name in ["no-such", "TREE", "tree ", " tree", "tree/", "tree/..", "../tree", "..", ".", "/", "#other", "tr\u{fc}", "tree\0", &long] {
+    for name in [
+        "no-such", "TREE", "tree ", " tree", "tree/", "tree/..", "../tree", "..", ".", "/", "#other",
+        "tr\u{fc}", "tree\0", &long,
+    ] {
         let mut visitor = Visitor::to(&house.daemon);
         visitor.say(&[GREETING, name.as_bytes(), b"\n"].concat());
         let text = assert_refused(name, &visitor.rest(), &house.daemon);
@@ -117,7 +120,15 @@ fn strange_arguments() {
         vec![b"--server", b"--sender", b"--remove-source-files", letters, b".", b"tree/"],
         vec![b"--server", b"--sender", b"--remove-sent-files", letters, b".", b"tree/"],
         vec![b"--server", b"--sender", from.as_bytes(), letters, b".", b"tree/"],
-        vec![b"--server", b"--sender", b"--files-from", secret.to_str().expect("it is text").as_bytes(), letters, b".", b"tree/"],
+        vec![
+            b"--server",
+            b"--sender",
+            b"--files-from",
+            secret.to_str().expect("it is text").as_bytes(),
+            letters,
+            b".",
+            b"tree/",
+        ],
         vec![b"--server", b"--sender", b"--iconv=utf-8,latin1", letters, b".", b"tree/"],
         vec![b"--server", b"--sender", b"--fake-super", letters, b".", b"tree/"],
         vec![b"--server", b"--sender", b"-B-1", letters, b".", b"tree/"],
@@ -207,7 +218,9 @@ fn sessions_cut_off_and_garbled() {
     let before = holdings(&mut house.daemon);
     let scratch = Scratch::new();
     let mut random = Random::of_this_run();
-    for (number, options) in [&["-aHAX"][..], &["-aczi", "--no-inc-recursive"], &["-a", "-F", "--zc=lz4", "-I"]].iter().enumerate() {
+    for (number, options) in
+        [&["-aHAX"][..], &["-aczi", "--no-inc-recursive"], &["-a", "-F", "--zc=lz4", "-I"]].iter().enumerate()
+    {
         let destination = scratch.join(&format!("new-{number}"));
         end_to_end::starts::plant(&scratch.directory(&format!("new-{number}")));
         end_to_end::starts::change(&destination, end_to_end::starts::Start::Older);

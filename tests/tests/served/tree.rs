@@ -41,7 +41,8 @@ const RULED: &[(&str, &str)] = &[
 ];
 
 /// Names in which a shell sees patterns, and others that match them.
-const PATTERNS: &[&str] = &["star*", "[bracket]", "back\\slash", "starboard", "b", "one.txt", "two.txt", "-dash"];
+const PATTERNS: &[&str] =
+    &["star*", "[bracket]", "back\\slash", "starboard", "b", "one.txt", "two.txt", "-dash"];
 
 /// Fills the source.
 pub fn plant(root: &Path) {
@@ -151,7 +152,8 @@ fn attributes(root: &Path) {
     for (name, attribute, user) in
         [("a/two", ACCESS, 1), ("a/deep", ACCESS, 1), ("a/deep", DEFAULT, 50_000), ("b/empty", ACCESS, 7)]
     {
-        lsetxattr(root.join(name), attribute, &acl(user).encode(), XattrFlags::empty()).expect("an ACL can be set");
+        lsetxattr(root.join(name), attribute, &acl(user).encode(), XattrFlags::empty())
+            .expect("an ACL can be set");
     }
 }
 

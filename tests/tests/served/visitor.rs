@@ -151,7 +151,12 @@ pub fn assert_serves(daemon: &mut OwnDaemon, what: &str) {
     daemon.assert_runs();
     let scratch = Scratch::new();
     let outcome = Program::rsync().pull(&["-a", "--timeout=30"], &daemon.url("tree/"), &scratch.join("new"));
-    assert_eq!(outcome.code(), 0, "{what}: the next client was expected to be served\n{outcome}\n{}", daemon.said());
+    assert_eq!(
+        outcome.code(),
+        0,
+        "{what}: the next client was expected to be served\n{outcome}\n{}",
+        daemon.said()
+    );
     assert!(!daemon.said().contains("panicked"), "{what}: no panic was expected\n{}", daemon.said());
 }
 

@@ -30,7 +30,8 @@ pub fn plant(root: &Path, random: &mut Random) {
                 fs::create_dir(&path).expect("memory is large enough");
                 dirs.push(path.clone());
             }
-            3 => symlink(["../a", "nowhere", "/etc", ".", "b/../c"][random.below(5)], &path).expect("links can be made"),
+            3 => symlink(["../a", "nowhere", "/etc", ".", "b/../c"][random.below(5)], &path)
+                .expect("links can be made"),
             4 => node(&path, random),
             5 if !files.is_empty() => {
                 let other = &files[random.below(files.len())];
@@ -107,7 +108,14 @@ fn dress(path: &Path, random: &mut Random) {
     fs::set_permissions(path, Permissions::from_mode(modes[random.below(8)])).expect("modes can be set");
     if plain && random.below(6) == 0 {
         let user = 1 + u32::try_from(random.below(3)).expect("it is small");
-        let acl = Acl { owner: 7, users: vec![(user, 5)], group: 4, groups: vec![(user + 40_000, 1)], mask: 5, other: 0 };
+        let acl = Acl {
+            owner: 7,
+            users: vec![(user, 5)],
+            group: 4,
+            groups: vec![(user + 40_000, 1)],
+            mask: 5,
+            other: 0,
+        };
         let attribute = if metadata.is_dir() && random.below(2) == 0 { DEFAULT } else { ACCESS };
         lsetxattr(path, attribute, &acl.encode(), XattrFlags::empty()).expect("ACLs can be set");
     }

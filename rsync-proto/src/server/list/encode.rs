@@ -22,8 +22,6 @@ pub(super) struct Facts<'a> {
     pub gid: u32,
     pub device: (u32, u32),
     pub target: &'a [u8],
-    /// Device and inode of a file with several names.
-    pub link: Option<(u64, u64)>,
     pub sum: &'a [u8],
     /// Flags of a directory.
     pub flags: u32,

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+#[cfg(test)]
 use crate::flist::Kind;
 use crate::wire::flags::mode;
 
@@ -25,6 +26,7 @@ pub(super) struct Entry {
 }
 
 impl Entry {
+    #[cfg(test)]
     pub fn kind(&self) -> Kind {
         Kind::from_mode(u32::from(self.mode)).expect("only entries of a kind are listed")
     }

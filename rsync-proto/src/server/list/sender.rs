@@ -160,7 +160,7 @@ impl Sender {
         {
             self.sum_file(summer, item.handle, size, voice)?;
         }
-        let facts = facts(stat, size, item, link, &self.sum);
+        let facts = facts(stat, size, item, &self.sum);
         let path = if item.name == ROOT { ROOT } else { item.place.path };
         self.encoder.entry(out, &mut self.owners, path, &facts, linked);
         if let Some((access, inherited)) = lists {
@@ -276,13 +276,7 @@ fn hold(dir: BorrowedFd<'_>, name: &std::ffi::CStr) -> Result<std::os::fd::Owned
     openat(dir, name, HELD | OFlags::NOFOLLOW, Mode::empty())
 }
 
-fn facts<'a>(
-    stat: &Stat,
-    size: u64,
-    item: &'a Item<'_>,
-    link: Option<(u64, u64)>,
-    sum: &'a [u8],
-) -> Facts<'a> {
+fn facts<'a>(stat: &Stat, size: u64, item: &'a Item<'_>, sum: &'a [u8]) -> Facts<'a> {
     Facts {
         mode: stat.st_mode & (mode::TYPE | mode::PERMISSIONS),
         size,
@@ -293,7 +287,6 @@ fn facts<'a>(
         gid: stat.st_gid,
         device: (major(stat.st_rdev), minor(stat.st_rdev)),
         target: item.target,
-        link,
         sum,
         flags: item.flags,
     }

@@ -29,9 +29,11 @@ const SENDER: &[u8] = b"rsync: [sender] ";
 /// Says that a call about a file failed: `link_stat "/a" (in module) failed: Permission denied (13)`, with the sender in
 /// front.
 pub(super) fn failed(voice: &mut dyn Voice, tree: &Tree, call: &str, place: Place<'_>, error: Errno) {
-    let name = full_name(tree, place);
-    let reason = reason(error);
-    let line = [SENDER, call.as_bytes(), b" ", &name, b" failed: ", reason.as_bytes()].concat();
+    // One call is told of as if it were a line of a program.
+    let (open, close) = if call == "readlink_stat" { ("(", ")") } else { (" ", "") };
+    let (name, reason) = (full_name(tree, place), reason(error));
+    let failed = format!("{close} failed: {reason}");
+    let line = [SENDER, call.as_bytes(), open.as_bytes(), &name, failed.as_bytes()].concat();
     voice.say(Tag::ErrorTransfer, &line);
 }
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use rustix::fs::OFlags;
+use rustix::fs::{AtFlags, OFlags, statat};
 use rustix::io::Errno;
 
 use super::look::{LinkRules, Look, Unseen};
@@ -130,7 +130,9 @@ impl Walk {
             return Some(last as u32);
         }
         let place = Place { base: b"", path: base, follow: true };
-        if let Err(error) = self.tree.at(place, HELD | OFlags::DIRECTORY) {
+        // It has to be possible to look for something in it.
+        let entered = self.tree.at(place, HELD | OFlags::DIRECTORY);
+        if let Err(error) = entered.and_then(|dir| statat(&dir, ".", AtFlags::empty())) {
             self.sender.io_error |= io_error::GENERAL;
             shown::failed(voice, &self.tree, "change_dir", place, error);
             return None;

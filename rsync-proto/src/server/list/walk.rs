@@ -311,7 +311,8 @@ impl Walk {
             _ => ROOT,
         };
         let depth = within.depth + usize::from(!path.is_empty());
-        let fault = if name.len() > MAX_NAME || place.base.len() + 1 + path.len() > MAX_PATH {
+        let slash = usize::from(!place.base.is_empty() && !path.is_empty());
+        let fault = if name.len() > MAX_NAME || place.base.len() + slash + path.len() > MAX_PATH {
             Some("skipping overly long name:")
         } else if depth > self.depth {
             Some("skipping overly deep name:")
