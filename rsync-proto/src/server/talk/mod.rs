@@ -15,6 +15,8 @@ mod secure;
 mod service;
 mod session;
 mod stream;
+#[cfg(test)]
+mod tests;
 mod told;
 
 pub use limits::Limits;

@@ -49,7 +49,8 @@ pub(super) fn terms(line: &mut Line, wish: &Wish, protocol: u8) -> Result<Terms,
     };
     let compression = match compression {
         CompressionWish::Off => None,
-        CompressionWish::Fixed(kind) => Some(kind),
+        CompressionWish::Fixed(kind) if send::compressions().any(|ours| ours == kind) => Some(kind),
+        CompressionWish::Fixed(kind) => return Err(nothing_common("compression", kind.name().as_bytes())),
         CompressionWish::Negotiated => {
             let names = names(line, "the list of compressions")?;
             let ours = |name: &[u8]| {

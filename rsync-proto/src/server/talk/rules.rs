@@ -134,8 +134,7 @@ mod tests {
             panic!("a file of the server")
         };
         assert!(why.contains("not for it to name"), "{why}");
-        let mut few = Limits::default();
-        few.rules = 2;
+        let few = Limits { rules: 2, ..Limits::default() };
         let three = framed(&[&rules(&["- a", "- b", "- c"])]);
         assert!(matches!(read(&mut line(&three), false, &few), Err(Failure::Limit { limit: 2, .. })));
         let long = framed(&[&0x00ff_ffff_u32.to_le_bytes()]);
@@ -159,8 +158,7 @@ mod tests {
         let (found, next) = names(&[b"a\0b c\0\0", &framed(&[b"x"])[..]].concat(), 30);
         assert_eq!((found.unwrap(), next), (expected, Some(b'x')));
         assert!(matches!(names(&framed(&[b"a\0b"]), 31).0, Err(Failure::HungUp)));
-        let mut few = Limits::default();
-        few.names = 100;
+        let few = Limits { names: 100, ..Limits::default() };
         let many = super::names(&mut line(&framed(&[&b"a\0".repeat(9)])), 32, &few);
         assert!(matches!(many, Err(Failure::Limit { limit: 100, .. })));
     }

@@ -117,10 +117,7 @@ fn begin(service: &Inner, line: &mut Line, full: bool) -> Result<Option<Transfer
         Some(why) => Err(Failure::Refused(why)),
         None => what_to_send(line, &mut terms, service),
     };
-    let (scope, names) = rest.map_err(|failure| {
-        farewell(line, protocol, &failure);
-        failure
-    })?;
+    let (scope, names) = rest.inspect_err(|failure| farewell(line, protocol, failure))?;
     line.set_deadline(None);
     Ok(Some(Transfer { tree, terms, scope, names, subject }))
 }
