@@ -45,6 +45,7 @@ fn service(serve: &Serve) -> Result<Service, Failure> {
     limits.connections = serve.connections;
     limits.connections_per_address = serve.per_address;
     limits.idle = serve.timeout;
+    limits.handshake = limits.handshake.min(serve.timeout);
     let mut builder: ServiceBuilder = Service::builder().limits(limits).witness(Arc::new(Lines));
     if let Some(tls) = tls(&serve.tls)? {
         builder = builder.tls(tls);

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, mpsc};
 use std::time::Duration;
 
 use rsync_proto::Error;
@@ -30,8 +30,9 @@ impl Stop {
         let stop = Self::default();
         let own = stop.clone();
         let thread = std::thread::Builder::new().name("signals".into());
+        let (ready, listens) = mpsc::channel();
         let listen = move || {
-            if wait_for_signal() {
+            if wait_for_signal(ready) {
                 own.now();
                 std::thread::sleep(patience);
                 last_words();
@@ -39,6 +40,8 @@ impl Stop {
             }
         };
         thread.spawn(listen).expect("a process that begins can start a thread");
+        // From now on no signal ends the process at once. The thread that cannot listen drops its end.
+        let _ = listens.recv();
         stop
     }
 
@@ -100,13 +103,15 @@ impl Stop {
     }
 }
 
-fn wait_for_signal() -> bool {
+/// Says when it listens. Whether a signal came.
+fn wait_for_signal(ready: mpsc::Sender<()>) -> bool {
     let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_all().build() else {
         return false;
     };
     runtime.block_on(async {
         let kinds = [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()];
         let [Ok(mut interrupt), Ok(mut terminate), Ok(mut hangup)] = kinds.map(signal) else { return false };
+        let _ = ready.send(());
         tokio::select! {
             _ = interrupt.recv() => {}
             _ = terminate.recv() => {}

@@ -52,6 +52,9 @@ pub(super) fn open<'a>(line: &mut Line, service: &'a Inner, full: bool) -> Resul
         line.out().extend_from_slice(text.as_bytes());
         line.out().push(b'\n');
     }
+    if !service.motd.is_empty() {
+        line.out().push(b'\n');
+    }
     if name.is_empty() || name == b"#list" {
         line.out().extend_from_slice(listing(&service.modules).as_bytes());
         line.out().extend_from_slice(b"@RSYNCD: EXIT\n");
