@@ -82,7 +82,7 @@ fn run() -> Result<exit::Exit, exit::Failure> {
         cli::Command::Demo => demo::run(),
         cli::Command::Pull(pull) => pull::run(pull),
         cli::Command::List(list) => list::run(list),
-        cli::Command::Serve(serve) => serve::run(serve),
+        cli::Command::Serve(serve) => serve::run(&serve),
         cli::Command::Deploy(deploy) => provision::run(&deploy),
         cli::Command::Schema(driver) => {
             let text = serde_json::to_string_pretty(&driver.schema()).expect("a schema is plain");

@@ -23,18 +23,18 @@ const PATIENCE: Duration = Duration::from_secs(20);
 const MOST_TEXT: u64 = 1024 * 1024;
 
 /// Serves.
-pub(crate) fn run(serve: Serve) -> Result<Exit, Failure> {
-    let service = service(&serve)?;
+pub(crate) fn run(serve: &Serve) -> Result<Exit, Failure> {
+    let service = service(serve)?;
     let listener = TcpListener::bind(serve.listen).map_err(|error| Failure {
         message: format!("cannot listen at {}: {error}", serve.listen),
         exit: Exit::Connection,
     })?;
     let address = listener.local_addr().unwrap_or(serve.listen);
     let stop = Stop::on_signals(PATIENCE, || {
-        console::complain("stopped by a signal, with transfers that do not end")
+        console::complain("stopped by a signal, with transfers that do not end");
     });
     say(&format!("serving {} (ctrl-c stops)", url(address, serve.tls.certificate.is_some())));
-    let sandbox = Sandbox::new(serve.walls, reach(&serve), None);
+    let sandbox = Sandbox::new(serve.walls, reach(serve), None);
     let served = sandbox.run(console::complain, || service.serve(listener, stop.flag()))?;
     served.map_err(|error| Failure { message: format!("cannot go on: {error}"), exit: Exit::Connection })?;
     Ok(Exit::Success)
