@@ -65,7 +65,7 @@ fn what_counts_on_the_other_side_leaves_no_trace() {
         "-logDtpre.iLsfxCIvu --info=NAME",
         "-logDtpre.iLsfxCIvu -B700",
         "-logDtpre.iLsfxCIvu --open-noatime",
-        "-logDtpre.iLsfxCIvu --iconv=.",
+        "-logDtpre.iLsfxCIvu --iconv=-",
     ] {
         assert_eq!(request(words), archive(), "{words}");
     }
@@ -161,6 +161,7 @@ fn what_this_server_does_not_do_is_refused_by_name() {
         ("-re.iLsfxCIvu --remove-source-files", "--remove-source-files is refused: it would change"),
         ("-re.iLsfxCIvu --copy-devices", "--copy-devices is refused"),
         ("-re.iLsfxCIvu --delete-missing-args", "--delete-missing-args is refused"),
+        ("-re.iLsfxCIvu --iconv=.", "does not convert names"),
         ("-re.iLsfxCIvu --iconv=utf8", "does not convert names"),
         ("-re.iLsfxCIvu --log-file=x", "--log-file is refused"),
         ("-re.iLsfxCIvu --daemon", "--daemon is refused"),
