@@ -1,4 +1,4 @@
-//! A client for the rsync protocol, which pulls trees of files from rsync daemons.
+//! A client for the rsync protocol, which pulls trees of files from rsync daemons; and, if wanted, such a daemon.
 //!
 //! ```no_run
 //! # #[cfg(all(feature = "fs", feature = "tokio"))]
@@ -26,12 +26,14 @@
 //!
 //! # Features
 //!
-//! All of them are on unless `default-features = false` says otherwise.
+//! All of them but `server` are on unless `default-features = false` says otherwise.
 //!
 //! | feature | brings | without it |
 //! |---|---|---|
 //! | `tokio` | `Client`: connections, timeouts, retries, the threads that work on a pull | the protocol as a state machine, driven with bytes |
 //! | `fs` | `local`, a directory of this machine as a destination; `Client::pull` | destinations of one's own |
+//! | `tls` | `rsyncs://`: daemons behind TLS, and certificates for `server` | such a location is refused |
+//! | `server` | `server`, a read-only daemon for directories of this machine | |
 //! | `zstd`, `lz4` | compression of what is transferred, with servers since 3.2 | it is not offered to servers |
 //! | `zlib` | the same with older servers | likewise |
 //!

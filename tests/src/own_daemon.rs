@@ -69,7 +69,9 @@ impl OwnPlan {
     pub fn start(self) -> OwnDaemon {
         let mut daemon = self.launch("127.0.0.1:0");
         let first = daemon.first_line();
-        let address = first.strip_prefix("serving rsync://").and_then(|rest| rest.split('/').next());
+        let url = first.strip_prefix("serving ").and_then(|url| url.split_once("://"));
+        let address = url.filter(|(scheme, _)| ["rsync", "rsyncs"].contains(scheme)).map(|(_, rest)| rest);
+        let address = address.and_then(|rest| rest.split('/').next());
         let address = address.and_then(|it| it.parse().ok()).unwrap_or_else(|| {
             panic!("deployer serve was expected to say where it listens, not {first:?}\n{}", daemon.said())
         });

@@ -88,7 +88,9 @@ pub(super) const COMMANDS: &[&str] = &[
     "validate",
     "schema",
     "reboot",
+    "serve",
     "init",
+    "demo",
     "man",
     "completions",
 ];
@@ -109,7 +111,8 @@ pub(super) fn of(command: &str) -> Text {
                  straight into place. Run again, it moves only what differs.",
                 "It is one executable, and needs no rsync where it runs. `deployer pull` is a client for rsync daemons \
                  by itself, with rsync's spelling of the options.",
-                "The rsync protocol encrypts nothing: a password that is given is not seen on the way, but all that comes is.",
+                "The rsync protocol itself encrypts nothing: a password that is given is not seen on the way, but all that comes \
+                 is, unless it comes over TLS (rsyncs://) or a remote shell.",
             ],
             see_also: RSYNC,
             ..Text::default()
@@ -128,6 +131,30 @@ pub(super) fn of(command: &str) -> Text {
             environment: &[PASSWORD, PARTIAL, RULES, SHOWN],
             files: &[PULLED, IGNORED],
             see_also: RSYNC,
+        },
+        "serve" => Text {
+            description: &[
+                "Serves directories to rsync clients, for reading and nothing else. Each client has a thread of its own, and \
+                 nothing that it says leads out of the directory of its module.",
+                "Where the kernel has Landlock, the program itself reaches nothing but these directories.",
+            ],
+            files: &[&[(
+                "/etc/passwd, /etc/group",
+                "Names of users and groups, which clients are told unless they ask for --numeric-ids.",
+            )]],
+            see_also: RSYNC,
+            ..Text::default()
+        },
+        "demo" => Text {
+            description: &[
+                "Shows what this program is for: a small tree is served from inside, deployed, changed and deployed again. \
+                 Each command that is run is shown.",
+            ],
+            environment: &[
+                &[("TMPDIR", "Where the tree and the disk in a file are made, in place of /tmp: some 70 MB.")],
+                SHOWN,
+            ],
+            ..Text::default()
         },
         "list" => Text {
             description: &[

@@ -37,6 +37,26 @@ pub fn stunnel(daemon: SocketAddr, own: &Certificate, clients_of: Option<&Author
     })
 }
 
+/// stunnel on the client's side: leads to a daemon that speaks TLS, and holds its certificate against this authority.
+///
+/// # Panics
+/// If it does not come to listen.
+#[must_use]
+pub fn stunnel_client(daemon: SocketAddr, authority: &Authority) -> Service {
+    Service::start(|scratch, port| {
+        let text = format!(
+            "foreground = yes\npid =\nsyslog = no\noutput = {}\n[rsyncs]\nclient = yes\naccept = 127.0.0.1:{port}\n\
+             connect = {daemon}\nverifyChain = yes\ncheckIP = 127.0.0.1\nCAfile = {}\n",
+            scratch.join("log").display(),
+            authority.certificate().display()
+        );
+        let config = scratch.file("stunnel.conf", &text, 0o600);
+        let mut command = Command::new("stunnel4");
+        command.arg(config);
+        command
+    })
+}
+
 /// tinyproxy, which lets `CONNECT` to this port through, for this user and password.
 ///
 /// # Panics

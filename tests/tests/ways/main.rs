@@ -4,6 +4,7 @@
 //! Here: what all of these tests need.
 
 mod others;
+mod served;
 mod shell;
 mod tls;
 

@@ -26,10 +26,6 @@ pub(super) struct Entry {
 }
 
 impl Entry {
-    #[cfg(test)]
-    pub fn kind(&self) -> Kind {
-        Kind::from_mode(u32::from(self.mode)).expect("only entries of a kind are listed")
-    }
 
     pub fn is_directory(&self) -> bool {
         u32::from(self.mode) & mode::TYPE == mode::DIRECTORY
