@@ -2,8 +2,6 @@
 
 use std::sync::Arc;
 
-#[cfg(test)]
-use crate::flist::Kind;
 use crate::wire::flags::mode;
 
 /// The name of the root of the transfer.
@@ -26,7 +24,6 @@ pub(super) struct Entry {
 }
 
 impl Entry {
-
     pub fn is_directory(&self) -> bool {
         u32::from(self.mode) & mode::TYPE == mode::DIRECTORY
     }
