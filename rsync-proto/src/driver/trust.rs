@@ -64,7 +64,8 @@ pub(super) fn server_name(host: &str) -> Result<ServerName<'static>> {
 pub(super) fn fault(address: &str, error: &rustls::Error, has_certificate: bool) -> Error {
     let fault = match error {
         rustls::Error::InvalidCertificate(error) => match error {
-            CertificateError::UnknownIssuer => TlsFault::UnknownIssuer,
+            // An authority of the right name with another key is another one.
+            CertificateError::UnknownIssuer | CertificateError::BadSignature => TlsFault::UnknownIssuer,
             CertificateError::Expired | CertificateError::ExpiredContext { .. } => TlsFault::Expired,
             CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
                 TlsFault::NotYetValid

@@ -31,7 +31,7 @@ impl Authority {
         let mut command = openssl(&scratch);
         command.args(["req", "-x509", "-days", "2", "-subj", "/CN=an authority"]);
         run(command.args(NEW_KEY).args(["-keyout", "ca.key", "-out", "ca.pem"]));
-        let config = "[ca]\ndefault_ca = own\n[own]\ndatabase = index\nnew_certs_dir = .\ndefault_md = sha256\n\
+        let config = "[ca]\ndefault_ca = own\n[own]\ndatabase = index\nserial = serial\nnew_certs_dir = .\ndefault_md = sha256\n\
                       policy = any\nunique_subject = no\n[any]\ncommonName = supplied\n";
         let _ = scratch.file("ca.conf", config, 0o600);
         let _ = scratch.file("index", "", 0o600);

@@ -16,8 +16,8 @@ fn a_proxy_leads_to_the_daemon() {
     let (open, url) = (tinyproxy(fixture.port(), None), fixture.daemon.url("tree/"));
     let by = |proxy: String| move |run: Invocation| run.env("RSYNC_PROXY", &proxy);
     fixture.comes("by a proxy", by(open.address().to_string()), &[], &url);
-    let guarded = tinyproxy(fixture.port(), Some(("bob", "se:cret@x")));
-    fixture.comes("with a login", by(format!("bob:se:cret@x@{}", guarded.address())), &[], &url);
+    let guarded = tinyproxy(fixture.port(), Some(("bob", "secret")));
+    fixture.comes("with a login", by(format!("bob:secret@{}", guarded.address())), &[], &url);
     let outcome = fixture.fails(
         10,
         &["407", "RSYNC_PROXY=user"],
