@@ -178,7 +178,13 @@ impl OwnDaemon {
         let deadline = Instant::now() + LIMIT;
         while !condition(self) {
             self.assert_runs();
-            assert!(Instant::now() < deadline, "{what} was expected of the daemon\n{}", self.said());
+            assert!(
+                Instant::now() < deadline,
+                "{what} was expected of the daemon; it has {} threads and {} files\n{}",
+                self.threads(),
+                self.open_files(),
+                self.said()
+            );
             thread::sleep(Duration::from_millis(2));
         }
     }

@@ -56,7 +56,7 @@ fn an_honest_request_is_answered() {
 #[test]
 fn absurd_layouts() {
     let (_scratch, mut daemon) = house();
-    let before = holdings(&mut daemon);
+    let before = holdings(&daemon);
     for layout in [
         [0xffff_ffff, 700, 16, 0],
         [0x8000_0000, 700, 16, 0],
@@ -130,7 +130,7 @@ fn sums_that_are_all_the_same() {
 #[test]
 fn absurd_requests() {
     let (_scratch, mut daemon) = house();
-    let before = holdings(&mut daemon);
+    let before = holdings(&daemon);
     let cases: &[(&str, Vec<u8>)] = &[
         ("the root", request(0, [0; 4])),
         ("a FIFO", request(1, [0; 4])),

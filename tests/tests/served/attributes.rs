@@ -24,7 +24,6 @@ everywhere! {
     specials_left_alone: "-a", "--no-specials";
     only_devices: "-r", "--devices";
     only_specials: "-r", "--specials";
-    devices_as_files: "-a", "--copy-devices", "--exclude=/nodes/";
     attributes: "-aX";
     attributes_of_rsync_too: "-aXX";
     attributes_by_rules: "-aX", "-f", "-x user.lo*", "-f", "-x trusted.*";

@@ -21,5 +21,4 @@ everywhere! {
     only_small_ones_come: "-a", "--delete", "--max-size=1k";
     empty_directories_do_not_come: "-am", "--delete";
     despite_errors: "-a", "--delete", "--ignore-errors";
-    of_missing_arguments: "-a", "--delete", "--delete-missing-args";
 }

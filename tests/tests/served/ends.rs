@@ -107,7 +107,7 @@ fn during_a_transfer_that_does_not_end() {
 fn hanging_up_anywhere() {
     let scratch = place(32);
     let mut own = daemon(&scratch);
-    let before = holdings(&mut own);
+    let before = holdings(&own);
     let mut random = Random::new(54);
     for turn in 0..40 {
         let mut visitor = match turn % 4 {
@@ -142,7 +142,7 @@ fn hanging_up_anywhere() {
 fn silence() {
     let scratch = place(64);
     let mut own = OwnPlan::new().with("--timeout").with("1").serve("tree", &scratch.join("source")).start();
-    let before = holdings(&mut own);
+    let before = holdings(&own);
     let mut half = Visitor::to(&own);
     half.say(&GREETING[..10]);
     let mut named = Visitor::to(&own);
@@ -189,7 +189,7 @@ fn slow_is_not_silent() {
 fn several_at_once() {
     let scratch = place(32);
     let mut own = daemon(&scratch);
-    let before = holdings(&mut own);
+    let before = holdings(&own);
     let mut deaf = Visitor::listing(&own);
     deaf.say(&frame(
         &[&[2, 0, 0x80][..], &[0; 16], &[1, 0, 0x80], &[0; 16], &[1, 0, 0x80], &[0; 16]].concat(),
@@ -219,7 +219,7 @@ fn many_after_each_other() {
     let scratch = place(0);
     fs::write(scratch.join("source/file"), "content").expect("memory is large enough");
     let mut own = daemon(&scratch);
-    let before = holdings(&mut own);
+    let before = holdings(&own);
     for _ in 0..60 {
         let _ = Program::rsync().list(&[], &own.url("tree/")).expect(0);
         drop(Visitor::listing(&own));

@@ -38,8 +38,6 @@ pub struct Field {
     pub own: OwnDaemon,
     pub scratch: Scratch,
     since: SystemTime,
-    /// In a chroot, rsync begins the paths in its messages with a slash.
-    chroot: bool,
 }
 
 /// What a client came to from the own daemon, after it was found to be the same as from rsync's.
@@ -76,6 +74,11 @@ impl<'a> Job<'a> {
         self
     }
 
+    fn has_whole_paths(&self) -> bool {
+        let short = |option: &str| !option.starts_with("--") && option.contains('R');
+        self.options.iter().any(|option| option.starts_with("--files-from") || short(option))
+    }
+
     pub fn input(mut self, input: &'a [u8]) -> Self {
         self.input = input;
         self
@@ -97,7 +100,7 @@ impl Field {
     /// rsync's daemon in a chroot, for what follows symlinks: see `Pair::in_chroot`. There it does not find names of
     /// owners.
     pub fn in_chroot(fill: impl FnOnce(&Path)) -> Self {
-        Self { chroot: true, ..Self::of(fill, |module| module.with("use chroot = yes"), |plan, _| plan) }
+        Self::of(fill, |module| module.with("use chroot = yes"), |plan, _| plan)
     }
 
     pub fn of(
@@ -113,7 +116,7 @@ impl Field {
         for name in ["rsync", "own"] {
             let _ = scratch.directory(name);
         }
-        Self { rsync, own, scratch, since: SystemTime::now(), chroot: false }
+        Self { rsync, own, scratch, since: SystemTime::now() }
     }
 
     pub fn source(&self) -> PathBuf {
@@ -169,15 +172,14 @@ impl Field {
         let what = format!("{what}: {:?} {:?}", job.options, job.paths);
         let said = || format!("\nfrom rsync's:\n{rsync}\nfrom the own one:\n{own}\n{}", self.own.said());
         assert_eq!(own.code(), rsync.code(), "{what}: the exit code was expected to be the same{}", said());
-        assert_same_lines(&what, &masks::output(&rsync), &masks::output(&own));
         let [theirs, ours] = [&rsync, &own].map(|outcome| {
-            let mut lines = masks::errors(outcome);
-            if self.chroot {
-                lines.iter_mut().for_each(|line| *line = line.replace("\"/", "\""));
-            }
+            let mut lines = masks::output(outcome);
+            // Where paths are whole, directories on the way may be listed several times, which nobody sees otherwise.
+            lines.retain(|line| !job.has_whole_paths() || !line.starts_with("Number of files: "));
             lines
         });
-        assert_same_lines(&format!("{what}: errors"), &theirs, &ours);
+        assert_same_lines(&what, &theirs, &ours);
+        assert_same_lines(&format!("{what}: errors"), &masks::errors(&rsync), &masks::errors(&own));
         masks::assert_close(&what, &rsync, &own);
         let trees = self.pictures();
         assert_same(&what, &trees[0], &trees[1]);

@@ -35,15 +35,15 @@ from! {
 fn followed() {
     let field = Field::in_chroot(tree::plant);
     for (options, paths) in [
-        (&["-aL", "--exclude=out", "--exclude=here"][..], &[""][..]),
-        (&["-aL", "--exclude=out", "--exclude=here"], &["links/", "a"]),
-        (&["-aL", "--exclude=out", "--exclude=here", "--no-inc-recursive"], &["links"]),
+        (&["-aL", "--exclude=out", "--exclude=here", "--exclude=/stray"][..], &[""][..]),
+        (&["-aL", "--exclude=out", "--exclude=here", "--exclude=/stray"], &["links/", "a"]),
+        (&["-aL", "--exclude=out", "--exclude=here", "--exclude=/stray", "--no-inc-recursive"], &["links"]),
         (&["-ak", "--exclude=here"], &[""]),
         (&["-ak", "--exclude=here"], &["links"]),
         (&["-ak", "--exclude=here", "-c"], &["links/", "hard"]),
         (&["-akH", "--exclude=here", "--no-inc-recursive"], &[""]),
-        (&["-a", "--copy-unsafe-links", "--exclude=out"], &[""]),
-        (&["-a", "--copy-unsafe-links", "--exclude=out"], &["links"]),
+        (&["-a", "--copy-unsafe-links", "--exclude=out", "--exclude=/stray"], &[""]),
+        (&["-a", "--copy-unsafe-links", "--exclude=out", "--exclude=/stray"], &["links"]),
         (&["-a"], &["links/directory/"]),
         (&["-a"], &["links/directory/three", "links/file"]),
         (&["-aR"], &["links/directory/three"]),

@@ -16,18 +16,25 @@ const FIGURES: [&str; 7] = [
 /// How far the literal data may be apart: a sender need not find every block that another one finds.
 const APART: u64 = 8192;
 
-/// Lines of standard output, sorted. Those of times are missing where they would say 0.
+/// Lines of standard output, sorted.
 pub fn output(outcome: &Outcome) -> Vec<String> {
-    let lines = outcome.sorted_lines();
-    let lines = lines.iter().filter(|line| !line.starts_with("File list ") || !line.contains(" time: "));
-    lines.map(|line| masked(line)).collect()
+    comparable(&outcome.stdout)
 }
 
 /// Lines of standard error, sorted.
 pub fn errors(outcome: &Outcome) -> Vec<String> {
-    let mut lines: Vec<String> = outcome.stderr.lines().map(masked).collect();
+    comparable(&outcome.stderr)
+}
+
+fn comparable(text: &str) -> Vec<String> {
+    let mut lines: Vec<String> = text.lines().filter(|line| !is_luck(line)).map(masked).collect();
     lines.sort_unstable();
     lines
+}
+
+/// Lines that come or not: times, which are left out where they would be 0, and how fast rsync's daemon hangs up.
+fn is_luck(line: &str) -> bool {
+    line.starts_with("File list ") && line.contains(" time: ") || line.contains("read error: Connection reset by peer")
 }
 
 fn masked(line: &str) -> String {
@@ -35,7 +42,10 @@ fn masked(line: &str) -> String {
         return (*figure).to_owned();
     }
     // The daemons have ports of their own, and which of rsync's processes speaks last is a matter of luck.
-    let line = ports(line);
+    // In a chroot rsync begins paths with a slash, elsewhere not always. The name of a file that it links to in a dry run
+    // is at times a dot.
+    let line = ports(line).replace("\"/", "\"");
+    let line = line.strip_suffix(" => .").map_or(line.clone(), str::to_owned);
     let Some(end) = line.strip_prefix("rsync error: ").and_then(|_| line.find(") at ")) else { return line };
     line[..end].to_owned()
 }

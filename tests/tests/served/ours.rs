@@ -74,7 +74,7 @@ fn lists() {
 fn links_followed() {
     let field = Field::in_chroot(crate::tree::plant);
     for (options, paths) in [
-        (&["-aL", "--exclude=out", "--exclude=here"][..], &["links", "a"][..]),
+        (&["-aL", "--exclude=out", "--exclude=here", "--exclude=/stray"][..], &["links", "a"][..]),
         (&["-ak", "--exclude=here"], &[""]),
         (&["-a", "--copy-unsafe-links", "--exclude=out"], &["links"]),
     ] {
@@ -102,6 +102,10 @@ fn listings_and_trees() {
         let options = ["-aHAXXc", "--numeric-ids", "--delete", &version];
         let [_, own] = field.run(&Job::deployer(&options));
         let own = own.expect(0);
+        // Nanoseconds came with 31.
+        if protocol == 30 {
+            continue;
+        }
         let found = Snapshot::take(&field.destinations()[1]);
         end_to_end::diff::assert_same(&format!("{start:?} {protocol}\n{own}"), &source, &found);
     }

@@ -25,7 +25,7 @@ fn house() -> House {
 #[test]
 fn strange_openings() {
     let mut house = house();
-    let before = holdings(&mut house.daemon);
+    let before = holdings(&house.daemon);
     let mut random = Random::new(51);
     let noise = random.bytes(1 << 16);
     let endless = vec![b'x'; 4 << 20];
@@ -185,7 +185,7 @@ fn refused_arguments_are_told() {
 #[test]
 fn too_many_arguments() {
     let mut house = house();
-    let before = holdings(&mut house.daemon);
+    let before = holdings(&house.daemon);
     let many: Vec<&[u8]> = [&PLAIN[..], &vec![&b"tree/a"[..]; 100_000]].concat();
     let options: Vec<&[u8]> = [&PLAIN[..3], &vec![&b"--numeric-ids"[..]; 100_000], &PLAIN[3..]].concat();
     let empty: Vec<&[u8]> = [&PLAIN[..], &vec![&b"."[..]; 100_000]].concat();
@@ -215,7 +215,7 @@ fn too_many_arguments() {
 #[test]
 fn sessions_cut_off_and_garbled() {
     let mut house = house();
-    let before = holdings(&mut house.daemon);
+    let before = holdings(&house.daemon);
     let scratch = Scratch::new();
     let mut random = Random::of_this_run();
     for (number, options) in

@@ -64,7 +64,6 @@ from! {
     missing_and_not: "-a" => "missing", "a", "also/missing", "big";
     missing_directories: "-a" => "missing/";
     missing_ones_ignored: "-a", "--ignore-missing-args" => "missing", "a", "no/such/*";
-    missing_ones_deleted: "-a", "--delete-missing-args" => "extra", "a/one";
     below_a_file: "-a" => "big/", "big/below", "a";
 }
 

@@ -160,19 +160,18 @@ pub fn assert_serves(daemon: &mut OwnDaemon, what: &str) {
     assert!(!daemon.said().contains("panicked"), "{what}: no panic was expected\n{}", daemon.said());
 }
 
-/// Waits until the daemon has no more threads and open files than at some time before.
+/// What comes with the first client and stays, at most: threads and files.
+const STAYS: (u64, usize) = (3, 4);
+
+/// Waits until the daemon has not many more threads and open files than before any client came.
 pub fn assert_rid(daemon: &mut OwnDaemon, before: (u64, usize)) {
     daemon.until(&format!("as few threads and files as before, {before:?},"), |it| {
-        it.threads() <= before.0 && it.open_files() <= before.1
+        it.threads() <= before.0 + STAYS.0 && it.open_files() <= before.1 + STAYS.1
     });
 }
 
-/// How many threads and open files it has when nobody is there any more. Some of them come with the first client.
-pub fn holdings(daemon: &mut OwnDaemon) -> (u64, usize) {
-    let _ = Program::rsync().list(&[], &daemon.url("tree/")).expect(0);
-    daemon.until_said("a line about the first client", |said| said.lines().count() > 1);
-    // Its thread may be about to end.
-    daemon.until("one thread less", |it| it.threads() <= 3);
+/// How many threads and open files it has.
+pub fn holdings(daemon: &OwnDaemon) -> (u64, usize) {
     (daemon.threads(), daemon.open_files())
 }
 
