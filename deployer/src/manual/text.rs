@@ -151,7 +151,10 @@ pub(super) fn of(command: &str) -> Text {
                  Each command that is run is shown.",
             ],
             environment: &[
-                &[("TMPDIR", "Where the tree and the disk in a file are made, in place of /tmp: some 70 MB.")],
+                &[(
+                    "TMPDIR",
+                    "Where the tree and the disk in a file are made, in place of /tmp: some 70 MB.",
+                )],
                 SHOWN,
             ],
             ..Text::default()

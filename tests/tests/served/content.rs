@@ -187,7 +187,9 @@ fn appended_to_the_wrong_beginning() {
         }
     });
     for (_, _, protocol) in TURNS {
-        for options in [&["--append-verify"][..], &["--append-verify", "-z"], &["--append-verify", "--cc=sha1"]] {
+        for options in
+            [&["--append-verify"][..], &["--append-verify", "-z"], &["--append-verify", "--cc=sha1"]]
+        {
             field.clear();
             for root in field.destinations() {
                 fs::create_dir(&root).expect("memory is large enough");

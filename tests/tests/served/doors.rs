@@ -203,7 +203,14 @@ fn lists_of_modules_and_a_message_of_the_day() {
             // Of a last line without an end rsync makes what it happens to make.
             if !text.ends_with("end") {
                 // It puts another line end behind the text.
-                let lines = |outcome: &Outcome| outcome.stdout.lines().filter(|line| !line.is_empty()).map(str::to_owned).collect::<Vec<_>>();
+                let lines = |outcome: &Outcome| {
+                    outcome
+                        .stdout
+                        .lines()
+                        .filter(|line| !line.is_empty())
+                        .map(str::to_owned)
+                        .collect::<Vec<_>>()
+                };
                 assert_eq!(lines(&ours), lines(&theirs), "{text:?}");
             }
             for name in names {

@@ -34,7 +34,8 @@ fn comparable(text: &str) -> Vec<String> {
 
 /// Lines that come or not: times, which are left out where they would be 0, and how fast rsync's daemon hangs up.
 fn is_luck(line: &str) -> bool {
-    line.starts_with("File list ") && line.contains(" time: ") || line.contains("read error: Connection reset by peer")
+    line.starts_with("File list ") && line.contains(" time: ")
+        || line.contains("read error: Connection reset by peer")
 }
 
 fn masked(line: &str) -> String {

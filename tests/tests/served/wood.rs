@@ -30,7 +30,8 @@ pub fn plant(root: &Path, random: &mut Random) {
                 fs::create_dir(&path).expect("memory is large enough");
                 dirs.push(path.clone());
             }
-            3 => symlink(["../a", "nowhere", "/etc", ".", "../../b", "b/../c"][random.below(6)], &path).expect("links can be made"),
+            3 => symlink(["../a", "nowhere", "/etc", ".", "../../b", "b/../c"][random.below(6)], &path)
+                .expect("links can be made"),
             4 => node(&path, random),
             5 if !files.is_empty() => {
                 let other = &files[random.below(files.len())];

@@ -28,7 +28,8 @@ fn both_ends_are_ours() {
     let server = serve(&fixture, &authority.certify("server", HERE), &[]);
     let port = server.address().port();
     let ca = option("--tls-ca", &authority.certificate());
-    for options in [&[&ca[..]][..], &[&ca, "-z"], &[&ca, "--no-inc-recursive", "--protocol=30"], &[&ca, "-c"]] {
+    for options in [&[&ca[..]][..], &[&ca, "-z"], &[&ca, "--no-inc-recursive", "--protocol=30"], &[&ca, "-c"]]
+    {
         fixture.comes("over TLS", as_it_is, options, &format!("rsyncs://127.0.0.1:{port}/tree/"));
     }
     fixture.comes("by name", as_it_is, &[&ca], &format!("rsyncs://localhost:{port}/tree/"));
@@ -68,7 +69,9 @@ fn rsync_comes_through_stunnel() {
     let server = serve(&fixture, &authority.certify("server", HERE), &[]);
     let near = stunnel_client(server.address(), &authority);
     let url = format!("rsync://{}/tree/", near.address());
-    for (name, options) in [("whole", &["-aHAX"][..]), ("packed", &["-aHAXz"]), ("old", &["-aHAX", "--protocol=31"])] {
+    for (name, options) in
+        [("whole", &["-aHAX"][..]), ("packed", &["-aHAXz"]), ("old", &["-aHAX", "--protocol=31"])]
+    {
         let into = fixture.scratch.join(name);
         let _ = Program::rsync().pull(options, &url, &into).expect(0);
         assert_same(name, &Snapshot::take(&fixture.source()), &Snapshot::take(&into));
