@@ -32,7 +32,7 @@ impl Stop {
         let thread = std::thread::Builder::new().name("signals".into());
         let (ready, listens) = mpsc::channel();
         let listen = move || {
-            if wait_for_signal(ready) {
+            if wait_for_signal(&ready) {
                 own.now();
                 std::thread::sleep(patience);
                 last_words();
@@ -104,7 +104,7 @@ impl Stop {
 }
 
 /// Says when it listens. Whether a signal came.
-fn wait_for_signal(ready: mpsc::Sender<()>) -> bool {
+fn wait_for_signal(ready: &mpsc::Sender<()>) -> bool {
     let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_all().build() else {
         return false;
     };

@@ -277,6 +277,15 @@ impl Client {
             let text = "names of files (--files-from) are relative to one source, and there are several";
             return Err(Error::Misuse(text.to_owned()));
         }
+        if options.selection.relative && self.location.scheme == Scheme::Shell {
+            // The two are not in one order on both sides.
+            let absolute = |path: &str| path.starts_with('/') && !path.contains("/./");
+            let count = self.location.paths().filter(|path| absolute(path)).count();
+            if count != 0 && count != self.location.paths().count() {
+                let text = "with -R, either all paths begin with a slash or none: pull them in two steps";
+                return Err(Error::Misuse(text.to_owned()));
+            }
+        }
         let arguments = match self.location.scheme {
             Scheme::Shell => shell_arguments(options, &self.location, list_only),
             _ => Vec::new(),

@@ -297,7 +297,8 @@ fn proxy_answer(status: Option<u16>, answer: &str) -> String {
     let hint = match status {
         None => "see whether an HTTP proxy listens there",
         Some(403) => "it does not let this machine connect there",
-        Some(407) => "it wants a user and a password: RSYNC_PROXY=user:password@host:port",
+        // Some proxies have the wrong number for it.
+        Some(401 | 407) => "it wants a user and a password: RSYNC_PROXY=user:password@host:port",
         Some(502..=504) => "it does not reach the server",
         Some(_) => "see that it allows CONNECT to that port",
     };

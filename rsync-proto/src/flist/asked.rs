@@ -14,6 +14,8 @@ pub struct Asked {
     recursive: bool,
     /// A root may come although no content was asked for, because a name begins with `./`.
     dotted: bool,
+    /// Whole paths are kept, and were asked for from the root of the server: they come with a slash in front.
+    absolute: bool,
     /// How many sources there are.
     sources: usize,
     root: Node,
@@ -34,7 +36,7 @@ impl Asked {
     /// Nothing yet.
     pub fn new(recursive: bool, relative: bool) -> Self {
         let root = Node::default();
-        Self { anything: false, relative, recursive, dotted: false, sources: 0, root }
+        Self { anything: false, relative, recursive, dotted: false, absolute: false, sources: 0, root }
     }
 
     /// Whatever the server has.
@@ -66,6 +68,7 @@ impl Asked {
         };
         let names: Vec<&[u8]> = kept.split(|byte| *byte == b'/').collect();
         let content = names.last().is_some_and(|last| matches!(*last, b"" | b"." | b".."));
+        self.absolute |= self.relative && kept.starts_with(b"/");
         self.dotted |= self.relative && kept.starts_with(b"./");
         let mut node = &mut self.root;
         for name in names.into_iter().filter(|name| !matches!(*name, b"" | b"." | b"..")) {
@@ -73,6 +76,14 @@ impl Asked {
         }
         node.itself = true;
         node.content |= content;
+    }
+
+    /// A path as it comes, below the root of the transfer.
+    pub(super) fn below_root<'a>(&self, path: &'a [u8]) -> &'a [u8] {
+        match path {
+            [b'/', rest @ ..] if self.absolute => rest,
+            path => path,
+        }
     }
 
     /// Whether there may be several entries of one name, from several sources.

@@ -184,7 +184,11 @@ impl ListDecoder {
         self.read_name(flags, cursor)?;
         let builder = self.building.as_mut().expect("a segment was begun");
         let root = self.scratch == b".";
-        let (dir_path, name) = if root { (&b""[..], &b""[..]) } else { name::split(&self.scratch)? };
+        let (dir_path, name) = if root {
+            (&b""[..], &b""[..])
+        } else {
+            name::split(self.options.asked.below_root(&self.scratch))?
+        };
         let dir = builder.parents.find(dir_path)?;
         let at = builder.segment.arena.len();
         let mut users = Vec::new();

@@ -157,7 +157,7 @@ impl Socket {
     pub fn to(daemon: SocketAddr, path: &Path) -> Self {
         let mut command = Command::new("socat");
         command.arg(format!("UNIX-LISTEN:{},fork", path.display())).arg(format!("TCP:{daemon}"));
-        let service = Service::until(command, || path.exists());
+        let service = Service::until(&command, || path.exists());
         Self { path: path.to_owned(), _service: service }
     }
 

@@ -29,7 +29,7 @@ impl Service {
         for _ in 0..20 {
             let scratch = Scratch::with_size(4096);
             let port = free_port(address);
-            let mut child = spawn(prepare(&scratch, port));
+            let mut child = spawn(&prepare(&scratch, port));
             if comes_to(&mut child, |child| listens(child.id(), port)) {
                 return Self { child, address: (address, port).into(), _scratch: Some(scratch) };
             }
@@ -42,7 +42,7 @@ impl Service {
     /// # Panics
     /// If that does not come.
     #[must_use]
-    pub fn until(command: Command, ready: impl Fn() -> bool) -> Self {
+    pub fn until(command: &Command, ready: impl Fn() -> bool) -> Self {
         let shown = format!("{command:?}");
         let mut child = spawn(command);
         assert!(comes_to(&mut child, |_| ready()), "the program was expected to run: {shown}");
@@ -70,7 +70,7 @@ impl Drop for Service {
     }
 }
 
-fn spawn(own: Command) -> Child {
+fn spawn(own: &Command) -> Child {
     let mut command = Command::new("setpriv");
     // A test that is killed drops nothing; its programs die with it all the same.
     command.args(["--pdeathsig", "KILL", "setsid"]).arg(own.get_program()).args(own.get_args());

@@ -26,7 +26,8 @@ everywhere! {
     only_specials: "-r", "--specials";
     attributes: "-aX";
     attributes_of_rsync_too: "-aXX";
-    attributes_by_rules: "-aX", "-f", "-x user.lo*", "-f", "-x trusted.*";
+    // With rules, rsync sends the attributes that lists of access are kept in, too; ours does not.
+    attributes_by_rules: "-aX", "-f", "-x user.lo*", "-f", "-x trusted.*", "-f", "-x system.*";
     attributes_without_segments: "-aX", "--no-inc-recursive";
     attributes_of_hard_links: "-aHX";
     acls: "-aA";

@@ -105,7 +105,7 @@ fn changing_meanwhile() {
                 _ => drop(fs::create_dir(name)),
             }
             turn += 1;
-            if turn % 1600 == 0 {
+            if turn.is_multiple_of(1600) {
                 for number in 0..400 {
                     let name = source.join(format!("dir-{}/file-{number}", number % 20));
                     drop(fs::remove_dir(&name));

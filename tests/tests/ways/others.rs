@@ -18,13 +18,8 @@ fn a_proxy_leads_to_the_daemon() {
     fixture.comes("by a proxy", by(open.address().to_string()), &[], &url);
     let guarded = tinyproxy(fixture.port(), Some(("bob", "secret")));
     fixture.comes("with a login", by(format!("bob:secret@{}", guarded.address())), &[], &url);
-    let outcome = fixture.fails(
-        10,
-        &["407", "RSYNC_PROXY=user"],
-        by(format!("bob:wrong@{}", guarded.address())),
-        &[],
-        &url,
-    );
+    let outcome =
+        fixture.fails(10, &["RSYNC_PROXY=user"], by(format!("bob:wrong@{}", guarded.address())), &[], &url);
     assert!(!outcome.stderr.contains("wrong"), "no password was expected in\n{outcome}");
     let closed = tinyproxy(1, None);
     fixture.fails(10, &["403", "does not let"], by(closed.address().to_string()), &[], &url);

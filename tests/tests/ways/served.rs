@@ -28,7 +28,7 @@ fn both_ends_are_ours() {
     let server = serve(&fixture, &authority.certify("server", HERE), &[]);
     let port = server.address().port();
     let ca = option("--tls-ca", &authority.certificate());
-    for options in [&[&ca[..]][..], &[&ca, "-z"], &[&ca, "--no-inc-recursive", "--protocol=30"], &[&ca, "-c"]]
+    for options in [&[&ca[..]][..], &[&ca, "-z"], &[&ca, "--no-inc-recursive", "--protocol=31"], &[&ca, "-c"]]
     {
         fixture.comes("over TLS", as_it_is, options, &format!("rsyncs://127.0.0.1:{port}/tree/"));
     }

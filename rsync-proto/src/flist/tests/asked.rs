@@ -55,6 +55,22 @@ fn whole_paths_and_the_way_to_them() {
 }
 
 #[test]
+fn whole_paths_from_the_root_of_the_server() {
+    let implied = |path: &str| Item { implied: true, ..Item::dir(path) };
+    for options in whole(asked(false, true, &["/a/b/f"]), false) {
+        let list = |last: Item| [implied("/a"), implied("/a/b"), last];
+        let segment = passes(decode(&options, &list(Item::file("/a/b/f", 1))), "what was asked for");
+        let names: Vec<String> = segment.iter().map(|entry| entry.path().to_string()).collect();
+        assert_eq!(names, ["a", "a/b", "a/b/f"]);
+        refused(decode(&options, &list(Item::file("/a/b/g", 1))), "a file beside it");
+    }
+    for options in whole(asked(false, true, &["a/b/f"]), false) {
+        let list = [implied("/a"), implied("/a/b"), Item::file("/a/b/f", 1)];
+        assert!(decode(&options, &list).is_err(), "absolute names, and none were asked for");
+    }
+}
+
+#[test]
 fn only_what_leads_to_it_is_on_the_way() {
     let implied = |path: &str| Item { implied: true, ..Item::dir(path) };
     let whole = whole(asked(true, true, &["a/b", "c*/d/e"]), true);
