@@ -5,6 +5,7 @@ mod words;
 
 use std::ffi::OsString;
 use std::fmt;
+#[cfg(any(feature = "tokio", test))]
 use std::os::unix::ffi::OsStringExt;
 use std::path::PathBuf;
 
@@ -131,6 +132,7 @@ impl ConnectProgram {
     /// # Errors
     /// [`Error::Misuse`] if the host has letters that names and addresses do not have, and that a shell may take for
     /// something else.
+    #[cfg(any(feature = "tokio", test))]
     pub(crate) fn program(&self, location: &Location) -> Result<Program> {
         let host = &location.host;
         if !host.chars().all(|c| c.is_ascii_alphanumeric() || "._:%-".contains(c)) || host.starts_with('-') {
@@ -199,6 +201,7 @@ impl RemoteShell {
     }
 
     /// The program for a location, with these arguments of rsync on the server; for a daemon there is one of them.
+    #[cfg(any(feature = "tokio", test))]
     pub(crate) fn program(&self, location: &Location, arguments: Vec<Vec<u8>>) -> Result<Program> {
         let has_user = self.words.windows(2).any(|pair| pair[0] == "-l" && !pair[1].is_empty());
         let mut words: Vec<OsString> = self.words.iter().map(OsString::from).collect();

@@ -23,6 +23,7 @@ pub(crate) struct Connection {
     pub(super) address: String,
     /// What came before the stream was put to use.
     pub(super) early: BytesMut,
+    #[cfg(feature = "tls")]
     pub(super) has_certificate: bool,
     pub(super) sent: u64,
     pub(super) received: u64,

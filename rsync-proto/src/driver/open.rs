@@ -60,6 +60,7 @@ impl Connection {
             program,
             address: location.address(),
             early: BytesMut::from(&early[..]),
+            #[cfg(feature = "tls")]
             has_certificate: false,
             sent: 0,
             received: 0,
