@@ -4,9 +4,9 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use rsync_proto::{Location, Scheme};
 use rsync_proto::flist::SafePath;
 use rsync_proto::scripted::{Item, plain_options};
+use rsync_proto::{Location, Scheme};
 use rsync_proto_fuzz::choices::Choices;
 use rsync_proto_fuzz::lists::{decode, encode};
 use rsync_proto_fuzz::names::is_safe;
