@@ -24,6 +24,9 @@ pub enum Failure {
     /// What the client asked for is refused; the text is for it, too.
     #[error("{0}")]
     Refused(String),
+    /// Nothing of what the client asked for can be looked at; the text is for it, too.
+    #[error("{0}")]
+    Sources(String),
     /// A bound of the server was reached.
     #[error("{what} came to its bound of {limit}")]
     Limit {

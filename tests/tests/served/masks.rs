@@ -47,6 +47,17 @@ fn masked(line: &str) -> String {
     // is at times a dot.
     let line = ports(line).replace("\"/", "\"");
     let line = line.strip_suffix(" => .").map_or(line.clone(), str::to_owned);
+    // And so is where a symlink leads that is such a file.
+    let further = line.split_once(" -> ").filter(|_| line.starts_with("hL"));
+    let line = further.map_or(line.clone(), |(name, _)| name.to_owned());
+    // It names a call and the attribute, the own one the file.
+    for (call, name_end) in
+        [("get_xattr_data: lgetxattr(", " (in "), ("reading extended attributes of ", " (in ")]
+    {
+        if let Some((_, rest)) = line.split_once(call) {
+            return format!("attributes of {}", rest.split(name_end).next().unwrap_or_default());
+        }
+    }
     let Some(end) = line.strip_prefix("rsync error: ").and_then(|_| line.find(") at ")) else { return line };
     line[..end].to_owned()
 }

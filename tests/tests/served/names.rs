@@ -46,7 +46,8 @@ fn compressed_with_sums() {
 
 #[test]
 fn with_access_times_and_attributes_of_rsync() {
-    awkward(&["-aHAXXU", "--numeric-ids"], &Options::small(), false);
+    // Reading changes those that are older than the file, unless nobody wants to know.
+    awkward(&["-aHAXXU", "--numeric-ids"], &Options { far_times: false, ..Options::small() }, false);
 }
 
 #[test]

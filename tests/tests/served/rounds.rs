@@ -53,6 +53,10 @@ fn options(random: &mut Random) -> (Vec<&'static str>, bool) {
             options.push(group[random.below(group.len())]);
         }
     }
+    // Our client wants permissions with lists of access.
+    if options.iter().any(|option| option.contains('A') && !option.starts_with("--")) {
+        options.retain(|option| *option != "--no-perms");
+    }
     // Together with either, rsync takes neither of them.
     if options.contains(&"--inplace") {
         options.retain(|option| *option != "-S");

@@ -45,7 +45,7 @@ pub(super) fn asked(
         let place = Place { base: b"", path: &within, follow: true };
         if let Err(error) = tree.at(place, DIRECTORY) {
             shown::failed(voice, tree, "change_dir", place, error);
-            return Err(Failure::Refused(
+            return Err(Failure::Sources(
                 "the directory that names are relative to cannot be entered".to_owned(),
             ));
         }

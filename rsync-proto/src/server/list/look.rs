@@ -160,7 +160,8 @@ impl LinkRules {
 
 fn follow(tree: &Tree, place: Place<'_>) -> Result<Look, Unseen> {
     let held = tree.at(Place { follow: true, ..place }, HELD).map_err(|error| match error {
-        Errno::NOENT => Unseen::Dangling,
+        // What is outside of the module is not there.
+        Errno::NOENT | Errno::XDEV => Unseen::Dangling,
         error => Unseen::Failed(error),
     })?;
     Ok(Look { stat: fstat(&held)?, held: Some(held), followed: true })

@@ -244,6 +244,7 @@ fn exit_code(failure: &Failure) -> Option<u32> {
     match failure {
         Failure::HungUp | Failure::Network(_) => None,
         Failure::Violation(_) => Some(2),
+        Failure::Sources(_) => Some(3),
         Failure::Refused(_) => Some(4),
         Failure::Limit { .. } => Some(22),
         Failure::Silent(_) => Some(30),

@@ -191,6 +191,7 @@ fn farewell(line: &mut Line, protocol: u8, failure: &Failure) {
         return;
     }
     let code: u32 = match failure {
+        Failure::Sources(_) => 3,
         Failure::Refused(_) => 4,
         Failure::Limit { .. } => 22,
         Failure::Silent(_) => 30,
