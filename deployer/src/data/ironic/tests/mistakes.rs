@@ -59,7 +59,7 @@ fn what_is_no_object_is_no_description() {
 
 #[test]
 fn a_wrong_value_is_named_at_its_place() {
-    let url = "expected rsync:HOST::module/path, HOST::module/path, rsync://[user@]HOST[:port]/module/path, \
+    let url = "expected rsync:HOST::module/path, HOST::module/path, rsync(s)://[user@]HOST[:port]/module/path, \
                http(s)://HOST/path or file:///path, found";
     let device = "expected the name of a";
     for (pointer, json, part) in [
@@ -88,6 +88,7 @@ fn a_wrong_value_is_named_at_its_place() {
         ("/images/0/image_pull_url", r#""10.0.0.10::m/a\nb""#, "control characters are not allowed"),
         ("/images/0/image_pull_url", r#""10.0.0.10::""#, "it names no module"),
         ("/images/0/image_pull_url", r#""rsync://10.0.0.10""#, "it names no module"),
+        ("/images/0/image_pull_url", r#""10.0.0.10:/srv/m""#, "by a remote shell"),
         ("/images/0/image_pull_url", r#""rsync://10.0.0.10:99999/m""#, url),
         (
             "/images/0/target",
