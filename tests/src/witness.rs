@@ -8,7 +8,7 @@ use std::path::Path;
 /// The last line.
 pub const END: &str = "witness: end";
 /// The console that the deployed system is given.
-pub const CONSOLE: &str = "console=ttyS0";
+pub const CONSOLE: &str = "console=ttyS0 no_timer_check";
 
 const SCRIPT: &str = r#"#!/bin/sh
 exec >/dev/console 2>&1
