@@ -1,11 +1,14 @@
 //! `deployer serve`: directories for rsync clients, until a signal ends it.
 
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{BufRead, Read, Write};
 use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{self, Receiver, SyncSender, TrySendError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use rsync_proto::error::printable;
 use rsync_proto::local::{Access, Reach};
 use rsync_proto::server::{Limits, Module, Peer, Service, ServiceBuilder, Subject, Told, Witness};
 use rsync_proto::{ServerTls, TlsOptions};
@@ -24,7 +27,8 @@ const MOST_TEXT: u64 = 1024 * 1024;
 
 /// Serves.
 pub(crate) fn run(serve: &Serve) -> Result<Exit, Failure> {
-    let service = service(serve)?;
+    let lines = Arc::new(Lines::start());
+    let service = service(serve, Arc::clone(&lines))?;
     let listener = TcpListener::bind(serve.listen).map_err(|error| Failure {
         message: format!("cannot listen at {}: {error}", serve.listen),
         exit: Exit::Connection,
@@ -33,20 +37,24 @@ pub(crate) fn run(serve: &Serve) -> Result<Exit, Failure> {
     let stop = Stop::on_signals(PATIENCE, || {
         console::complain("stopped by a signal, with transfers that do not end");
     });
-    say(&format!("serving {} (ctrl-c stops)", url(address, serve.tls.certificate.is_some())));
     let sandbox = Sandbox::new(serve.walls, reach(serve), None);
-    let served = sandbox.run(console::complain, || service.serve(listener, stop.flag()))?;
+    let served = sandbox.run(console::complain, || {
+        lines.say(format!("serving {} (ctrl-c stops)", url(address, serve.tls.certificate.is_some())));
+        service.serve(listener, stop.flag())
+    })?;
+    drop(service);
+    lines.end();
     served.map_err(|error| Failure { message: format!("cannot go on: {error}"), exit: Exit::Connection })?;
     Ok(Exit::Success)
 }
 
-fn service(serve: &Serve) -> Result<Service, Failure> {
+fn service(serve: &Serve, lines: Arc<Lines>) -> Result<Service, Failure> {
     let mut limits = Limits::default();
     limits.connections = serve.connections;
     limits.connections_per_address = serve.per_address;
     limits.idle = serve.timeout;
     limits.handshake = limits.handshake.min(serve.timeout);
-    let mut builder: ServiceBuilder = Service::builder().limits(limits).witness(Arc::new(Lines));
+    let mut builder: ServiceBuilder = Service::builder().limits(limits).witness(lines);
     if let Some(tls) = tls(&serve.tls)? {
         builder = builder.tls(tls);
     }
@@ -59,10 +67,8 @@ fn service(serve: &Serve) -> Result<Service, Failure> {
         builder = builder.module(module);
     }
     if let Some(path) = &serve.motd {
-        let file = std::fs::File::open(path);
-        let mut text = String::new();
-        let read = file.and_then(|file| file.take(MOST_TEXT).read_to_string(&mut text));
-        read.map_err(|error| Failure::usage(format!("cannot read {}: {error}", path.display())))?;
+        let text = String::from_utf8(read_all(path)?);
+        let text = text.map_err(|_| Failure::usage(format!("{} is not UTF-8", path.display())))?;
         builder = builder.motd(text);
     }
     builder.build().map_err(|error| Failure::usage(error.to_string()))
@@ -74,19 +80,25 @@ fn tls(files: &TlsFiles) -> Result<Option<ServerTls>, Failure> {
     let mut options = TlsOptions::default();
     options.certificate = Some(read_all(certificate)?);
     if let Some(key) = &files.key {
-        let mut pem = Vec::new();
-        let read = open_private(key, "key")?.take(MOST_TEXT).read_to_end(&mut pem);
-        read.map_err(|error| Failure::usage(format!("cannot read {}: {error}", key.display())))?;
-        options.key = Some(pem);
+        options.key = Some(whole(open_private(key, "key")?, key)?);
     }
     options.authorities = files.authorities.as_deref().map(read_all).transpose()?;
     Ok(Some(ServerTls::new(&options)?))
 }
 
 fn read_all(path: &Path) -> Result<Vec<u8>, Failure> {
+    let file = std::fs::File::open(path);
+    whole(file.map_err(|error| Failure::usage(format!("cannot open {}: {error}", path.display())))?, path)
+}
+
+/// All of a file, which is none of the largest.
+fn whole(file: std::fs::File, path: &Path) -> Result<Vec<u8>, Failure> {
     let mut bytes = Vec::new();
-    let read = std::fs::File::open(path).and_then(|file| file.take(MOST_TEXT).read_to_end(&mut bytes));
+    let read = file.take(MOST_TEXT + 1).read_to_end(&mut bytes);
     read.map_err(|error| Failure::usage(format!("cannot read {}: {error}", path.display())))?;
+    if bytes.len() as u64 > MOST_TEXT {
+        return Err(Failure::usage(format!("{} is larger than 1 MiB", path.display())));
+    }
     Ok(bytes)
 }
 
@@ -100,8 +112,8 @@ fn reach(serve: &Serve) -> Vec<Reach> {
 
 /// Users with their passwords, out of a file that is nobody else's to read.
 fn secrets(path: &Path) -> Result<Vec<(String, Vec<u8>)>, Failure> {
-    let file = open_private(path, "file of users")?;
-    parse_secrets(BufReader::new(file.take(MOST_TEXT)), &path.display().to_string())
+    let text = whole(open_private(path, "file of users")?, path)?;
+    parse_secrets(&text[..], &path.display().to_string())
 }
 
 fn parse_secrets(text: impl BufRead, shown: &str) -> Result<Vec<(String, Vec<u8>)>, Failure> {
@@ -137,29 +149,74 @@ fn url(address: SocketAddr, tls: bool) -> String {
     format!("{scheme}://{address}/")
 }
 
-fn say(line: &str) {
-    // A server whose output nobody takes is still a server.
-    let mut output = std::io::stdout().lock();
-    let _ = writeln!(output, "{line}").and_then(|()| output.flush());
+/// So many lines wait for somebody to take them; those beyond are counted.
+const WAITING: usize = 1024;
+/// How long the last of them are waited for.
+const LAST_LINES: Duration = Duration::from_secs(2);
+
+/// A line for each transfer. A thread of its own writes them: a server whose output nobody takes is still a server.
+struct Lines {
+    lines: Mutex<Option<SyncSender<String>>>,
+    lost: AtomicU64,
+    /// Nothing comes of it but its end.
+    written: Mutex<Receiver<()>>,
 }
 
-/// A line for each transfer.
-struct Lines;
+impl Lines {
+    fn start() -> Self {
+        let (lines, coming) = mpsc::sync_channel::<String>(WAITING);
+        let (done, written) = mpsc::channel();
+        let write = move || {
+            let _done: mpsc::Sender<()> = done;
+            for line in coming {
+                let mut output = std::io::stdout().lock();
+                if writeln!(output, "{line}").and_then(|()| output.flush()).is_err() {
+                    return;
+                }
+            }
+        };
+        // Without the thread nothing is said.
+        let _ = std::thread::Builder::new().name("lines".into()).spawn(write);
+        Self { lines: Mutex::new(Some(lines)), lost: AtomicU64::new(0), written: Mutex::new(written) }
+    }
+
+    fn say(&self, line: String) {
+        let lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(lines) = &*lines else { return };
+        let lost = self.lost.load(Ordering::Relaxed);
+        if lost > 0 && lines.try_send(format!("{lost} lines were not taken and are lost")).is_ok() {
+            self.lost.store(0, Ordering::Relaxed);
+        }
+        if let Err(TrySendError::Full(_)) = lines.try_send(line) {
+            self.lost.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// No more lines. Waits a moment for those that were said.
+    fn end(&self) {
+        drop(self.lines.lock().unwrap_or_else(PoisonError::into_inner).take());
+        let written = self.written.lock().unwrap_or_else(PoisonError::into_inner);
+        let _ = written.recv_timeout(LAST_LINES);
+    }
+}
 
 impl Witness for Lines {
     fn told(&self, told: &Told<'_>) {
         match told {
-            Told::Listed(peer) => say(&format!("{}: the list of modules", peer.address)),
-            Told::Refused { peer, reason } => say(&format!("{}: turned away: {reason}", peer.address)),
-            Told::Said { peer, text } => say(&format!("{}: told: {text}", peer.address)),
+            Told::Listed(peer) => self.say(format!("{}: the list of modules", peer.address)),
+            Told::Refused { peer, reason } => {
+                self.say(format!("{}: turned away: {}", peer.address, printable(reason.as_bytes())));
+            }
+            Told::Said { peer, text } => self.say(format!("{}: told: {text}", peer.address)),
             Told::Ended { peer, subject, figures, took, failure } => {
                 let took = took.as_secs_f64();
                 let what = what(peer, subject);
-                say(&match failure {
+                self.say(match failure {
                     Some(failure) => {
                         format!(
-                            "{what}: ended early after {took:.1} s, {} bytes sent: {failure}",
-                            figures.sent
+                            "{what}: ended early after {took:.1} s, {} bytes sent: {}",
+                            figures.sent,
+                            printable(failure.to_string().as_bytes())
                         )
                     }
                     None => format!(

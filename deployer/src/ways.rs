@@ -11,11 +11,19 @@ use crate::model::Ways;
 
 /// The way to a location.
 pub(crate) fn route(location: &Location, ways: &Ways) -> Result<Route, Error> {
-    choose(location, ways, |name| env::var(name).ok())
+    choose(location, ways, |name| match env::var(name) {
+        // Not to be taken for a variable that is not set: it may name the only way that is allowed.
+        Err(env::VarError::NotUnicode(_)) => Err(Error::Misuse(format!("{name} is not UTF-8"))),
+        found => Ok(found.ok()),
+    })
 }
 
-fn choose(location: &Location, ways: &Ways, get: impl Fn(&str) -> Option<String>) -> Result<Route, Error> {
-    let get = |name| get(name).filter(|value| !value.is_empty());
+fn choose(
+    location: &Location,
+    ways: &Ways,
+    get: impl Fn(&str) -> Result<Option<String>, Error>,
+) -> Result<Route, Error> {
+    let get = |name| Ok::<_, Error>(get(name)?.filter(|value| !value.is_empty()));
     let shell = |command: &str| {
         let shell = RemoteShell::parse(command)?;
         let shell = match &ways.rsync_path {
@@ -32,9 +40,9 @@ fn choose(location: &Location, ways: &Ways, get: impl Fn(&str) -> Option<String>
         (Some(path), None) => Route::Socket(path.clone()),
         (None, Some(command)) => shell(command)?,
         (None, None) if location.scheme == Scheme::Shell => {
-            shell(&get("RSYNC_RSH").unwrap_or_else(|| "ssh".to_owned()))?
+            shell(&get("RSYNC_RSH")?.unwrap_or_else(|| "ssh".to_owned()))?
         }
-        (None, None) => match (get("RSYNC_CONNECT_PROG"), get("RSYNC_PROXY")) {
+        (None, None) => match (get("RSYNC_CONNECT_PROG")?, get("RSYNC_PROXY")?) {
             (Some(command), _) => Route::Program(ConnectProgram::new(command)?),
             (None, Some(proxy)) => Route::Proxy(Proxy::parse(&proxy)?),
             (None, None) => Route::Direct,
@@ -75,7 +83,7 @@ mod tests {
 
     fn chosen(source: &str, ways: &Ways, environment: &[(&str, &str)]) -> Result<Route, Error> {
         let get =
-            |name: &str| environment.iter().find(|(own, _)| *own == name).map(|(_, it)| (*it).to_owned());
+            |name: &str| Ok(environment.iter().find(|(own, _)| *own == name).map(|(_, it)| (*it).to_owned()));
         choose(&Location::parse(source).unwrap(), ways, get)
     }
 

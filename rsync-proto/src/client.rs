@@ -35,7 +35,7 @@ const CHECKSUM_PATIENCE: u32 = 10;
 /// A client for one location. Every call makes a connection of its own.
 ///
 /// Dropping the future of a call ends it: threads and programs are waited for, and files that were not complete leave
-/// nothing behind.
+/// nothing behind but what [`Client::retries`] and the options for partial files keep for the next pull.
 #[derive(Clone)]
 pub struct Client {
     location: Location,

@@ -87,12 +87,10 @@ impl Location {
             Err(Error::Misuse(message.to_owned()))
         };
         let Ok(("", location)) = source(url) else {
-            // The beginning of user:password@host, without what should follow.
-            let start = url.split('/').next().unwrap_or_default();
-            return match start.split_once(':') {
-                Some((_, rest)) if rest.contains('@') && !url.contains("//") => no_password(),
-                _ => refuse("it does not name a server"),
-            };
+            // The beginning of user:password@host, whatever is wrong with it; a password may hold a slash.
+            let rest = url.split_once("//").map_or(url, |(_, rest)| rest);
+            let before = rest.rsplit_once('@').map_or("", |(before, _)| before);
+            return if before.contains(':') { no_password() } else { refuse("it does not name a server") };
         };
         if location.user.as_ref().is_some_and(|user| user.contains(':')) {
             return no_password();

@@ -110,9 +110,16 @@ impl fmt::Debug for Proxy {
     }
 }
 
-/// A command for `sh -c` whose standard input and output are the connection to a daemon.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// A command for `sh -c` whose standard input and output are the connection to a daemon. There may be a password in it: it
+/// is not shown in debug output.
+#[derive(Clone, PartialEq, Eq)]
 pub struct ConnectProgram(String);
+
+impl fmt::Debug for ConnectProgram {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ConnectProgram")
+    }
+}
 
 impl ConnectProgram {
     /// A command in which `%H` stands for the location's host and `%%` for a percent sign, as `RSYNC_CONNECT_PROG` has it.
@@ -154,7 +161,7 @@ impl ConnectProgram {
             rest = &rest[at + len..];
         }
         command.push_str(rest);
-        let shown = format!("`{command}`");
+        let shown = "the program of RSYNC_CONNECT_PROG".to_owned();
         let words = ["sh".to_owned(), "-c".to_owned(), command].map(OsString::from).to_vec();
         Ok(Program { words, environment: Vec::new(), shown, remote_shell: false })
     }
@@ -174,10 +181,9 @@ impl RemoteShell {
     /// # Errors
     /// [`Error::Misuse`] if there is no word, or a quote is not closed.
     pub fn parse(command: &str) -> Result<Self> {
+        // The command may have a password in it.
         let words = words::split(command).ok_or_else(|| {
-            Error::Misuse(format!(
-                "the remote shell (-e, RSYNC_RSH) is \"{command}\", in which a quote is not closed"
-            ))
+            Error::Misuse("in the remote shell (-e, RSYNC_RSH) a quote is not closed".to_owned())
         })?;
         if words.first().is_none_or(String::is_empty) || command.contains('\0') {
             return Err(Error::Misuse(
@@ -203,6 +209,13 @@ impl RemoteShell {
     /// The program for a location, with these arguments of rsync on the server; for a daemon there is one of them.
     #[cfg(any(feature = "tokio", test))]
     pub(crate) fn program(&self, location: &Location, arguments: Vec<Vec<u8>>) -> Result<Program> {
+        for name in [Some(&location.host), location.user.as_ref()].into_iter().flatten() {
+            // It would be an option of the program.
+            if name.is_empty() || name.starts_with('-') || name.contains(char::is_control) {
+                let text = format!("\"{}\" is no name for a remote shell", name.escape_debug());
+                return Err(Error::Misuse(text));
+            }
+        }
         let has_user = self.words.windows(2).any(|pair| pair[0] == "-l" && !pair[1].is_empty());
         let mut words: Vec<OsString> = self.words.iter().map(OsString::from).collect();
         // A daemon has users of its own; those of its machine may be named in the command.

@@ -14,7 +14,9 @@ fn deployer(verb: &str, arguments: &[&str]) -> Outcome {
 
 /// What a program says that is run with these arguments; it succeeds, and complains of nothing.
 fn said(program: &str, arguments: &[&str]) -> String {
-    let output = Command::new(program).args(arguments).env("HOME", "/nonexistent").output();
+    // Shells make a home where there is none.
+    let home = Scratch::with_size(1024);
+    let output = Command::new(program).args(arguments).env("HOME", home.path()).output();
     let output = output.unwrap_or_else(|error| panic!("{program} was expected to be installed: {error}"));
     let complaints = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success() && complaints.is_empty(), "{program} {arguments:?}: {complaints}");

@@ -86,7 +86,7 @@ fn every_thread_of_a_transfer_is_within() {
             called("deployer") == 1 && expected.iter().all(|name| called(name) > 0)
         });
         // The first one waits, and these do what is done outside.
-        let outside = ["deployer", "signals", "resolver"];
+        let outside = ["deployer", "signals", "outside"];
         for (name, status) in &found {
             let walls = status.contains("NoNewPrivs:\t1\n") && status.contains("Seccomp:\t2\n");
             assert_eq!(walls, within && !outside.contains(&name.trim()), "{name} {options:?}: {status}");

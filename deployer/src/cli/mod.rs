@@ -161,7 +161,7 @@ pub(crate) fn parser() -> Parser {
             Parser::new("demo").about("Show a deployment and an update, of a small tree that comes with it").after_help(
                 "The tree is served from inside this program, on loopback. For root it is deployed onto a disk in a file, in \
                  TMPDIR or /tmp, with partitions; for others, into directories. Nothing else is touched, and nothing is left \
-                 behind.\n\nExit codes:\n   0  it was shown\n  10  the tree cannot be served\n  11  there is no room for \
+                 behind but /run/deployer, where root deploys.\n\nExit codes:\n   0  it was shown\n  10  the tree cannot be served\n  11  there is no room for \
                  it\n  20  stopped by a signal\n  43  something that it runs failed",
             ),
         )
@@ -212,6 +212,13 @@ fn pull(matches: &ArgMatches) -> Result<Command, Failure> {
     source.pull.options.verbose = output.verbose;
     source.pull.options.reports = output.levels.for_server();
     // As rsync has it: without a destination there is only something to see.
+    if let Some(text) = destination.as_ref().and_then(|path| path.to_str())
+        && (text.starts_with(':') || Location::parse(text).is_ok())
+    {
+        return Err(Failure::usage(format!(
+            "{text} is where to pull to, and names another machine; a local directory of that name is ./{text}"
+        )));
+    }
     let Some(destination) = destination.filter(|_| !output.list_only) else {
         return listing(source, output);
     };

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use super::DemoError;
-use crate::command::Command;
+use crate::command::{Command, CommandError};
 use crate::stop::Stop;
 
 /// Its size in bytes. The file has holes: it takes what is written.
@@ -20,7 +20,12 @@ impl LoopDisk {
     pub(super) fn make(file: &Path, stop: &Stop) -> Result<Self, DemoError> {
         let made = File::create_new(file).and_then(|file| file.set_len(SIZE));
         made.map_err(DemoError::system("make", file))?;
-        let node = Command::new("losetup").args(["--find", "--show", "--partscan"]).arg(file).run(stop)?;
+        if stop.is_wanted() {
+            return Err(CommandError::Stopped.into());
+        }
+        // Not ended by a signal: what it attaches would be nobody's.
+        let attach = Command::new("losetup").args(["--find", "--show", "--partscan"]).arg(file);
+        let node = attach.run(&Stop::default())?;
         Ok(Self { node: PathBuf::from(node.trim_end()) })
     }
 

@@ -26,8 +26,8 @@ use crate::command::CommandError;
 use crate::exit::{Exit, Failure};
 use crate::stop::Stop;
 
-/// How long the program waits for what it runs, once it is told to stop.
-const PATIENCE: Duration = Duration::from_secs(20);
+/// How long the program waits for what it runs, once it is told to stop; a deployment has less time.
+const PATIENCE: Duration = Duration::from_secs(45);
 
 /// Why there is nothing to see.
 #[derive(Debug, Error)]

@@ -48,8 +48,12 @@ impl Place {
             Ok(disk) => Ok(Self::Disk(disk)),
             Err(NoDisk::Stopped(error)) => Err(error),
             Err(NoDisk::Because(why)) => {
-                say(&format!("Directories stand for disks: {why}."));
+                say(&format!("Directories stand for the file systems /, /usr and /var: {why}."));
                 let root = room.join("target");
+                for mount in ["usr", "var"] {
+                    let path = root.join(mount);
+                    fs::create_dir_all(&path).map_err(DemoError::system("make", &path))?;
+                }
                 let url = format!("{url}/image/");
                 Ok(Self::Directories(Directories { own, url, root, events: room.join("events") }))
             }
@@ -149,7 +153,16 @@ impl Disk {
 }
 
 impl Directories {
+    /// What would be done, without a word about each file.
+    fn plan(&self, stop: &Stop) -> Result<(), DemoError> {
+        let pull = Command::new(&self.own).args(["pull", "-aH", "--delete", "--stats", "--dry-run"]);
+        run(&pull.arg(&self.url).arg(&self.root), stop)
+    }
+
     fn deploy(&self, stop: &Stop) -> Result<Figures, DemoError> {
+        say("What would be done:");
+        self.plan(stop)?;
+        say("And now it is done.");
         // Only the events of this run count.
         let _ = fs::remove_file(&self.events);
         let command = Command::new(&self.own)

@@ -3,7 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
-use rsync_proto::error::{Refused, TlsFault};
+use rsync_proto::error::{ProgramEnd, Refused, TlsFault};
 use thiserror::Error;
 
 use crate::boot::configdrive::ConfigDriveError;
@@ -155,6 +155,8 @@ impl DeployError {
                 Error::Refused { kind: Refused::Authentication | Refused::Credentials, .. } => {
                     Exit::Authentication
                 }
+                Error::Proxy { status: Some(401 | 403 | 407), .. } => Exit::Authentication,
+                Error::Start { .. } | Error::Program { end: ProgramEnd::Exited(126 | 127), .. } => Exit::Tool,
                 Error::Tls { fault: TlsFault::Broken, .. } | Error::Proxy { .. } | Error::Program { .. } => {
                     Exit::Network
                 }

@@ -216,6 +216,7 @@ fn read_for(of: Of, matches: &ArgMatches) -> Result<PullOptions, Failure> {
     if let Some(seconds) = matches.get_one::<u32>("timeout").or(never) {
         options.server_timeout = *seconds;
         timeouts.idle = (*seconds > 0).then(|| Duration::from_secs((*seconds).into()));
+        timeouts.first_byte = timeouts.idle.map_or(timeouts.first_byte, |idle| idle.min(timeouts.first_byte));
         timeouts.handshake = timeouts.idle.map_or(timeouts.handshake, |idle| idle.min(timeouts.handshake));
     }
     if let Some(seconds) = matches.get_one::<u32>("contimeout") {

@@ -45,7 +45,8 @@ const PULLED: Pairs = &[
     (
         ".rsp-partial",
         "With --retries, and without --partial, --partial-dir or --inplace: beside the place of a file, what came of it \
-         before the connection was lost. It is gone after the pull.",
+         before the connection was lost. It is gone when the pull comes to its end, and stays for the next one if that is \
+         stopped.",
     ),
     ("/etc/passwd, /etc/group", "Names of users and groups, which count unless there is --numeric-ids."),
 ];

@@ -8,7 +8,7 @@ use std::os::unix::net::UnixStream;
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus};
-use std::sync::mpsc::{self, Receiver, Sender};
+use std::sync::mpsc::{self, Receiver, Sender, TryRecvError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
@@ -127,7 +127,8 @@ impl Drop for Running {
 /// Looks after a program until it is gone.
 fn attend(mut child: Child, orders: &Receiver<Finish>) {
     if let Ok(Finish { within, answer }) = orders.recv() {
-        let ended = wait(&mut child, within);
+        // Whoever asked may have gone meanwhile.
+        let ended = wait(&mut child, within, || matches!(orders.try_recv(), Err(TryRecvError::Disconnected)));
         let gone = matches!(ended, Ok(Some(_)));
         let _ = answer.send(ended);
         if gone {
@@ -138,17 +139,17 @@ fn attend(mut child: Child, orders: &Receiver<Finish>) {
     if let Some(pid) = i32::try_from(child.id()).ok().and_then(Pid::from_raw) {
         let _ = kill_process(pid, Signal::TERM);
     }
-    if !matches!(wait(&mut child, GRACE), Ok(Some(_))) {
+    if !matches!(wait(&mut child, GRACE, || false), Ok(Some(_))) {
         let _ = child.kill();
         let _ = child.wait();
     }
 }
 
-fn wait(child: &mut Child, within: Duration) -> io::Result<Option<ExitStatus>> {
+fn wait(child: &mut Child, within: Duration, gone: impl Fn() -> bool) -> io::Result<Option<ExitStatus>> {
     let deadline = Instant::now() + within;
     loop {
         match child.try_wait()? {
-            None if Instant::now() < deadline => thread::sleep(LOOK),
+            None if Instant::now() < deadline && !gone() => thread::sleep(LOOK),
             ended => return Ok(ended),
         }
     }

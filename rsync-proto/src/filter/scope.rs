@@ -53,7 +53,8 @@ pub(super) enum Side {
 /// What all scopes of a transfer have in common.
 #[derive(Debug, Clone)]
 pub(super) struct Shared {
-    items: Vec<Item>,
+    /// Shared by all roots: there may be as many as files are asked for.
+    items: Arc<[Item]>,
     side: Side,
     /// The absolute path of the root of the transfer, without slashes at its ends.
     pub root: Box<[u8]>,
@@ -130,7 +131,8 @@ impl Filters {
                 }
             });
         }
-        let shared = Shared { items, side, root: bare(root), from0: self.from0, delete_excluded, cvs };
+        let shared =
+            Shared { items: items.into(), side, root: bare(root), from0: self.from0, delete_excluded, cvs };
         Scope { shared: Arc::new(shared), dir: Arc::default(), merges: merges.into() }
     }
 

@@ -5,6 +5,7 @@ use super::expand::Expansion;
 use super::shown;
 use super::source::{clean, names_in, without_dots};
 use super::tree::{DIRECTORY, Place, Tree};
+use crate::error::printable;
 use crate::server::failure::Failure;
 use crate::server::request::Names;
 use crate::server::terms::Terms;
@@ -28,10 +29,7 @@ pub(super) fn asked(
             let cleaned = clean(path);
             let place = Place { base: b"", path: &cleaned, follow: true };
             let refused = |why: String| {
-                Failure::Refused(format!(
-                    "failed to open files-from file {}: {why}",
-                    String::from_utf8_lossy(path)
-                ))
+                Failure::Refused(format!("failed to open files-from file {}: {why}", printable(path)))
             };
             let text = tree.read_file(place, MAX_NAMES_FILE).map_err(|error| refused(error.to_string()))?;
             let text = text.ok_or_else(|| refused("No such file or directory".to_owned()))?;

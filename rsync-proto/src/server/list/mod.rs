@@ -44,6 +44,11 @@ use super::voice::Voice;
 use crate::filter::Scope;
 use crate::wire::{Index, IndexCodec};
 
+/// Reads the names of owners, while that is still possible.
+pub(in crate::server) fn remember_owners() {
+    let _ = owners::texts();
+}
+
 /// How far a list may go.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::server) struct ListBounds {

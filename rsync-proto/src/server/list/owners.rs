@@ -2,6 +2,8 @@
 
 use std::collections::{HashMap, HashSet};
 use std::fs;
+use std::io;
+use std::sync::{Mutex, PoisonError};
 
 use crate::wire::put;
 
@@ -26,11 +28,29 @@ pub(super) struct Names {
     order: Vec<u32>,
 }
 
+/// The files as they could be read last.
+static LAST: Mutex<(Vec<u8>, Vec<u8>)> = Mutex::new((Vec::new(), Vec::new()));
+
+/// Both files. A wall of the kernel is around the files that were there when it was made: of others that took their names,
+/// nothing is seen, and what was read before counts.
+pub(super) fn texts() -> (Vec<u8>, Vec<u8>) {
+    let mut last = LAST.lock().unwrap_or_else(PoisonError::into_inner);
+    let (users, groups) = &mut *last;
+    for (path, text) in [(USERS, users), (GROUPS, groups)] {
+        match fs::read(path) {
+            Ok(found) => *text = found,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => text.clear(),
+            Err(error) => tracing::debug!("cannot read {path}: {error}"),
+        }
+    }
+    last.clone()
+}
+
 impl Owners {
     /// The users and groups of this machine. One without these files has none.
     pub fn of_this_machine() -> Self {
-        let read = |path| Names::parse(&fs::read(path).unwrap_or_default());
-        Self { users: read(USERS), groups: read(GROUPS) }
+        let (users, groups) = texts();
+        Self { users: Names::parse(&users), groups: Names::parse(&groups) }
     }
 }
 

@@ -67,6 +67,8 @@ pub(super) struct Sender {
     specials: bool,
     entries: u64,
     most_entries: u64,
+    /// Entries of one segment, or of a list in one piece.
+    most_waiting: usize,
     work: u64,
 }
 
@@ -97,6 +99,7 @@ impl Sender {
             specials: request.specials,
             entries: 0,
             most_entries: bounds.entries,
+            most_waiting: bounds.waiting,
             work: 0,
         }
     }
@@ -144,6 +147,10 @@ impl Sender {
         self.entries += 1;
         if self.entries > self.most_entries || segment.next_index() >= i32::MAX as u32 {
             return Err(Failure::Limit { what: "the file list", limit: self.most_entries });
+        }
+        if segment.entries.len() >= self.most_waiting {
+            let limit = self.most_waiting as u64;
+            return Err(Failure::Limit { what: "the entries in one part of the file list", limit });
         }
         self.step(voice)?;
 

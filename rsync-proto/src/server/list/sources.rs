@@ -62,7 +62,7 @@ impl Walk {
         out: &mut Vec<u8>,
         voice: &mut dyn Voice,
     ) -> Result<(), Failure> {
-        self.sender.step(voice)?;
+        voice.breathe()?;
         let source = Source::new(within, path, self.relative);
         let Some(base) = self.base(&source.base, voice) else { return Ok(()) };
         let scope = sources.scope(base, &self.bases);

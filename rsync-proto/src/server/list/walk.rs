@@ -89,6 +89,11 @@ impl Walk {
         Place { base: &self.bases[base as usize], path, follow: self.follows() }
     }
 
+    /// A step of work. Rules of a client may make each of them long.
+    pub fn step(&mut self, within: &Within, voice: &mut dyn Voice) -> Result<(), Failure> {
+        if within.scope.is_empty() { self.sender.step(voice) } else { voice.breathe() }
+    }
+
     /// The scope inside a directory.
     pub fn enter(
         &mut self,
@@ -207,7 +212,7 @@ impl Walk {
             }
             path.truncate(stem);
             path.extend_from_slice(name.to_bytes());
-            result = self.sender.step(voice);
+            result = self.step(within, voice);
             if result.is_err() {
                 break;
             }

@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 
+use super::super::list;
 use super::limits::Limits;
 use super::module::Module;
 #[cfg(feature = "tls")]
@@ -162,6 +163,7 @@ impl ServiceBuilder {
         if self.motd.len() > crate::limits::MAX_LINES_BYTES / 2 {
             return fail("the message of the day is longer than clients take".to_owned());
         }
+        list::remember_owners();
         Ok(Service(Arc::new(Inner {
             modules: self.modules,
             motd: self.motd,

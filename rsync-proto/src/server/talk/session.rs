@@ -22,6 +22,8 @@ use crate::wire::frame::Tag;
 
 /// So many messages of one client are told; a client can make any number of them.
 const MOST_TOLD: usize = 100;
+/// How long a client may take for its list of names, as long as it is not silent.
+const LONGEST_NAMES: Duration = Duration::from_secs(3600);
 /// So many paths of one client are told.
 const MOST_SHOWN: usize = 8;
 
@@ -129,8 +131,8 @@ fn what_to_send(line: &mut Line, terms: &mut Terms, service: &Inner) -> Result<R
     terms.xattr_rules = filters.xattr_rules();
     let names = match terms.request.names {
         Names::FromClient => {
-            // They may be many, and on a slow disk.
-            line.set_deadline(Some(Instant::now() + service.limits.handshake.max(service.limits.idle)));
+            // They may be many, and from a slow program.
+            line.set_deadline(Some(Instant::now() + LONGEST_NAMES));
             Some(rules::names(line, terms.protocol, &service.limits)?)
         }
         Names::None | Names::File(_) => None,
@@ -168,7 +170,8 @@ fn carry_out(service: &Inner, line: &mut Line, peer: &Peer, transfer: Transfer) 
     };
     let (took, failure) = (started.elapsed(), failure.as_ref());
     service.tell(&Told::Ended { peer, subject: &subject, figures: &figures, took, failure });
-    if failure.is_some_and(|failure| !is_gone(failure)) {
+    // Also after all went well: TLS has a last word of its own.
+    if failure.is_none_or(|failure| !is_gone(failure)) {
         line.linger();
     }
 }

@@ -216,7 +216,8 @@ impl Line {
                 continue;
             }
             match self.receive()? {
-                Moved::Bytes(_) => {}
+                // Frames without content have no end by themselves.
+                Moved::Bytes(_) => self.check(Instant::now())?,
                 Moved::NotNow => return Ok(false),
                 Moved::End => return Err(Failure::HungUp),
             }
@@ -250,8 +251,13 @@ impl Line {
             }
             let reading = self.inlet.waiting() < MOST_WAITING;
             let ready = self.wait(reading, true, since)?;
-            if ready.reading && reading && self.receive()? == Moved::End {
-                return Err(Failure::HungUp);
+            if ready.reading && reading {
+                match self.receive()? {
+                    Moved::End => return Err(Failure::HungUp),
+                    // A client that takes nothing may be busy, and says that it is there.
+                    Moved::Bytes(_) => since = Instant::now(),
+                    Moved::NotNow => {}
+                }
             }
             if ready.hung_up && !ready.reading && !ready.writing {
                 return Err(Failure::HungUp);

@@ -45,11 +45,16 @@ impl Line {
         if self.open()? {
             return Ok(());
         }
-        let since = Instant::now();
+        let mut since = Instant::now();
         loop {
             match self.receive()? {
                 Moved::Bytes(_) if !self.inlet.is_framed() || self.open()? => return Ok(()),
-                Moved::Bytes(_) => continue,
+                Moved::Bytes(_) => {
+                    // A sign of life; but the clocks go on in a flood of them.
+                    since = Instant::now();
+                    self.check(since)?;
+                    continue;
+                }
                 Moved::End => return Err(Failure::HungUp),
                 Moved::NotNow => {}
             }
