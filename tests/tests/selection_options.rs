@@ -390,7 +390,7 @@ fn what_is_refused_says_so() {
         let run = Program::deployer().invoke("pull", options);
         urls.iter().fold(run, |run, url| run.arg(url)).arg(&here).run().expect(1).stderr
     };
-    assert!(run(&["-a"], &[&url, "rsync://other.example/tree/"]).contains("the same daemon"));
+    assert!(run(&["-a"], &[&url, "rsync://other.example/tree/"]).contains("of the same server"));
     assert!(run(&["-a"], &[&url, "::other/"]).contains("the same module"));
     assert!(run(&["-a", "--files-from=-"], &[&url, "::tree/a"]).contains("one source"));
     assert!(run(&["-a", "--delete-missing-args"], &[&url]).contains("--ignore-missing-args"));

@@ -109,6 +109,7 @@ impl Field {
         plan: impl FnOnce(OwnPlan, &Scratch) -> OwnPlan,
     ) -> Self {
         let scratch = Scratch::new();
+        scratch.keep_access_times();
         let source = scratch.directory("source");
         fill(&source);
         let rsync = Plan::new().serve(module(Module::new("tree", &source))).start();

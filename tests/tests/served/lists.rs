@@ -44,7 +44,13 @@ fn of_the_client_without_paths() {
 fn of_the_client_below_a_directory() {
     listed(&["-a", "--files-from=-"], &["a"], b"deep/three\n./one\ndeep/./four\n../big\n");
     listed(&["-a", "-r", "--files-from=-"], &["rules/"], b"src\nvar/cache/\n/objects\n");
-    listed(&["-a", "--files-from=-"], &["no-such-directory/"], b"one\n");
+    // What is said of it differs in a slash.
+    let field = Field::new();
+    field.clear();
+    let job = Job::rsync(&["-a", "--files-from=-"]).paths(&["no-such-directory/"]).input(b"one\n");
+    let [rsync, own] = field.run(&job);
+    assert_eq!((rsync.code(), own.code()), (3, 3), "{rsync}\n{own}");
+    assert!(own.stderr.contains("change_dir \"/no-such-directory\" (in tree) failed: No such file"), "{own}");
 }
 
 #[test]
