@@ -12,7 +12,7 @@ use super::handle::Handle;
 use super::look::{LinkRules, Look, Unseen};
 use super::segment::{ROOT, Segment};
 use super::sender::{Item, Sender};
-use super::tree::{DIRECTORY, Place, Tree};
+use super::tree::{DIRECTORY, HELD, Place, Tree};
 use super::visit::{Ancestor, Role, Visit, Within};
 use super::{ListBounds, shown};
 use crate::filter::{MergeFile, Scope, Verdict};
@@ -120,7 +120,9 @@ impl Walk {
             })
         };
         let scope = above.enter(name, &mut read).map_err(|error| Failure::Refused(error.to_string()))?;
-        if let Some((path, Some(error))) = unreadable {
+        // Where nothing in the directory can be seen, that is said of the directory.
+        let is_there = |path: &[u8]| self.tree.at(Place { base: b"", path, follow: true }, HELD).is_ok();
+        if let Some((path, Some(error))) = unreadable.filter(|(path, _)| is_there(path)) {
             self.sender.io_error |= io_error::GENERAL;
             shown::failed(voice, &self.tree, "open", Place { base: b"", path: &path, follow: true }, error);
         }

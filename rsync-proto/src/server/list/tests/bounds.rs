@@ -50,16 +50,32 @@ fn depth_is_bounded() {
 
 #[test]
 fn no_more_segments_come_than_wait() {
-    let dir = tree(&["a/1", "a/2", "b/1", "c/1"]);
+    let dir = tree(&["a/1", "a/2", "a/3", "b/1", "b/2", "b/3", "c/1"]);
     let mut ear = Ear::default();
-    let bounds = ListBounds { waiting: 1, ..BOUNDS };
+    let bounds = ListBounds { waiting: 4, ..BOUNDS };
     let mut list = begin(dir.path(), &bounds, &mut ear, true).unwrap();
     let (mut codec, mut out) = (IndexCodec::new(32), Vec::new());
-    assert!(list.has_room() && list.next_segment(&mut codec, &mut out, &mut ear).unwrap());
+    for _ in 0..2 {
+        assert!(list.has_room() && list.next_segment(&mut codec, &mut out, &mut ear).unwrap());
+    }
     assert!(!list.has_room());
     assert!(matches!(list.next_segment(&mut codec, &mut out, &mut ear), Err(Failure::Limit { .. })));
     assert!(!list.let_go().unwrap());
     assert!(list.next_segment(&mut codec, &mut out, &mut ear).unwrap());
+}
+
+#[test]
+fn no_part_of_a_list_is_too_large() {
+    let dir = tree(&["1", "2", "3"]);
+    for segments in [true, false] {
+        let with = |waiting| {
+            let bounds = ListBounds { waiting, ..BOUNDS };
+            begin(dir.path(), &bounds, &mut Ear::default(), segments).map(drop)
+        };
+        // The root counts as well.
+        assert!(with(4).is_ok());
+        assert!(matches!(with(3), Err(Failure::Limit { limit: 3, .. })));
+    }
 }
 
 #[test]
