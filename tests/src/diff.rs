@@ -219,3 +219,18 @@ fn shown_value(value: Option<&Vec<u8>>) -> String {
         Some(value) => format!("\"{}…\" ({} bytes)", value[..40].escape_ascii(), value.len()),
     }
 }
+
+/// Lines of `-i`, sorted, in which every new file is only said to be new: which name of a group of new hard links is the
+/// one that is transferred depends on how much of the list is known by then.
+#[must_use]
+pub fn new_files_alike(lines: Vec<String>) -> Vec<String> {
+    let alike = |line: String| match line.split_at_checked(11) {
+        Some((">f+++++++++" | "hf+++++++++", name)) => {
+            format!("new file{}", name.split(" => ").next().unwrap_or(name))
+        }
+        _ => line,
+    };
+    let mut lines: Vec<String> = lines.into_iter().map(alike).collect();
+    lines.sort_unstable();
+    lines
+}

@@ -4,6 +4,7 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
+use end_to_end::acl::{Acl, DEFAULT};
 use end_to_end::awkward::Options;
 use end_to_end::daemon::{Module, Plan};
 use end_to_end::mutate::{self, mutate};
@@ -11,6 +12,7 @@ use end_to_end::pair::Pair;
 use end_to_end::run::Program;
 use end_to_end::server::Server;
 use end_to_end::snapshot::Snapshot;
+use rustix::fs::{XattrFlags, lsetxattr};
 
 /// From nothing, and onto an older tree.
 fn both_starts(options: &[&str]) {
@@ -53,15 +55,7 @@ fn unlinked(mut lines: Vec<String>, options: &[&str]) -> Vec<String> {
     {
         return lines;
     }
-    let new = |line: String| match line.split_at_checked(11) {
-        Some((">f+++++++++" | "hf+++++++++", name)) => {
-            format!("new file{}", name.split(" => ").next().unwrap_or(name))
-        }
-        _ => line,
-    };
-    let mut lines: Vec<String> = lines.into_iter().map(new).collect();
-    lines.sort_unstable();
-    lines
+    end_to_end::diff::new_files_alike(lines)
 }
 
 fn pulls_alike(pair: &Pair, options: &[&str], what: &str) {
@@ -158,6 +152,33 @@ fn hard_links() {
 #[test]
 fn attributes_without_acls() {
     both_starts(&["-a", "-X"]);
+}
+
+/// Where the server's permissions are not kept, new entries get no more than the directory's list gives them.
+#[test]
+fn lists_that_new_entries_inherit() {
+    let pair = Pair::new(|source| {
+        for (name, mode) in [("d/file", 0o666), ("d/sub/program", 0o777), ("d/sub/deeper/private", 0o600)] {
+            let path = source.join(name);
+            fs::create_dir_all(path.parent().expect("it lies in the tree")).expect("memory is large enough");
+            fs::write(&path, name).expect("memory is large enough");
+            fs::set_permissions(&path, fs::Permissions::from_mode(mode)).expect("it was made");
+        }
+    });
+    let list = |mask| Acl { owner: 7, users: vec![(7, 7)], group: 5, groups: vec![], mask, other: 0 };
+    for (options, mask) in [(&["-rlt"][..], 5), (&["-rltE"], 7), (&["-rlt", "--inplace"], 4)] {
+        for program in Program::both() {
+            let destination = pair.destination(&program);
+            let _ = fs::remove_dir_all(&destination);
+            fs::create_dir_all(destination.join("d")).expect("memory is large enough");
+            lsetxattr(destination.join("d"), DEFAULT, &list(mask).encode(), XattrFlags::empty())
+                .expect("an ACL can be set");
+        }
+        pulls_alike(&pair, &[options, &["-i"]].concat(), "below a list");
+        let metadata = fs::metadata(pair.destination(&Program::deployer()).join("d/sub/program"));
+        let mode = metadata.expect("it came").permissions().mode() & 0o7777;
+        assert_eq!(mode, 0o700 | u32::from(mask) << 3, "{options:?}: what the list gives was expected");
+    }
 }
 
 #[test]

@@ -37,6 +37,24 @@ pub(super) fn default(acl: &Acl, ids: &IdMap) -> Option<Vec<u8>> {
     Some(encode(acl, user, group, mask, acl.other.unwrap_or(0), ids))
 }
 
+/// The permissions of a mode that this list allows to owner, group and others; nothing if it is none.
+pub(super) fn allowed(list: &[u8]) -> Option<u32> {
+    let entries = list.strip_prefix(&VERSION.to_le_bytes())?;
+    let (mut bits, mut mask) = (0, None);
+    for entry in entries.chunks_exact(8) {
+        let permissions = u32::from(entry[2] & 7);
+        match u16::from_le_bytes([entry[0], entry[1]]) {
+            USER_OBJ => bits |= permissions << 6,
+            GROUP_OBJ => bits |= permissions << 3,
+            MASK => mask = Some(permissions << 3),
+            OTHER => bits |= permissions,
+            _ => {}
+        }
+    }
+    // With a mask, it is what a mode shows as those of the group.
+    Some(mask.map_or(bits, |mask| bits & !0o070 | mask))
+}
+
 fn encode(acl: &Acl, user: u8, group: u8, mask: Option<u8>, other: u8, ids: &IdMap) -> Vec<u8> {
     let named = |is_user: bool| {
         let mut found: Vec<(u32, u8)> = acl
@@ -108,5 +126,18 @@ mod tests {
             entries(&default(&acl, &ids).unwrap()),
             [(USER_OBJ, 7, NO_ID), (GROUP_OBJ, 5, NO_ID), (OTHER, 1, NO_ID)]
         );
+    }
+
+    #[test]
+    fn lists_allow_what_their_mask_shows() {
+        let ids = IdMap::new(false);
+        let acl = Acl { user: Some(7), group: Some(5), other: Some(1), ..Acl::default() };
+        let list = default(&acl, &ids).unwrap();
+        assert_eq!(allowed(&list), Some(0o751));
+        let named = AclName { is_user: true, id: 9, permissions: 7 };
+        let list = default(&Acl { mask: Some(2), names: vec![named], ..acl }, &ids).unwrap();
+        assert_eq!(allowed(&list), Some(0o721));
+        assert_eq!(allowed(&list[4..]), None);
+        assert_eq!(allowed(b""), None);
     }
 }

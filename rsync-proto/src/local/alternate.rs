@@ -244,7 +244,7 @@ impl LocalTree {
         let temporary = temporary_name(name);
         let target = create(dir.fd(), &temporary)?;
         let made = copy_content(&source, &target).and_then(|()| {
-            let wish = self.policy.wish(entry, None);
+            let wish = self.policy.wish_in(dir, entry, None);
             let mut changes = Changes(item::IS_NEW | item::TRANSFER);
             changes.set(dir.gives_list || wish.has_list(), item::REPORT_ACL);
             let node = Node::borrowed(target.as_fd());

@@ -243,7 +243,7 @@ impl Policy {
         if !(summed || link || set_id || pretends) {
             return Ok(());
         }
-        let wish = self.wish(entry, Some(stat));
+        let wish = self.wish(entry, stat);
         let given_away = wish.status_differences(stat).has(item::REPORT_OWNER | item::REPORT_GROUP);
         if pretends || set_id && given_away {
             let node = self.open(dir, name, kind)?;

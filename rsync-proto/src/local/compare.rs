@@ -42,7 +42,7 @@ impl LocalTree {
         entry: EntryRef<'_>,
         stat: &Stat,
     ) -> io::Result<Changes> {
-        let wish = self.policy.wish(entry, Some(stat));
+        let wish = self.policy.wish(entry, stat);
         self.policy.differences(&wish, stat, || {
             Seen::at(dir, name, self.policy.list_xattrs, || self.policy.open(dir, name, entry.kind()))
         })
@@ -140,7 +140,7 @@ impl LocalTree {
         let opened = self.open_to_sum(dir.fd(), name, entry, stat);
         let mut changes = match &opened {
             Some(file) => {
-                let wish = self.policy.wish(entry, Some(stat));
+                let wish = self.policy.wish(entry, stat);
                 self.policy.differences(&wish, stat, || Ok(Node::borrowed(file.as_fd())))?
             }
             None => self.differences(dir, name, entry, stat)?,

@@ -32,6 +32,9 @@ pub struct LocalDir {
     pub(super) fresh: bool,
     /// New entries inherit an access control list.
     pub(super) gives_list: bool,
+    /// The permissions that new entries may have where the server's are not kept: those of the list that they inherit, or
+    /// else what the umask leaves.
+    pub(super) allows_new: u32,
     pub(super) changes: Changes,
     /// It is an entry of the list itself, and gets its attributes when everything in it is done.
     pub(super) is_listed: bool,

@@ -80,7 +80,7 @@ impl LocalTree {
         self.replace(dir, self.name(entry), |temporary| {
             self.make_at(dir, temporary, entry)?;
             let node = self.policy.open(dir.fd(), temporary, entry.kind())?;
-            let wish = self.policy.wish(entry, predecessor.as_ref());
+            let wish = self.policy.wish_in(dir, entry, predecessor.as_ref());
             let mut changes = Changes::NEW;
             changes.set(dir.gives_list || wish.has_list(), item::REPORT_ACL);
             attributes = self.policy.apply(&wish, &node, &node.stat()?, changes);
@@ -135,7 +135,8 @@ impl LocalTree {
         if !self.policy.identity.fake {
             there.st_mode = dir.mode_before.unwrap_or(stat.st_mode);
         }
-        let wish = self.policy.wish(entry, (!dir.changes.is_new()).then_some(&there));
+        // A new one allows what its parent does, whose default list it got with its making.
+        let wish = self.policy.wish_in(dir, entry, (!dir.changes.is_new()).then_some(&there));
         let mut changes = dir.changes;
         changes.set(dir.is_disturbed(), item::TRANSFER);
         // A new directory may have inherited lists from its parent, its own default list among them.
@@ -227,7 +228,7 @@ impl LocalTree {
         let has_list = names.split(|byte| *byte == 0).any(|name| name == acl::ACCESS);
         let gives_list = || Node::borrowed(dir.fd()).xattr(acl::DEFAULT).map_or(true, |list| list.is_some());
         let bare = || names.is_empty() && !gives_list();
-        let wish = self.policy.wish(entry, Some(&stat));
+        let wish = self.policy.wish(entry, &stat);
         let its_owner = stat.st_uid == 0 || wish.uid == Some(stat.st_uid);
         let written_by_others = stat.st_mode & 0o022;
         let its_group = written_by_others & 0o020 == 0 || wish.gid == Some(stat.st_gid);

@@ -63,7 +63,7 @@ impl Places {
         file: BorrowedFd<'_>,
         before: Option<&Stat>,
     ) -> io::Result<()> {
-        let wish = self.policy.wish(entry, before);
+        let wish = self.policy.wish_in(dir, entry, before);
         let mut changes = Changes(item::TRANSFER | item::REPORT_XATTR);
         changes.set(before.is_none(), item::IS_NEW);
         changes.set(dir.gives_list || wish.has_list() || before.is_some(), item::REPORT_ACL);
@@ -72,7 +72,7 @@ impl Places {
 
     /// Gives a file that stays what it is the attributes that a new one would have.
     pub(super) fn keep(&self, entry: EntryRef<'_>, file: BorrowedFd<'_>, stat: &Stat) -> io::Result<()> {
-        let (mut wish, node) = (self.policy.wish(entry, Some(stat)), Node::borrowed(file));
+        let (mut wish, node) = (self.policy.wish(entry, stat), Node::borrowed(file));
         let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |now| now.as_secs() as i64);
         wish.access_time.get_or_insert(now);
         let mut changes = self.policy.differences(&wish, stat, || Ok(Node::borrowed(file)))?;
@@ -102,7 +102,7 @@ impl Places {
                 return Err(error);
             }
         };
-        let wish = self.policy.wish(entry, existing.as_ref().filter(|stat| is_file(stat)));
+        let wish = self.policy.wish_in(dir, entry, existing.as_ref().filter(|stat| is_file(stat)));
         let mut changes = Changes(item::IS_NEW | item::TRANSFER);
         changes.set(dir.gives_list || wish.has_list(), item::REPORT_ACL);
         let mut set = self.apply(&wish, file, changes);

@@ -115,7 +115,7 @@ impl LocalTree {
     /// What differs between an entry and the directory that a symlink in its place leads to.
     pub(super) fn differences_behind(&self, fd: &OwnedFd, entry: EntryRef<'_>) -> io::Result<Changes> {
         let stat = fstat(fd)?;
-        let wish = self.policy.wish(entry, Some(&stat));
+        let wish = self.policy.wish(entry, &stat);
         self.policy.differences(&wish, &stat, || Ok(Node::borrowed(fd.as_fd())))
     }
 }

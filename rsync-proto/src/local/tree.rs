@@ -140,11 +140,17 @@ impl LocalTree {
         changes: Changes,
     ) -> io::Result<LocalDir> {
         let mut gives_list = false;
+        let mut allows_new = 0o777 & !self.policy.umask;
         let mut mode_before = None;
         if let Some(fd) = &fd {
             let node = Node::borrowed(fd.as_fd());
             mode_before = self.make_usable(&node)?;
-            gives_list = self.options.acls && node.xattr(super::acl::DEFAULT)?.is_some();
+            if self.options.acls {
+                gives_list = node.xattr(super::acl::DEFAULT)?.is_some();
+            } else if !self.policy.perms && !self.policy.identity.fake {
+                let list = node.xattr(super::acl::DEFAULT)?;
+                allows_new = list.and_then(|list| super::acl::allowed(&list)).unwrap_or(allows_new);
+            }
         }
         let alternates = self.alternates.get().map_or(&[][..], |alternates| alternates);
         let open = |root: &Option<Root>| match root.as_ref().map(|root| root.open(&path)) {
@@ -164,6 +170,7 @@ impl LocalTree {
             partial: PartialRoom::default(),
             fresh,
             gives_list,
+            allows_new,
             changes,
             is_listed: false,
             fake: self.policy.identity.fake,
@@ -219,7 +226,7 @@ impl Destination for LocalTree {
             if let Some(entry) = root_entry.filter(|_| !fresh) {
                 let node = Node::borrowed(root.as_fd());
                 let stat = self.policy.stat(&node).map_err(|error| self.local_error("look at", error))?;
-                let wish = self.policy.wish(entry, Some(&stat));
+                let wish = self.policy.wish(entry, &stat);
                 changes = self
                     .policy
                     .differences(&wish, &stat, || Ok(node))
@@ -312,7 +319,7 @@ impl Destination for LocalTree {
         let touch = || {
             let node = self.policy.open(dir.fd(), self.name(entry), entry.kind())?;
             let stat = self.policy.stat(&node)?;
-            let wish = self.policy.wish(entry, Some(&stat));
+            let wish = self.policy.wish(entry, &stat);
             self.policy.apply(&wish, &node, &stat, changes)
         };
         touch().map_err(|error| Failure::attributes(entry.path(), error))

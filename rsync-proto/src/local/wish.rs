@@ -4,6 +4,7 @@ use rustix::fs::Stat;
 
 use super::acl;
 use super::attributes::Policy;
+use super::dir::LocalDir;
 use super::fake::{self, Pretended};
 use crate::flist::{EntryRef, Kind, XattrSet};
 use crate::report::Changes;
@@ -55,17 +56,33 @@ impl Wish<'_> {
 }
 
 impl Policy {
-    /// What `entry` shall have, in place of `existing` if something of its kind is there.
-    pub(super) fn wish<'a>(&self, entry: EntryRef<'a>, existing: Option<&Stat>) -> Wish<'a> {
-        let kind = entry.kind();
-        let permissions = match existing {
+    /// What `entry` shall have in this directory, in place of `existing` if something of its kind is there.
+    pub(super) fn wish_in<'a>(
+        &self,
+        dir: &LocalDir,
+        entry: EntryRef<'a>,
+        existing: Option<&Stat>,
+    ) -> Wish<'a> {
+        match existing {
+            Some(existing) => self.wish(entry, existing),
+            None if self.perms => self.wish_of(entry, entry.permissions()),
+            None => self.wish_of(entry, entry.permissions() & dir.allows_new),
+        }
+    }
+
+    /// What `entry` shall have in place of something of its kind.
+    pub(super) fn wish<'a>(&self, entry: EntryRef<'a>, existing: &Stat) -> Wish<'a> {
+        let there = existing.st_mode & mode::PERMISSIONS;
+        let permissions = match entry.kind() {
             _ if self.perms => entry.permissions(),
-            Some(stat) if self.executability && kind == Kind::File => {
-                executable_like(entry.permissions(), stat.st_mode & mode::PERMISSIONS)
-            }
-            Some(stat) => stat.st_mode & mode::PERMISSIONS,
-            None => entry.permissions() & 0o777 & !self.umask,
+            Kind::File if self.executability => executable_like(entry.permissions(), there),
+            _ => there,
         };
+        self.wish_of(entry, permissions)
+    }
+
+    fn wish_of<'a>(&self, entry: EntryRef<'a>, permissions: u32) -> Wish<'a> {
+        let kind = entry.kind();
         let gid = self.ids.gid(entry.gid());
         Wish {
             kind,

@@ -107,8 +107,10 @@ impl Program {
             .collect();
         let file = scratch.join("filter");
         std::fs::write(&file, filter).expect("memory is large enough");
-        let script =
-            format!("exec bwrap --cap-add ALL --dev-bind / / --seccomp 9 \"$@\" 9<'{}'", file.display());
+        let script = format!(
+            "exec unshare --mount --propagation private bwrap --cap-add ALL --dev-bind / / --seccomp 9 \"$@\" 9<'{}'",
+            file.display()
+        );
         self.prefix = ["sh", "-c", &script, "sh"].map(str::to_owned).to_vec();
         self
     }
