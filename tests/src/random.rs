@@ -23,8 +23,18 @@ impl Random {
     /// If `SEED` is no number.
     #[must_use]
     pub fn of_this_run() -> Self {
+        Self::or_else(u64::from(std::process::id()))
+    }
+
+    /// Numbers that are the same in every run, or those of the environment variable `SEED`: where what is right is what
+    /// another program does, which in rare cases depends on time.
+    ///
+    /// # Panics
+    /// As [`Random::of_this_run`].
+    #[must_use]
+    pub fn or_else(seed: u64) -> Self {
         let number = |text: String| text.parse().unwrap_or_else(|_| panic!("SEED is no number: {text}"));
-        let seed = env::var("SEED").map_or_else(|_| u64::from(std::process::id()), number);
+        let seed = env::var("SEED").map_or(seed, number);
         eprintln!("SEED={seed} chooses the same again");
         Self::new(seed)
     }
