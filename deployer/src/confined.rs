@@ -1,16 +1,20 @@
 //! Files in a tree that is being deployed. Its symlinks were made by others and mean places in that tree, so every
 //! path is resolved with the tree as its root: none leads to the system that does the work.
 
+#[cfg(test)]
+mod tests;
+
 use std::ffi::OsStr;
 use std::fs::File;
 use std::io::{self, Read, Write};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::FileExt;
 use std::path::{Component, Path, PathBuf};
 
 use rustix::fs::{
     AtFlags, CWD, FileType, Mode, OFlags, ResolveFlags, XattrFlags, fchmod, fchown, fgetxattr, fsetxattr,
-    fstat, mkdirat, open, openat, openat2, renameat, statat, unlinkat,
+    fstat, mkdirat, open, openat, openat2, renameat, statat, symlinkat, unlinkat,
 };
 use rustix::io::Errno;
 use rustix::process::{Gid, Uid};
@@ -103,7 +107,7 @@ impl Root {
     }
 
     /// The regular file at `path`. Whatever else stands there is not even opened: a device would act on it.
-    fn file(&self, path: &Path) -> io::Result<Option<File>> {
+    fn file(&self, path: &Path, access: OFlags) -> io::Result<Option<File>> {
         let handle = match self.resolve(path, OFlags::PATH) {
             Ok(handle) => handle,
             Err(Errno::NOENT | Errno::NOTDIR) => return Ok(None),
@@ -113,15 +117,12 @@ impl Root {
             return Err(io::Error::other("it is no regular file"));
         }
         let link = format!("/proc/self/fd/{}", handle.as_raw_fd());
-        Ok(Some(File::from(open(link, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?)))
+        Ok(Some(File::from(open(link, access | OFlags::CLOEXEC, Mode::empty())?)))
     }
 
     /// The text of the file at `path`; nothing if there is none.
     pub(crate) fn read(&self, path: &str) -> io::Result<Option<String>> {
-        let Some(file) = self.file(Path::new(path))? else { return Ok(None) };
-        let mut bytes = Vec::new();
-        file.take(MOST).read_to_end(&mut bytes)?;
-        Ok(Some(String::from_utf8_lossy(&bytes).into_owned()))
+        Ok(self.bytes(path)?.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()))
     }
 
     /// Names in the directory at `path`, in order; none if it is missing.
@@ -209,6 +210,34 @@ impl Root {
         placed
     }
 
+    /// The bytes of the regular file at `path`; nothing if there is none.
+    pub(crate) fn bytes(&self, path: &str) -> io::Result<Option<Vec<u8>>> {
+        let Some(file) = self.file(Path::new(path), OFlags::RDONLY)? else { return Ok(None) };
+        let mut bytes = Vec::new();
+        file.take(MOST).read_to_end(&mut bytes)?;
+        Ok(Some(bytes))
+    }
+
+    /// Writes into the regular file at `path`, from the byte at `offset` on, onto the disk. Its blocks stay where they are,
+    /// since it gets no longer.
+    pub(crate) fn overwrite(&self, path: &str, offset: u64, content: &[u8]) -> io::Result<()> {
+        let file = self.file(Path::new(path), OFlags::WRONLY)?.ok_or(io::ErrorKind::NotFound)?;
+        if file.metadata()?.len() < offset + content.len() as u64 {
+            return Err(io::Error::other("it is shorter than expected"));
+        }
+        file.write_all_at(content, offset)?;
+        file.sync_all()
+    }
+
+    /// Makes a symlink at `path`, with what leads to it. A symlink that was there is replaced.
+    pub(crate) fn symlink(&self, path: &Path, target: &str) -> io::Result<()> {
+        let parent = self.make_directory(path.parent().unwrap_or(Path::new("/")))?;
+        if self.is_symlink(path) {
+            self.remove(path)?;
+        }
+        Ok(symlinkat(target, &parent, path.file_name().ok_or(io::ErrorKind::InvalidInput)?)?)
+    }
+
     /// Gives the entry at `path` another name in its directory. Nothing if it is missing.
     pub(crate) fn rename(&self, path: &str, name: &str) -> io::Result<()> {
         let path = Path::new(path);
@@ -251,141 +280,4 @@ pub(crate) fn path_of(handle: impl AsFd) -> io::Result<PathBuf> {
     let link = format!("/proc/self/fd/{}", handle.as_fd().as_raw_fd());
     let target = rustix::fs::readlinkat(CWD, link, Vec::new())?;
     Ok(PathBuf::from(OsStr::from_bytes(target.as_bytes())))
-}
-
-#[cfg(test)]
-mod tests {
-    use std::fs;
-    use std::os::unix::fs::symlink;
-
-    use super::*;
-
-    struct Scratch(PathBuf);
-
-    impl Scratch {
-        fn new(name: &str) -> Self {
-            let path = std::env::temp_dir().join(format!("deployer-inside-{name}-{}", std::process::id()));
-            fs::create_dir_all(&path).unwrap();
-            Self(path)
-        }
-    }
-
-    impl Drop for Scratch {
-        fn drop(&mut self) {
-            let _ = fs::remove_dir_all(&self.0);
-        }
-    }
-
-    #[test]
-    fn links_stay_in_the_tree() {
-        let scratch = Scratch::new("links");
-        let tree = scratch.0.join("tree");
-        fs::create_dir_all(tree.join("real")).unwrap();
-        fs::create_dir(scratch.0.join("outside")).unwrap();
-        symlink("/real", tree.join("etc")).unwrap();
-        symlink("../outside", tree.join("up")).unwrap();
-        let root = Root::open(&tree).unwrap();
-        root.write("/etc/fstab", "a line\n").unwrap();
-        assert_eq!(fs::read_to_string(tree.join("real/fstab")).unwrap(), "a line\n");
-        assert_eq!(root.read("etc/fstab").unwrap().as_deref(), Some("a line\n"));
-        assert!(root.write("/up/x", "").is_err());
-        assert_eq!(fs::read_dir(scratch.0.join("outside")).unwrap().count(), 0);
-    }
-
-    #[test]
-    fn what_others_rename_is_in_the_way_of_no_link() {
-        use std::sync::atomic::{AtomicBool, Ordering};
-        let scratch = Scratch::new("renames");
-        fs::create_dir_all(scratch.0.join("tree/a/b")).unwrap();
-        symlink("../../a/../a/b/../../a/b", scratch.0.join("tree/link")).unwrap();
-        fs::write(scratch.0.join("one"), "").unwrap();
-        let root = Root::open(&scratch.0.join("tree")).unwrap();
-        let done = AtomicBool::new(false);
-        std::thread::scope(|scope| {
-            scope.spawn(|| {
-                while !done.load(Ordering::SeqCst) {
-                    fs::rename(scratch.0.join("one"), scratch.0.join("two")).unwrap();
-                    fs::rename(scratch.0.join("two"), scratch.0.join("one")).unwrap();
-                }
-            });
-            let found = (0..20_000).find_map(|_| root.resolve(Path::new("/link"), OFlags::PATH).err());
-            done.store(true, Ordering::SeqCst);
-            assert_eq!(found, None);
-        });
-    }
-
-    #[test]
-    fn a_link_in_place_of_a_file_is_replaced() {
-        let scratch = Scratch::new("replace");
-        fs::write(scratch.0.join("victim"), "stays").unwrap();
-        symlink("victim", scratch.0.join("file")).unwrap();
-        let root = Root::open(&scratch.0).unwrap();
-        root.write("/file", "new").unwrap();
-        assert_eq!(fs::read_to_string(scratch.0.join("victim")).unwrap(), "stays");
-        assert_eq!(fs::read_to_string(scratch.0.join("file")).unwrap(), "new");
-        assert_eq!(root.names("/").unwrap(), ["file", "victim"]);
-    }
-
-    #[test]
-    fn what_the_tree_has_in_the_way_is_not_written_through() {
-        let scratch = Scratch::new("way");
-        fs::write(scratch.0.join("victim"), "stays").unwrap();
-        let temporary = scratch.0.join("fstab.deployer-new");
-        let root = Root::open(&scratch.0).unwrap();
-        fs::hard_link(scratch.0.join("victim"), &temporary).unwrap();
-        root.write("/fstab", "new").unwrap();
-        symlink("victim", &temporary).unwrap();
-        root.write("/fstab", "newer").unwrap();
-        // Nobody writes to it, so to open it would take for ever.
-        rustix::fs::mknodat(CWD, &temporary, FileType::Fifo, Mode::from_raw_mode(0o600), 0).unwrap();
-        root.write("/fstab", "newest").unwrap();
-        assert_eq!(fs::read_to_string(scratch.0.join("victim")).unwrap(), "stays");
-        assert_eq!(fs::read_to_string(scratch.0.join("fstab")).unwrap(), "newest");
-        assert_eq!(root.names("/").unwrap(), ["fstab", "victim"]);
-        rustix::fs::mknodat(CWD, scratch.0.join("fifo"), FileType::Fifo, Mode::from_raw_mode(0o600), 0)
-            .unwrap();
-        assert!(root.read("/fifo").is_err());
-    }
-
-    #[test]
-    fn only_directories_and_files_are_left_for_programs_of_this_machine() {
-        let scratch = Scratch::new("specials");
-        let deep = scratch.0.join("grub/deep");
-        fs::create_dir_all(&deep).unwrap();
-        fs::write(deep.join("file"), "stays").unwrap();
-        symlink("/", deep.join("up")).unwrap();
-        symlink("deep/file", scratch.0.join("grub/link")).unwrap();
-        rustix::fs::mknodat(CWD, deep.join("fifo"), FileType::Fifo, Mode::from_raw_mode(0o600), 0).unwrap();
-        let root = Root::open(&scratch.0).unwrap();
-        root.remove_specials(Path::new("/grub")).unwrap();
-        assert_eq!(root.names("/grub").unwrap(), ["deep"]);
-        assert_eq!(root.names("/grub/deep").unwrap(), ["file"]);
-        root.remove_specials(Path::new("/missing")).unwrap();
-        root.remove(Path::new("/grub/deep/file")).unwrap();
-        root.remove(Path::new("/grub/deep/file")).unwrap();
-        root.remove(Path::new("/missing/file")).unwrap();
-        assert!(root.names("/grub/deep").unwrap().is_empty());
-    }
-
-    #[test]
-    fn a_file_keeps_its_permissions_and_a_new_one_has_the_usual_ones() {
-        use std::os::unix::fs::PermissionsExt;
-        let scratch = Scratch::new("mode");
-        let mode = |name: &str| fs::metadata(scratch.0.join(name)).unwrap().permissions().mode() & 0o777;
-        fs::write(scratch.0.join("old"), "").unwrap();
-        fs::set_permissions(scratch.0.join("old"), PermissionsExt::from_mode(0o640)).unwrap();
-        let root = Root::open(&scratch.0).unwrap();
-        root.write("/old", "x").unwrap();
-        root.write("/new", "x").unwrap();
-        assert_eq!((mode("old"), mode("new")), (0o640, 0o644));
-    }
-
-    #[test]
-    fn what_is_missing_is_nothing() {
-        let scratch = Scratch::new("missing");
-        let root = Root::open(&scratch.0).unwrap();
-        assert_eq!(root.read("/etc/os-release").unwrap(), None);
-        assert!(root.names("/boot").unwrap().is_empty() && !root.has("/boot"));
-        root.rename("/EFI/BOOT", "OLD").unwrap();
-    }
 }

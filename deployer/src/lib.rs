@@ -2,7 +2,9 @@
 //! but the fuzz targets, which read descriptions without a process around them.
 
 mod boot;
+mod boot_entry;
 mod cli;
+mod columns;
 mod command;
 mod completions;
 mod confined;
@@ -84,6 +86,7 @@ fn run() -> Result<exit::Exit, exit::Failure> {
         cli::Command::List(list) => list::run(list),
         cli::Command::Serve(serve) => serve::run(&serve),
         cli::Command::Deploy(deploy) => provision::run(&deploy),
+        cli::Command::BootEntry(asked) => boot_entry::run(&asked),
         cli::Command::Schema(driver) => {
             let text = serde_json::to_string_pretty(&driver.schema()).expect("a schema is plain");
             let _ = writeln!(std::io::stdout().lock(), "{text}");

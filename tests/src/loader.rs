@@ -84,6 +84,44 @@ pub fn plant_kernel(root: &Path) {
     write(root, "boot/initrd.img-1.0", b"its first root\n");
 }
 
+/// A kernel for x86 that boot loaders start: it says its command line on the first serial line, and restarts the machine.
+#[must_use]
+pub fn kernel_that_tells() -> Vec<u8> {
+    const CODE: [u8; 39] = [
+        0x8b, 0x9e, 0x28, 0x02, 0x00, 0x00, // mov ebx, [esi + 0x228]: the command line
+        0x8a, 0x0b, // next: mov cl, [ebx]
+        0x84, 0xc9, // test cl, cl
+        0x74, 0x15, // jz end
+        0xba, 0xfd, 0x03, 0x00, 0x00, // mov edx, 0x3fd
+        0xec, // wait: in al, dx
+        0xa8, 0x20, // test al, 0x20
+        0x74, 0xfb, // jz wait
+        0x88, 0xc8, // mov al, cl
+        0xba, 0xf8, 0x03, 0x00, 0x00, // mov edx, 0x3f8
+        0xee, // out dx, al
+        0x43, // inc ebx
+        0xeb, 0xe5, // jmp next
+        0xb0, 0xfe, // end: mov al, 0xfe
+        0xe6, 0x64, // out 0x64, al
+        0xeb, 0xfe, // jmp here
+    ];
+    // The head that Linux documents as its boot protocol, version 2.06: one sector of it, and no code of its own.
+    let mut kernel = vec![0; 1536];
+    let mut put = |at: usize, bytes: &[u8]| kernel[at..at + bytes.len()].copy_from_slice(bytes);
+    put(0x1f1, &[1]);
+    put(0x1f4, &32_u32.to_le_bytes());
+    put(0x1fe, &[0x55, 0xaa, 0xeb, 0x66]);
+    put(0x202, b"HdrS");
+    put(0x206, &0x0206_u16.to_le_bytes());
+    put(0x211, &[1]);
+    put(0x214, &0x10_0000_u32.to_le_bytes());
+    put(0x22c, &0x37ff_ffff_u32.to_le_bytes());
+    put(0x230, &0x10_0000_u32.to_le_bytes());
+    put(0x238, &2047_u32.to_le_bytes());
+    put(0x400, &CODE);
+    kernel
+}
+
 /// What a shell does, so that this machine has a stand-in, and starts by BIOS. `directory` is for the script.
 ///
 /// # Panics

@@ -289,7 +289,9 @@ fn a_common_boot_loader_starts_each() {
 
     let loader = first.mount(2);
     let configuration = loader.text("/grub/grub.cfg");
-    assert!(configuration.starts_with("set default=1\n"), "{configuration}");
+    assert!(configuration.contains("\nset default=1   \n"), "{configuration}");
+    assert_eq!(loader.text("/boot/grub2/grub.cfg"), configuration, "where bareon's driver looks for it");
+    assert_eq!(loader.text("/grub/grubenv").len(), 1024);
     assert_eq!(configuration.matches("menuentry '").count(), 2);
     for (title, root, version) in
         [(debian.as_str(), &one, version.as_str()), ("System Two (1.0)", &two, "1.0")]

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
+use super::environment::Environment;
 use super::menu::{self, Entry};
 use super::settings;
 use crate::command::{Command, CommandError, find};
@@ -21,6 +22,9 @@ const EFI: (&str, &str) = ("arm64-efi", "grub-efi-arm64-bin");
 const BIOS: &str = "i386-pc";
 /// In GRUB's directory: which disks its names mean.
 const DEVICE_MAP: &str = "device.map";
+/// In there as well: the menu, and the variables that last.
+const CONFIGURATION: &str = "grub.cfg";
+const ENVIRONMENT: &str = "grubenv";
 
 /// A boot loader was not installed.
 #[derive(Debug, Error)]
@@ -99,7 +103,7 @@ impl Installation<'_> {
         &self,
         root: &Root,
         parameters: &str,
-        entries: &[Entry],
+        entry: Option<&Entry>,
         stop: &Stop,
     ) -> Result<(), GrubError> {
         let (target, package) = target(self.firmware);
@@ -112,10 +116,8 @@ impl Installation<'_> {
         }
         let tools = Tools::of_machine().filter(|_| machine_has_tools(target));
         let tools = tools.ok_or(GrubError::NoTools { target, package })?;
-        if entries.is_empty() {
-            return Err(GrubError::NoKernel);
-        }
-        self.with_configuration(root, Path::new("/boot"), &menu::configuration(entries, 0), &tools, stop)
+        let entry = entry.ok_or(GrubError::NoKernel)?;
+        self.with_files(root, Path::new("/boot"), &[(CONFIGURATION, &menu::single(entry))], &tools, stop)
     }
 
     /// Installs a boot loader of its own, with this configuration, in a directory of the tree at `root`, with the tools
@@ -134,14 +136,27 @@ impl Installation<'_> {
             false => Tools::of_machine().filter(|_| machine_has_tools(target)),
         };
         let tools = tools.ok_or(GrubError::NoTools { target, package })?;
-        self.with_configuration(root, directory, configuration, &tools, stop)
+        let environment = Environment::new().bytes().expect("it has no variables");
+        let environment = String::from_utf8_lossy(&environment);
+        // Whatever an earlier deployment was to start once is over.
+        let files = [(ENVIRONMENT, &*environment), (CONFIGURATION, configuration)];
+        self.with_files(root, directory, &files, &tools, stop)?;
+        // An earlier deployment may have had tools with the other name.
+        let other = if tools.name == "grub" { "grub2" } else { "grub" };
+        let left = directory.join(other).join(CONFIGURATION);
+        root.remove(&left).map_err(GrubError::file("remove", &left.to_string_lossy()))?;
+        // Bareon's driver for Ironic looks for the menu there.
+        let link = directory.join("boot/grub2");
+        let linked = root.symlink(&link, &format!("../{}", tools.name));
+        linked.map_err(GrubError::file("make", &link.to_string_lossy()))
     }
 
-    fn with_configuration(
+    /// Writes these files into GRUB's directory, and installs it.
+    fn with_files(
         &self,
         root: &Root,
         boot: &Path,
-        configuration: &str,
+        files: &[(&str, &str)],
         tools: &Tools,
         stop: &Stop,
     ) -> Result<(), GrubError> {
@@ -159,8 +174,10 @@ impl Installation<'_> {
                 .and_then(|()| root.remove(&directory.join(DEVICE_MAP)))
                 .map_err(GrubError::file("clear", &directory.to_string_lossy()))?;
         }
-        let path = tools.configuration(boot).to_string_lossy().into_owned();
-        root.write(&path, configuration).map_err(GrubError::file("write", &path))?;
+        for (name, text) in files {
+            let path = directory.join(name).to_string_lossy().into_owned();
+            root.write(&path, text).map_err(GrubError::file("write", &path))?;
+        }
         match tools.root {
             Some(_) => self.install(boot, self.efi.map(Path::new), tools, target, stop),
             None => {
@@ -235,7 +252,7 @@ impl Tools {
     }
 
     fn configuration(&self, boot: &Path) -> PathBuf {
-        self.directory(boot).join("grub.cfg")
+        self.directory(boot).join(CONFIGURATION)
     }
 
     fn installer(&self) -> Command {

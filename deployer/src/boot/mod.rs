@@ -1,7 +1,9 @@
-//! What makes a deployed system start: fstab, boot loader, config drive.
+//! What makes a deployed system start: fstab, boot loader, config drive; and which of several systems starts.
 
+pub(crate) mod choice;
 pub(crate) mod configdrive;
 pub(crate) mod disarm;
+pub(crate) mod environment;
 pub(crate) mod fstab;
 pub(crate) mod grub;
 pub(crate) mod kernel;

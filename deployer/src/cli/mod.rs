@@ -1,5 +1,6 @@
 //! What was typed.
 
+pub(crate) mod boot_entry;
 pub(crate) mod deploy;
 mod documents;
 pub(crate) mod serve;
@@ -25,6 +26,7 @@ pub(crate) enum Command {
     List(List),
     Serve(serve::Serve),
     Deploy(Box<deploy::Deploy>),
+    BootEntry(boot_entry::BootEntry),
     /// Be the first process of a ramdisk.
     Init,
     /// Show what this is.
@@ -69,9 +71,17 @@ pub(crate) fn parse() -> Result<Command, Failure> {
         Ok(matches) => matches,
         Err(error) if error.kind() == ErrorKind::UnknownArgument => {
             let hint = match std::env::args().nth(1).as_deref() {
-                Some("pull" | "list" | "serve" | "schema" | "init" | "demo" | "man" | "completions") => {
-                    "--help shows what is taken"
-                }
+                Some(
+                    "pull"
+                    | "list"
+                    | "serve"
+                    | "schema"
+                    | "init"
+                    | boot_entry::NAME
+                    | "demo"
+                    | "man"
+                    | "completions",
+                ) => "--help shows what is taken",
                 _ => "a description is named by --input-data-file",
             };
             return Err(unknown(&error, hint));
@@ -90,6 +100,7 @@ pub(crate) fn parse() -> Result<Command, Failure> {
         Some(("list", matches)) => list(matches),
         Some(("serve", matches)) => Ok(Command::Serve(serve::read(matches)?)),
         Some(("schema", matches)) => Ok(Command::Schema(deploy::chosen_data_driver(matches))),
+        Some((boot_entry::NAME, matches)) => Ok(Command::BootEntry(boot_entry::read(matches))),
         Some(("init", _)) => Ok(Command::Init),
         Some(("man", matches)) => Ok(Command::Manual(matches.get_one("dir").cloned())),
         Some(("completions", matches)) => Ok(Command::Completions(documents::chosen_shell(matches))),
@@ -112,6 +123,7 @@ pub(crate) fn parser() -> Parser {
         .subcommand_required(true)
         .arg_required_else_help(true)
         .subcommands(deploy::parsers())
+        .subcommand(boot_entry::parser())
         .subcommand(
             flags::of_pulls(Parser::new("pull"))
                 .next_help_heading(None::<&str>)

@@ -16,7 +16,10 @@ use rustix::fs::{Mode, OFlags, major, makedev, minor};
 use rustix::io::Errno;
 use thiserror::Error;
 
+use crate::command::CommandError;
 use crate::model::DiskId;
+use crate::stop::Stop;
+use blkid::Content;
 
 /// Where the kernel describes block devices.
 const SYS_BLOCK: &str = "/sys/class/block";
@@ -164,6 +167,16 @@ impl BlockDevice {
         rustix::fs::open(self.node(), alone, Mode::empty()).is_err_and(|error| error == Errno::BUSY)
     }
 
+    /// The disk that it is a partition of, or itself.
+    pub(crate) fn disk(&self) -> Self {
+        let above = || {
+            self.attribute("partition")?;
+            let place = fs::canonicalize(self.sys()).ok()?;
+            Some(Self::by_sys_name(&place.parent()?.file_name()?.to_string_lossy()))
+        };
+        above().unwrap_or_else(|| self.clone())
+    }
+
     /// Its partitions that the kernel knows: their numbers, and they themselves.
     pub(crate) fn partitions(&self) -> Vec<(u32, BlockDevice)> {
         let mut partitions = Vec::new();
@@ -189,6 +202,25 @@ fn from_sys(name: &str) -> String {
 fn block_devices() -> impl Iterator<Item = BlockDevice> {
     let entries = fs::read_dir(SYS_BLOCK).into_iter().flatten().flatten();
     entries.map(|entry| BlockDevice::by_sys_name(&entry.file_name().to_string_lossy()))
+}
+
+/// What is on each device of the machine that has a size, by `blkid`. Those that cannot be read are left out.
+pub(crate) fn contents(stop: &Stop) -> Result<Vec<(BlockDevice, Content)>, CommandError> {
+    let mut contents = Vec::new();
+    // A drive for floppies takes its time.
+    let has_content = |device: &BlockDevice| {
+        device.bytes > 0 && !["ram", "fd"].iter().any(|it| device.name.starts_with(it))
+    };
+    for device in block_devices().filter(has_content) {
+        match blkid::probe(&device.node(), stop) {
+            Ok(content) => contents.push((device, content)),
+            // It may be gone by now.
+            Err(CommandError::Failed { .. }) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    contents.sort_by(|(one, _), (other, _)| one.name.cmp(&other.name));
+    Ok(contents)
 }
 
 /// Names of the disks of the machine that have a size, for messages.

@@ -107,6 +107,9 @@ pub struct Volume {
     pub path: String,
 }
 
+/// The label of the file system with the common boot loader.
+pub const BOOT_MENU_LABEL: &str = "boot-menu";
+
 /// What a part of a disk is for.
 #[derive(Debug, Clone)]
 pub enum Role {

@@ -9,7 +9,7 @@ use super::{NoPlan, PlanOptions, Problem, Problems};
 use crate::machine::holders::same_device;
 use crate::machine::md::RunningArray;
 use crate::model::layout::{self, Physical, Room, Segment};
-use crate::model::{Description, FileSystem, FsKind, MIB, Role, Volume};
+use crate::model::{BOOT_MENU_LABEL, Description, FileSystem, FsKind, MIB, Role, Volume};
 
 /// What a plan is made of.
 pub(super) struct Draft<'a> {
@@ -216,7 +216,7 @@ fn boot_menu() -> FileSystem {
     FileSystem {
         kind: FsKind::Ext4,
         mount: None,
-        label: Some("boot-menu".to_owned()),
+        label: Some(BOOT_MENU_LABEL.to_owned()),
         keep_data: true,
         fstab_enabled: false,
         fstab_options: "defaults".to_owned(),

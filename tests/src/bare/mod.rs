@@ -185,6 +185,17 @@ impl BareDisk {
         file.sync_all().expect("the disk can be written back");
     }
 
+    /// Gives its backing file to somebody else, who may write to it.
+    ///
+    /// # Panics
+    /// If what the kernel has of it cannot be written and forgotten.
+    pub fn apart<T>(&self, use_it: impl FnOnce(&Path) -> T) -> T {
+        self.flush();
+        let used = use_it(&self.scratch.join("image"));
+        self.with("blockdev", &["--flushbufs"]);
+        used
+    }
+
     /// Runs a program with the disk as its last argument. Returns what it printed.
     ///
     /// # Panics

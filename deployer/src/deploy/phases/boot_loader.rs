@@ -29,10 +29,11 @@ pub(in crate::deploy) fn boot_loader(job: &mut Job<'_>) -> Result<(), DeployErro
 fn one_system(job: &Job<'_>, tree: usize, disks: &[PathBuf]) -> Result<(), DeployError> {
     let mut mounted = MountedTree::mount(&job.plan, tree)?;
     has_images(job, tree, mounted.root())?;
-    let entries: Vec<Entry> = entry(job, tree, mounted.root())?.into_iter().collect();
+    let entry = entry(job, tree, mounted.root())?;
     mounted.make_livable(&Devices::of(&job.plan, &job.uuids()?), job.options.efi_variables)?;
     let efi = efi_of(job, tree);
-    installation(job, disks, efi.as_deref()).system(mounted.root(), &parameters(job), &entries, &job.stop)?;
+    let installation = installation(job, disks, efi.as_deref());
+    installation.system(mounted.root(), &parameters(job), entry.as_ref(), &job.stop)?;
     if let Some(efi) = &efi {
         disarm::put_back(mounted.root(), efi)?;
     }
@@ -57,7 +58,8 @@ fn several_systems(job: &Job<'_>, node: &Path, disks: &[PathBuf]) -> Result<(), 
         let mounted = MountedTree::mount(&job.plan, *tree)?;
         has_images(job, *tree, mounted.root())?;
         let entry = entry(job, *tree, mounted.root())?.ok_or(grub::GrubError::NoKernel)?;
-        entries.push((*tree, entry));
+        let element = element(job, *tree, &entry, entries.len());
+        entries.push((entry, element));
         if tools.is_none() && grub::has_tools(mounted.root(), target) {
             tools = Some(*tree);
         }
@@ -66,18 +68,17 @@ fn several_systems(job: &Job<'_>, node: &Path, disks: &[PathBuf]) -> Result<(), 
     let boots = |tree: usize| {
         job.description.images_of(tree).iter().any(|image| image.boot && image.target.is_root())
     };
-    let default = entries.iter().position(|(tree, _)| boots(*tree)).unwrap_or(0);
+    let default = systems.iter().position(|tree| boots(*tree)).unwrap_or(0);
     let menu =
         job.plan.file_systems.iter().find(|plan| plan.node == node).expect("steps name nodes of the plan");
 
-    let tree = tools.unwrap_or(entries[default].0);
+    let tree = tools.unwrap_or(systems[default]);
     let mut mounted = MountedTree::mount(&job.plan, tree)?;
     mounted.make_livable(&Devices::of(&job.plan, &job.uuids()?), job.options.efi_variables)?;
     mounted.add_at(menu, MENU)?;
     let efi = efi_of(job, tree);
     let installation = installation(job, disks, efi.as_deref());
-    let plain: Vec<Entry> = entries.iter().map(|(_, entry)| entry.clone()).collect();
-    let configuration = menu::configuration(&plain, default);
+    let configuration = menu::common(&entries, default);
     installation.common(tools.is_some(), mounted.root(), Path::new(MENU), &configuration, &job.stop)?;
     if let Some(efi) = &efi {
         disarm::put_back(mounted.root(), efi)?;
@@ -89,30 +90,31 @@ fn several_systems(job: &Job<'_>, node: &Path, disks: &[PathBuf]) -> Result<(), 
         marker::write(job, tree, mounted.root(), Phase::BootLoader, true)?;
         mounted.close()?;
     }
-    list_entries(job, &entries, default, job.uuid(node)?)
+    let elements = entries.into_iter().map(|(_, element)| element).collect();
+    list_entries(job, elements, default, job.uuid(node)?)
+}
+
+/// What is told about an entry of the menu.
+fn element(job: &Job<'_>, tree: usize, entry: &Entry, grub_id: usize) -> BootElement {
+    let images = job.description.images_of(tree);
+    let text = |of: fn(&Image) -> &String| images.first().map(|image| of(image).clone()).unwrap_or_default();
+    BootElement {
+        boot_name: entry.title.clone(),
+        root_uuid: entry.root_uuid.clone(),
+        os_id: job.description.trees[tree].name.clone(),
+        image_name: text(|image| &image.image_name),
+        image_uuid: text(|image| &image.image_uuid),
+        grub_id,
+    }
 }
 
 /// Says which systems can be started, for whoever switches between them later.
 fn list_entries(
     job: &Job<'_>,
-    entries: &[(usize, Entry)],
+    elements: Vec<BootElement>,
     default: usize,
     menu: String,
 ) -> Result<(), DeployError> {
-    let element = |(index, (tree, entry)): (usize, &(usize, Entry))| {
-        let images = job.description.images_of(*tree);
-        let text =
-            |of: fn(&Image) -> &String| images.first().map(|image| of(image).clone()).unwrap_or_default();
-        BootElement {
-            boot_name: entry.title.clone(),
-            root_uuid: entry.root_uuid.clone(),
-            os_id: job.description.trees[*tree].name.clone(),
-            image_name: text(|image| &image.image_name),
-            image_uuid: text(|image| &image.image_uuid),
-            grub_id: index,
-        }
-    };
-    let elements = entries.iter().enumerate().map(element).collect();
     let list = BootEntries { elements, multiboot_partition: Some(menu), current_element: default };
     let text = serde_json::to_string_pretty(&list).expect("a list is plain") + "\n";
     let path = &job.options.boot_entries;
