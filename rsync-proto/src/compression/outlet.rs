@@ -1,15 +1,22 @@
-//! Output in shared pieces: they are cut off one large buffer, which is used again once all of them are dropped.
+//! Output in shared pieces: they are cut off large buffers, each of which is used again once all of its pieces are dropped.
+
+use std::collections::VecDeque;
 
 use bytes::{Bytes, BytesMut};
 
-/// Size of the buffer, in bytes.
+/// Size of a buffer, in bytes.
 const SIZE: usize = 512 * 1024;
+/// How many buffers are waited for whose pieces others still have. What lies before the disk has room in so many; to give them
+/// back each time and to take others takes some allocators longer than to unpack.
+const SPENT: usize = 8;
 
 /// Where output goes.
 #[derive(Default)]
 pub(super) struct Outlet {
     /// Room that is not handed out.
     room: BytesMut,
+    /// What was handed out is of these, the oldest first.
+    spent: VecDeque<BytesMut>,
 }
 
 impl Outlet {
@@ -39,9 +46,54 @@ impl Outlet {
     }
 
     fn ensure(&mut self, len: usize) {
-        if self.room.capacity() < len {
-            self.room.clear();
-            self.room.reserve(len.max(SIZE));
+        if self.room.capacity() >= len {
+            return;
         }
+        let len = len.max(SIZE);
+        let mut spent = std::mem::take(&mut self.room);
+        spent.clear();
+        self.spent.push_back(spent);
+        let free = self.spent.iter_mut().position(|spent| spent.try_reclaim(len));
+        self.room = free.and_then(|at| self.spent.remove(at)).unwrap_or_else(|| BytesMut::with_capacity(len));
+        if self.spent.len() > SPENT {
+            self.spent.pop_front();
+        }
+    }
+}
+
+#[cfg(all(test, feature = "zstd"))]
+mod tests {
+    use super::*;
+
+    /// Where so many pieces lie, when the last `held` of them are kept by whoever has them.
+    fn places(pieces: usize, held: usize) -> Vec<*const u8> {
+        let (mut outlet, mut kept) = (Outlet::default(), VecDeque::new());
+        let piece = vec![7; SIZE];
+        let mut places = Vec::new();
+        for _ in 0..pieces {
+            let out = outlet.copy(&piece);
+            assert_eq!(out, piece);
+            places.push(out.as_ptr());
+            kept.push_back(out);
+            if kept.len() > held {
+                kept.pop_front();
+            }
+        }
+        places.sort_unstable();
+        places.dedup();
+        places
+    }
+
+    #[test]
+    fn buffers_are_used_again_when_nobody_has_pieces_of_them() {
+        assert!(places(100, 0).len() <= 2);
+        assert!(places(100, 5).len() <= 7, "{:?}", places(100, 5).len());
+    }
+
+    #[test]
+    fn no_more_than_some_are_waited_for() {
+        let (mut outlet, piece) = (Outlet::default(), vec![7; SIZE]);
+        let kept: Vec<Bytes> = (0..40).map(|_| outlet.copy(&piece)).collect();
+        assert!(kept.iter().all(|it| *it == piece) && outlet.spent.len() <= SPENT);
     }
 }
