@@ -27,11 +27,7 @@ impl Ramdisk {
     /// If it cannot be made: the program was not built, or there is no way to Debian's archive.
     #[must_use]
     pub fn new() -> Self {
-        let top =
-            Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the tests are a part of the project");
-        let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| top.join("target"), PathBuf::from);
-        let place = target.join("ramdisk");
-        fs::create_dir_all(&place).expect("the target directory can be written to");
+        let (top, target, place) = (top(), target(), Self::place());
         // Tests run in several processes; the first makes it and the others wait.
         let lock = File::create(place.join("lock")).expect("a file can be made in the target directory");
         flock(&lock, FlockOperation::LockExclusive).expect("it can be locked");
@@ -55,6 +51,26 @@ impl Ramdisk {
         ramdisk
     }
 
+    /// The directory that it is in, for what is made with it.
+    ///
+    /// # Panics
+    /// If it cannot be made.
+    #[must_use]
+    pub fn place() -> PathBuf {
+        let place = target().join("ramdisk");
+        fs::create_dir_all(&place).expect("the target directory can be written to");
+        place
+    }
+
+    /// When another one is made than before, this says something else.
+    ///
+    /// # Panics
+    /// Never: it was made.
+    #[must_use]
+    pub fn stamp(&self) -> String {
+        format!("{:?}", modified(&self.archive()).expect("it was made"))
+    }
+
     /// Its kernel.
     #[must_use]
     pub fn kernel(&self) -> PathBuf {
@@ -72,6 +88,14 @@ impl Default for Ramdisk {
     fn default() -> Self {
         Self::new()
     }
+}
+
+fn top() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the tests are a part of the project")
+}
+
+fn target() -> PathBuf {
+    std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| top().join("target"), PathBuf::from)
 }
 
 fn modified(path: &Path) -> Option<SystemTime> {

@@ -5,15 +5,21 @@ use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
 
+use crate::deploy::write;
+
 /// The last line.
 pub const END: &str = "witness: end";
-/// The console that the deployed system is given.
-pub const CONSOLE: &str = "console=ttyS0 no_timer_check";
+/// What its kernel is told: where the console is, and to leave it to the witness.
+pub const CONSOLE: &str = "console=ttyS0 quiet no_timer_check";
+/// What is written to this file of a tree, it says.
+pub const WORDS: &str = "etc/witness";
 
 const SCRIPT: &str = r#"#!/bin/sh
 exec >/dev/console 2>&1
 echo "witness: begin"
 findmnt --real --noheadings --raw --output TARGET,SOURCE,FSTYPE,UUID | sed 's/^/witness: mount /'
+grep '^md' /proc/mdstat 2>/dev/null | sed 's/^/witness: array /'
+[ ! -d /sys/firmware/efi ] || efibootmgr | sed 's/^/witness: firmware /'
 swapon --noheadings --raw --show=NAME,TYPE | sed 's/^/witness: swap /'
 sed 's/^/witness: command line /' /proc/cmdline
 systemctl list-units --failed --plain --no-legend | sed 's/^/witness: failed /'
@@ -32,6 +38,31 @@ ExecStart=/usr/local/sbin/witness
 WantedBy=multi-user.target
 ";
 
+/// What nobody looks at, and what takes time that is emulated.
+const UNNEEDED: &[&str] = &[
+    "apt-daily-upgrade.timer",
+    "apt-daily.timer",
+    "dpkg-db-backup.timer",
+    "e2scrub_all.timer",
+    "e2scrub_reap.service",
+    "fstrim.timer",
+    "getty@tty1.service",
+    "ldconfig.service",
+    "lvm2-monitor.service",
+    "systemd-hwdb-update.service",
+    "systemd-journal-catalog-update.service",
+    "systemd-pstore.service",
+];
+
+/// When [`plant`] plants another one than before, this says something else.
+#[must_use]
+pub fn stamp() -> String {
+    format!("{SCRIPT}{UNIT}{UNNEEDED:?}{MENU}")
+}
+
+/// For its boot loader: nobody chooses.
+const MENU: &str = "GRUB_TIMEOUT=1\n";
+
 /// Puts it into a tree with systemd.
 ///
 /// # Panics
@@ -45,6 +76,10 @@ pub fn plant(root: &Path) {
     let wants = units.join("multi-user.target.wants");
     fs::create_dir_all(&wants).expect("the tree can be written to");
     // A login on the line hangs it up while the witness speaks.
-    symlink("/dev/null", units.join("serial-getty@ttyS0.service")).expect("the tree can be written to");
+    for unit in [&["serial-getty@ttyS0.service"], UNNEEDED].concat() {
+        let _ = fs::remove_file(units.join(unit));
+        symlink("/dev/null", units.join(unit)).expect("the tree can be written to");
+    }
+    write(root, "etc/default/grub.d/timeout.cfg", MENU.as_bytes());
     symlink("../witness.service", wants.join("witness.service")).expect("the tree can be written to");
 }

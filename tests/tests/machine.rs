@@ -1,64 +1,103 @@
 //! Machines without an operating system, emulated: they start from the ramdisk, are deployed, and start again from their
-//! own disks.
+//! own disks, where a witness says how that went.
+//!
+//! These are the ones that every run of all tests has. The others, which take longer, are in `machines`: `scripts/test-machines`
+//! runs both.
 
-use std::fs::{self, File};
-use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::fs;
 
-use end_to_end::deploy::{description, disk_named, image, volume, with};
+use end_to_end::bare::BareDisk;
+use end_to_end::deploy::{assert_deployed_except, description, disk_named, image, volume, with};
 use end_to_end::disk::Kind;
+use end_to_end::emulated::{Base, RSYNC, Server, Update, divided, tree};
 use end_to_end::images::{self, Packing, packed, sum};
 use end_to_end::os_tree;
-use end_to_end::ramdisk::Ramdisk;
-use end_to_end::scratch::Scratch;
+use end_to_end::random::Random;
 use end_to_end::vm::{SERVER, Vm};
 use end_to_end::web::Web;
 use end_to_end::witness;
-use serde_json::{Value, json};
+use serde_json::json;
 
-/// From power on until it is deployed, and from then on until the deployed system is off.
-const LIMIT: Duration = Duration::from_secs(900);
+/// What the witness says of the file systems of [`divided`].
+const DIVIDED: &[&str] = &[
+    "witness: mount / /dev/vda2 ext4",
+    "witness: mount /usr /dev/vda3 xfs",
+    "witness: mount /var /dev/vda4 ext4",
+    "witness: swap /dev/vda5 partition",
+    "witness: mount /home /dev/vda6 ext4",
+    witness::END,
+];
+/// What the image's own tools, and a system that has run, write.
+const NOT_OF_THE_IMAGE: &[&str] = &["boot", "etc", "var", "root"];
 
-fn bare_disk(scratch: &Scratch, mebibytes: u64) -> PathBuf {
-    let path = scratch.join("disk");
-    let file = File::create(&path).expect("memory is large enough");
-    file.set_len(mebibytes << 20).expect("a file can be sparse");
-    path
+#[test]
+fn an_image_of_files_and_its_update() {
+    let server = Server::saying("first");
+    let disk = Base::new(&server).copy(&server);
+    let started = Vm::new().disk(&disk).run();
+    started.says(DIVIDED);
+    started.says(&["witness: says first"]);
+    started.says_nothing_of(&["witness: failed"]);
+
+    // The image gets updates; the machine that has run is deployed again.
+    let update = Update::of(&server.system().source(), "second", 3);
+    let verify = server.describe("verify", &[divided()]);
+    let updated = server.deploying(&verify, &[&disk], "").run();
+    updated.says(&["reboot: Restarting system"]);
+    assert!(updated.steps().iter().all(|step| step != "make-file-system"), "{updated}");
+    println!("{updated}\n{}", server.system().daemon().log());
+    let _ = update;
+    let started = Vm::new().disk(&disk).run();
+    started.says(DIVIDED);
+    started.says(&["witness: says second"]);
+    started.says_nothing_of(&["witness: failed", "witness: says first"]);
+    let disk = BareDisk::over(&disk);
+    assert_deployed_except(NOT_OF_THE_IMAGE, &server.system().source(), &tree(&disk));
 }
 
-/// Puts the description where the web server has it.
-fn put(place: &Path, text: &Value) {
-    fs::write(place.join("node.json"), text.to_string()).expect("memory is large enough");
+#[test]
+fn without_a_server_nothing_changes() {
+    let server = Server::new();
+    // Of somebody else, who wants to keep it.
+    let disk = server.disk("disk", 1500);
+    fs::write(&disk, Random::new(9).bytes(8 << 20)).expect("memory is large enough");
+    fs::File::options().write(true).open(&disk).and_then(|file| file.set_len(1500 << 20)).unwrap();
+    let before = sum(&disk, "sha256sum");
+    let clean = server.describe("clean", &[divided()]);
+    // The description is there, and the daemon is not.
+    let mut running = server.machine(&clean, &[&disk], "deployer.on-failure=rescue").start();
+    running.until_it_says("poweroff  turn it off");
+    running.types("poweroff\n");
+    let ran = running.end();
+    ran.says(&[&format!("{SERVER}:{RSYNC}"), "nothing was changed", "reboot: Power down"]);
+    assert_eq!(sum(&disk, "sha256sum"), before, "nothing was expected to be written\n{ran}");
 }
 
 #[test]
 fn an_image_of_a_file_system() {
-    let (scratch, ramdisk) = (Scratch::new(), Ramdisk::new());
-    let place = scratch.directory("images");
-    let root = images::image(&place.join("root"), Kind::Ext4, 1500, |root| {
-        os_tree::unpack_what_runs(root);
+    let server = Server::new();
+    let place = server.join("images");
+    fs::create_dir(&place).unwrap();
+    let root = images::image(&place.join("root"), Kind::Ext4, 600, |root| {
+        os_tree::unpack_least(root);
         witness::plant(root);
     });
     let root = packed(&root, Packing::By("zstd"));
     let web = Web::serving(&place);
-    let system = image("system", &format!("http://{SERVER}/files/root.zstd"), "/");
+    let system = image("system", &format!("http://{SERVER}:8080/files/root.zstd"), "/");
     let system = with(system, "image_checksum", sum(&root, "sha256sum").as_str());
     let volumes = [
-        volume("/", "ext4", "2000 MiB"),
+        volume("/", "ext4", "800 MiB"),
         volume("none", "swap", "64 MiB"),
         volume("/srv", "xfs", "remaining"),
     ];
-    let mut text = description("clean", &[system], &[disk_named("vda", 3000, &volumes)]);
-    text["deploy_data"] = json!({"kernel_params": witness::CONSOLE});
-    put(&place, &text);
-    let machine = Vm::new().disk(&bare_disk(&scratch, 3000)).server(80, web.address());
-    let parameters = format!(
-        "deployer.config=http://{SERVER}/files/node.json deployer.driver=swift deployer.on-failure=poweroff"
-    );
-    let deployed = machine.ramdisk(&ramdisk, &parameters).run(LIMIT);
-    deployed.says(&["eth0 has 10.0.2.15/24", "== boot loader", "reboot: Restarting system"]);
+    let text = description("clean", &[system], &[disk_named("vda", 1500, &volumes)]);
+    let text = with(text, "deploy_data", json!({"kernel_params": witness::CONSOLE}));
+    let disk = server.disk("disk", 1500);
+    let machine = server.machine(&text, &[&disk], "deployer.driver=swift").server(8080, web.address());
+    machine.run().says(&["eth0 has 10.0.2.15/24", "== boot loader", "reboot: Restarting system"]);
 
-    let started = Vm::new().disk(&scratch.join("disk")).run(LIMIT);
+    let started = Vm::new().disk(&disk).run();
     started.says(&[witness::END, "witness: mount / /dev/vda2 ext4", "witness: mount /srv /dev/vda4 xfs"]);
     started.says(&["witness: swap /dev/vda3 partition"]);
 }

@@ -27,7 +27,8 @@ const PAGE: usize = 4096;
 pub struct BareDisk {
     device: PathBuf,
     mebibytes: u64,
-    /// Holds the backing file, and is dropped after the device has let go of it.
+    image: PathBuf,
+    /// Holds the backing file unless it is somebody else's, and is dropped after the device has let go of it.
     scratch: Scratch,
 }
 
@@ -58,7 +59,24 @@ impl BareDisk {
         file.set_len(mebibytes << 20).expect("a backing file can be sparse");
         let mut losetup = Command::new("losetup");
         let device = output(losetup.args(["--find", "--show", "--partscan"]).args(options).arg(&image));
-        Self { device: device.into(), mebibytes, scratch }
+        Self { device: device.into(), mebibytes, image, scratch }
+    }
+
+    /// The disk of a machine that is off, with the partitions that it has.
+    ///
+    /// # Panics
+    /// As [`BareDisk::new`], and if it has no partitions.
+    #[must_use]
+    pub fn over(image: &Path) -> Self {
+        let length = fs::metadata(image).expect("the disk is there").len();
+        let device = output(Command::new("losetup").args(["--find", "--show", "--partscan"]).arg(image));
+        let scratch = Scratch::with_size(64);
+        let disk = Self { device: device.into(), mebibytes: length >> 20, image: image.to_owned(), scratch };
+        // Not every kernel reads tables.
+        if disk.known_partitions() == 0 {
+            disk.with("partx", &["--add"]);
+        }
+        disk
     }
 
     /// Its node.
@@ -128,7 +146,7 @@ impl BareDisk {
     #[must_use]
     pub fn sum_without(&self, left_out: &Range<u64>) -> u128 {
         self.flush();
-        let file = File::open(self.scratch.join("image")).expect("the backing file is there");
+        let file = File::open(&self.image).expect("the backing file is there");
         let end = self.mebibytes << 20;
         let mut hasher = XxHash3_128::new();
         let mut page = vec![0; PAGE];
@@ -166,7 +184,7 @@ impl BareDisk {
     pub fn bytes(&self, at: u64, length: usize) -> Vec<u8> {
         self.flush();
         let mut bytes = vec![0; length];
-        let file = File::open(self.scratch.join("image")).expect("the backing file is there");
+        let file = File::open(&self.image).expect("the backing file is there");
         file.read_exact_at(&mut bytes, at).expect("the backing file can be read");
         bytes
     }

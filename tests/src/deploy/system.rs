@@ -55,6 +55,12 @@ impl System {
         self.daemon.url("tree/")
     }
 
+    /// The server.
+    #[must_use]
+    pub fn daemon(&self) -> &Daemon {
+        &self.daemon
+    }
+
     /// The image of a description with one system.
     #[must_use]
     pub fn image(&self) -> Value {

@@ -2,25 +2,31 @@
 //!
 //! Emulated, since a guest need not run under the host's hypervisor; minutes, where a machine of metal takes seconds.
 
-use std::fmt;
-use std::fs::{self, File};
+mod running;
+
+use std::fs;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::thread;
-use std::time::{Duration, Instant};
+use std::process::Command;
+use std::time::Duration;
 
 use crate::ramdisk::Ramdisk;
 use crate::scratch::Scratch;
+pub use running::{Ran, Running};
 
 /// Where the guest finds its servers.
 pub const SERVER: &str = "10.0.2.100";
+/// How long a machine may take for whatever it does, from power on to power off. Several are emulated at once on hosts that
+/// have other work: passing it is a hang.
+pub const LIMIT: Duration = Duration::from_secs(1200);
+/// The serial line for programs, as the guest names it.
+const EVENTS: &str = "/dev/ttyS1";
 /// For the kernels of guests: a host that has much to do does not give them the ticks that they count when they start.
 pub const CLOCK: &str = "no_timer_check";
 /// What it has of memory.
-const MEBIBYTES: u32 = 1024;
-/// How often its console is looked at.
-const LOOK: Duration = Duration::from_millis(100);
+const MEBIBYTES: u32 = 768;
+/// The firmware of UEFI machines, and the variables that it comes with.
+const FIRMWARE: [&str; 2] = ["/usr/share/OVMF/OVMF_CODE_4M.fd", "/usr/share/OVMF/OVMF_VARS_4M.fd"];
 
 /// What a machine is made of.
 #[derive(Debug)]
@@ -28,20 +34,15 @@ pub struct Vm {
     disks: Vec<PathBuf>,
     servers: Vec<(u16, SocketAddr)>,
     ramdisk: Option<(PathBuf, PathBuf, String)>,
-}
-
-/// A machine that ran, or was cut off.
-#[derive(Debug)]
-pub struct Ran {
-    console: String,
+    variables: Option<PathBuf>,
 }
 
 impl Vm {
-    /// A machine without disks, which starts from the first that it gets.
+    /// A machine with a BIOS and without disks, which starts from the first that it gets.
     #[must_use]
     #[expect(clippy::new_without_default, reason = "a machine without anything is no usual one")]
     pub fn new() -> Self {
-        Self { disks: Vec::new(), servers: Vec::new(), ramdisk: None }
+        Self { disks: Vec::new(), servers: Vec::new(), ramdisk: None, variables: None }
     }
 
     /// One more disk: `/dev/vda`, and so on.
@@ -58,11 +59,18 @@ impl Vm {
         self
     }
 
+    /// With UEFI instead of a BIOS: `variables` is what its firmware remembers, as [`variables`] makes it.
+    #[must_use]
+    pub fn uefi(mut self, variables: &Path) -> Self {
+        self.variables = Some(variables.to_owned());
+        self
+    }
+
     /// Starts from a ramdisk, with these parameters, instead of from its disks.
     #[must_use]
     pub fn ramdisk(mut self, ramdisk: &Ramdisk, parameters: &str) -> Self {
         // Only what is grave breaks into the lines of programs.
-        let line = format!("console=ttyS0 {CLOCK} loglevel=4 panic=-1 {parameters}");
+        let line = format!("console=ttyS0 loglevel=4 panic=-1 {CLOCK} deployer.events={EVENTS} {parameters}");
         self.ramdisk = Some((ramdisk.kernel(), ramdisk.archive(), line));
         self
     }
@@ -70,43 +78,32 @@ impl Vm {
     /// Runs until it restarts or turns itself off.
     ///
     /// # Panics
-    /// If it does not within `limit`, or cannot be started.
+    /// If it does not within [`LIMIT`], or cannot be started.
     #[must_use]
-    pub fn run(&self, limit: Duration) -> Ran {
-        let scratch = Scratch::with_size(16 * 1024);
-        let path = scratch.join("console");
-        let mut guest = Guest(self.start(&path));
-        let until = Instant::now() + limit;
-        loop {
-            let ended = guest.0.try_wait().expect("it is a child of this process");
-            let console = String::from_utf8_lossy(&fs::read(&path).expect("it was made")).into_owned();
-            let ran = Ran { console };
-            if ended.is_some() {
-                return ran;
-            }
-            assert!(
-                Instant::now() < until,
-                "the machine was expected to come to an end within {limit:?}\n{ran}"
-            );
-            thread::sleep(LOOK);
-        }
+    pub fn run(&self) -> Ran {
+        self.start().end()
     }
 
-    fn start(&self, console: &Path) -> Child {
+    /// Turns it on.
+    ///
+    /// # Panics
+    /// If it cannot be started.
+    #[must_use]
+    pub fn start(&self) -> Running {
+        let scratch = Scratch::with_size(16 * 1024);
         let mut command = Command::new("setpriv");
         command.args(["--pdeathsig", "KILL", "qemu-system-x86_64", "-nodefaults", "-display", "none"]);
-        command.args([
-            "-machine",
-            "q35",
-            "-accel",
-            "tcg,thread=multi",
-            "-cpu",
-            "max",
-            "-smp",
-            "2",
-            "-no-reboot",
-        ]);
-        command.args(["-m", &MEBIBYTES.to_string(), "-device", "virtio-rng-pci", "-serial", "stdio"]);
+        command.args(["-machine", "q35", "-accel", "tcg,thread=single", "-cpu", "max", "-smp", "1"]);
+        command.args(["-m", &MEBIBYTES.to_string(), "-no-reboot", "-device", "virtio-rng-pci"]);
+        command.args(["-serial", "stdio", "-serial"]);
+        command.arg(format!("file:{}", scratch.join(running::EVENTS).display()));
+        if let Some(variables) = &self.variables {
+            let flash = |number: usize, path: &Path, more: &str| {
+                format!("if=pflash,unit={number},format=raw,file={}{more}", path.display())
+            };
+            command.arg("-drive").arg(flash(0, Path::new(FIRMWARE[0]), ",readonly=on"));
+            command.arg("-drive").arg(flash(1, variables, ""));
+        }
         for (number, disk) in self.disks.iter().enumerate() {
             let drive = format!(
                 "file={},format=raw,if=none,id=disk{number},cache=unsafe,discard=unmap",
@@ -124,37 +121,14 @@ impl Vm {
         if let Some((kernel, archive, line)) = &self.ramdisk {
             command.arg("-kernel").arg(kernel).arg("-initrd").arg(archive).args(["-append", line]);
         }
-        command.stdin(Stdio::null()).stderr(Stdio::inherit());
-        command.stdout(File::create(console).expect("memory is large enough"));
-        command.spawn().unwrap_or_else(|error| panic!("the emulator cannot be started: {error}"))
+        Running::new(command, scratch)
     }
 }
 
-impl Ran {
-    /// Fails unless its console has all of these texts.
-    ///
-    /// # Panics
-    /// With the first that is missing.
-    pub fn says(&self, texts: &[&str]) {
-        for text in texts {
-            assert!(self.console.contains(text), "the console was expected to say {text:?}\n{self}");
-        }
-    }
-}
-
-impl fmt::Display for Ran {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let lines: Vec<&str> = self.console.lines().collect();
-        write!(f, "--- console, its last lines ---\n{}", lines[lines.len().saturating_sub(150)..].join("\n"))
-    }
-}
-
-/// A running machine; its process ends with this value.
-struct Guest(Child);
-
-impl Drop for Guest {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
+/// What a firmware remembers that has not started anything yet, at `path`.
+///
+/// # Panics
+/// Without the firmware.
+pub fn variables(path: &Path) {
+    fs::copy(FIRMWARE[1], path).expect("the firmware is installed, and memory is large enough");
 }

@@ -1,0 +1,43 @@
+//! Two systems with a common boot menu.
+//!
+//! Which of them starts is chosen here by whoever is at the console. Tests of what sets the default belong here, below.
+
+use end_to_end::deploy::{disk_named, image, volume, with, write};
+use end_to_end::emulated::{self, RSYNC, Server, described, system_image};
+use end_to_end::server::Server as _;
+use end_to_end::vm::{SERVER, Vm};
+use end_to_end::witness;
+
+const MEBIBYTES: u64 = 2000;
+/// The port of the other daemon.
+const OTHER: u16 = 874;
+/// In the menu, what goes to the next entry on every kind of terminal.
+const NEXT: &str = "\x0e";
+
+#[test]
+fn the_default_and_the_one_that_is_chosen() {
+    let (server, other) = (Server::saying("first"), emulated::saying("second"));
+    write(&other.source(), "usr/lib/os-release", b"PRETTY_NAME=\"Second System\"\n");
+    let disk = server.disk("disk", MEBIBYTES);
+    let images =
+        [with(system_image(), "boot", true), image("other", &format!("rsync://{SERVER}:{OTHER}/tree/"), "/")];
+    let volumes = [
+        with(volume("/", "ext4", "700 MiB"), "images", ["system"].as_slice()),
+        with(volume("/", "ext4", "remaining"), "images", ["other"].as_slice()),
+    ];
+    let description = described("clean", &images, &[disk_named("vda", MEBIBYTES, &volumes)]);
+    let machine = server.machine(&description, &[&disk], "");
+    let machine = machine.server(RSYNC, server.system().daemon().address());
+    let deployed = machine.server(OTHER, other.daemon().address()).run();
+    deployed.says(&["reboot: Restarting system"]);
+
+    let started = Vm::new().disk(&disk).run();
+    started.says(&["witness: says first", "witness: mount / /dev/vda3 ext4", witness::END]);
+
+    let mut running = Vm::new().disk(&disk).start();
+    // The menu waits some seconds only, but as soon as somebody types, for ever. Below the second entry there is none.
+    running.types_until(NEXT, "a mark at the second entry", |said| !said.lines("*Second System").is_empty());
+    running.types_until("\r", "the second system", |said| !said.lines("witness: begin").is_empty());
+    let started = running.end();
+    started.says(&["witness: says second", "witness: mount / /dev/vda4 ext4", witness::END]);
+}
