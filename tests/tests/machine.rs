@@ -7,13 +7,13 @@
 use std::fs;
 
 use end_to_end::bare::BareDisk;
-use end_to_end::deploy::{assert_deployed_except, description, disk_named, image, volume, with};
+use end_to_end::deploy::{assert_deployed_except, description, disk_named, find, image, volume, with};
 use end_to_end::disk::Kind;
-use end_to_end::emulated::{Base, RSYNC, Server, Update, divided, tree};
+use end_to_end::emulated::{Base, NOT_OF_THE_IMAGE, Server, Update, divided, tree};
 use end_to_end::images::{self, Packing, packed, sum};
 use end_to_end::os_tree;
 use end_to_end::random::Random;
-use end_to_end::vm::{SERVER, Vm};
+use end_to_end::vm::{Ran, SERVER, Vm};
 use end_to_end::web::Web;
 use end_to_end::witness;
 use serde_json::json;
@@ -27,8 +27,10 @@ const DIVIDED: &[&str] = &[
     "witness: mount /home /dev/vda6 ext4",
     witness::END,
 ];
-/// What the image's own tools, and a system that has run, write.
-const NOT_OF_THE_IMAGE: &[&str] = &["boot", "etc", "var", "root"];
+/// How much comes anew of a file of some megabytes, when little of it has changed.
+const BLOCKS: u64 = 8 << 10;
+/// What an entry takes in the list of an image, at most.
+const LISTED: u64 = 120;
 
 #[test]
 fn an_image_of_files_and_its_update() {
@@ -45,14 +47,32 @@ fn an_image_of_files_and_its_update() {
     let updated = server.deploying(&verify, &[&disk], "").run();
     updated.says(&["reboot: Restarting system"]);
     assert!(updated.steps().iter().all(|step| step != "make-file-system"), "{updated}");
-    println!("{updated}\n{}", server.system().daemon().log());
-    let _ = update;
+    assert_moved_little(&update, &updated);
+    let looked_at = BareDisk::over(&disk);
+    assert_deployed_except(NOT_OF_THE_IMAGE, &server.system().source(), &tree(&looked_at));
+    drop(looked_at);
+
     let started = Vm::new().disk(&disk).run();
     started.says(DIVIDED);
     started.says(&["witness: says second"]);
     started.says_nothing_of(&["witness: failed", "witness: says first"]);
-    let disk = BareDisk::over(&disk);
-    assert_deployed_except(NOT_OF_THE_IMAGE, &server.system().source(), &tree(&disk));
+}
+
+/// The list of the image, what is new, and of what changed the blocks around the changes: nothing else came.
+fn assert_moved_little(update: &Update, updated: &Ran) {
+    let receipt = updated.receipt();
+    let image = find(&receipt["images"], "image", "system");
+    let count = |key: &str| image[key].as_u64().unwrap_or_else(|| panic!("{key} was expected in {image:?}"));
+    println!("{update:?}: {image:?}");
+    let literal = count("literal_bytes");
+    // A system that has run has changed some files of its own.
+    let most = update.bytes + update.files * BLOCKS + (256 << 10);
+    assert!((update.bytes..=most).contains(&literal), "at most {most} bytes of content: {image:?}");
+    let most = literal + count("entries") * LISTED + count("files_transferred") * (1 << 10);
+    let received = count("received_bytes");
+    assert!(received <= most, "at most {most} bytes over the connection: {image:?}");
+    let all = count("literal_bytes") + count("matched_bytes");
+    assert!(all >= update.size, "what was there is a part of what was put together: {image:?}");
 }
 
 #[test]
@@ -69,7 +89,12 @@ fn without_a_server_nothing_changes() {
     running.until_it_says("poweroff  turn it off");
     running.types("poweroff\n");
     let ran = running.end();
-    ran.says(&[&format!("{SERVER}:{RSYNC}"), "nothing was changed", "reboot: Power down"]);
+    ran.says(&[
+        SERVER,
+        "nothing was changed",
+        "the deployment ended with exit status: 45",
+        "reboot: Power down",
+    ]);
     assert_eq!(sum(&disk, "sha256sum"), before, "nothing was expected to be written\n{ran}");
 }
 

@@ -72,7 +72,8 @@ pub fn tree(disk: &BareDisk) -> Mounted {
     Mounted::new(&[(disk, 2, "/"), (disk, 3, "/usr"), (disk, 4, "/var"), (disk, 6, "/home")])
 }
 
-fn copy(disk: &Path, to: &Path) {
+/// A copy has holes where there is nothing.
+pub(super) fn copy(disk: &Path, to: &Path) {
     output(Command::new("cp").arg("--sparse=always").arg(disk).arg(to));
 }
 

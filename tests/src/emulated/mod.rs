@@ -8,6 +8,7 @@ mod update;
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 use serde_json::{Value, json};
 
@@ -25,13 +26,17 @@ pub use update::Update;
 
 /// The port of an rsync daemon.
 pub const RSYNC: u16 = 873;
+/// What the image's own tools change, and a system that has run. What is in these directories need not be that of the image.
+pub const NOT_OF_THE_IMAGE: &[&str] = &["boot", "etc", "var", "root", "tmp"];
 /// How large the disk of [`volumes`] is.
 pub const MEBIBYTES: u64 = 1500;
 
 /// Where a machine is deployed from.
 #[derive(Debug)]
 pub struct Server {
-    system: System,
+    words: String,
+    /// Made when it is needed.
+    system: OnceLock<System>,
     ramdisk: Ramdisk,
     web: Web,
     scratch: Scratch,
@@ -55,13 +60,16 @@ impl Server {
     pub fn saying(words: &str) -> Self {
         let (scratch, ramdisk) = (Scratch::new(), Ramdisk::new());
         let web = Web::serving(&scratch.directory("web"));
-        Self { system: saying(words), ramdisk, web, scratch }
+        Self { words: words.to_owned(), system: OnceLock::new(), ramdisk, web, scratch }
     }
 
     /// What the daemon has.
+    ///
+    /// # Panics
+    /// As [`saying`].
     #[must_use]
     pub fn system(&self) -> &System {
-        &self.system
+        self.system.get_or_init(|| saying(&self.words))
     }
 
     /// What machines start from.
@@ -97,7 +105,7 @@ impl Server {
     /// As [`Server::machine`].
     #[must_use]
     pub fn deploying(&self, description: &Value, disks: &[&Path], parameters: &str) -> Vm {
-        self.machine(description, disks, parameters).server(RSYNC, self.system.daemon().address())
+        self.machine(description, disks, parameters).server(RSYNC, self.system().daemon().address())
     }
 
     /// A bare disk.
@@ -110,6 +118,17 @@ impl Server {
         let file = File::create_new(&path).expect("memory is large enough");
         file.set_len(mebibytes << 20).expect("a file can be sparse");
         path
+    }
+
+    /// A copy of a disk, in the place of an earlier one.
+    ///
+    /// # Panics
+    /// If memory is short.
+    #[must_use]
+    pub fn copy(&self, disk: &Path) -> PathBuf {
+        let to = self.scratch.join("copy");
+        base::copy(disk, &to);
+        to
     }
 
     /// A path beside the disks; nothing is made.

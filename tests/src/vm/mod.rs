@@ -21,8 +21,10 @@ pub const SERVER: &str = "10.0.2.100";
 pub const LIMIT: Duration = Duration::from_secs(1200);
 /// The serial line for programs, as the guest names it.
 const EVENTS: &str = "/dev/ttyS1";
+/// What else goes there.
+const OPTIONS: &str = "deployer.options=--receipt=/dev/ttyS1";
 /// For the kernels of guests: a host that has much to do does not give them the ticks that they count when they start.
-pub const CLOCK: &str = "no_timer_check";
+const CLOCK: &str = "no_timer_check";
 /// What it has of memory.
 const MEBIBYTES: u32 = 768;
 /// The firmware of UEFI machines, and the variables that it comes with.
@@ -93,7 +95,16 @@ impl Vm {
         let scratch = Scratch::with_size(16 * 1024);
         let mut command = Command::new("setpriv");
         command.args(["--pdeathsig", "KILL", "qemu-system-x86_64", "-nodefaults", "-display", "none"]);
-        command.args(["-machine", "q35", "-accel", "tcg,thread=single", "-cpu", "max", "-smp", "1"]);
+        command.args([
+            "-machine",
+            "q35",
+            "-accel",
+            "tcg,thread=single,tb-size=256",
+            "-cpu",
+            "max",
+            "-smp",
+            "1",
+        ]);
         command.args(["-m", &MEBIBYTES.to_string(), "-no-reboot", "-device", "virtio-rng-pci"]);
         command.args(["-serial", "stdio", "-serial"]);
         command.arg(format!("file:{}", scratch.join(running::EVENTS).display()));

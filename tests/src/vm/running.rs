@@ -176,7 +176,21 @@ impl Ran {
     /// What its deployment told programs. What no program can read was not finished.
     #[must_use]
     pub fn events(&self) -> Vec<Value> {
-        self.events.lines().filter_map(|line| serde_json::from_str(line.trim()).ok()).collect()
+        let parse = |line: &str| serde_json::from_str(line.trim()).ok();
+        self.events.lines().filter_map(parse).filter(|event: &Value| event["event"].is_string()).collect()
+    }
+
+    /// The receipt of its deployment, as it was written last.
+    ///
+    /// # Panics
+    /// If there is none.
+    #[must_use]
+    #[track_caller]
+    pub fn receipt(&self) -> Value {
+        let text = self.events.replace('\r', "");
+        let last = text.rfind("\n{\n").and_then(|start| text[start..].split_inclusive("\n}\n").next());
+        let parsed = last.and_then(|receipt| serde_json::from_str(receipt).ok());
+        parsed.unwrap_or_else(|| panic!("a receipt was expected in\n{text}\n{self}"))
     }
 
     /// The steps that began: their kinds.
