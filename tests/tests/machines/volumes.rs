@@ -4,7 +4,7 @@ use end_to_end::deploy::{disk_named, volume};
 use end_to_end::emulated::Server;
 use end_to_end::vm::Vm;
 use end_to_end::witness;
-use serde_json::{Value, json};
+use serde_json::json;
 
 const MEBIBYTES: u64 = 1200;
 
@@ -40,11 +40,10 @@ fn a_root_on_a_mirror_also_with_one_disk() {
     let disks = ["one", "two"].map(|name| server.disk(name, MEBIBYTES));
     let mirrored =
         json!({"type": "raid", "name": "system", "mount": "/", "file_system": "ext4", "size": "900 MiB"});
-    let disk =
-        |name: &str, more: &[Value]| disk_named(name, MEBIBYTES, &[&[mirrored.clone()], more].concat());
+    let home = volume("/home", "ext4", "remaining");
     let partitions = [
-        disk("vda", &[volume("none", "swap", "64 MiB")]),
-        disk("vdb", &[volume("/home", "ext4", "remaining")]),
+        disk_named("vda", MEBIBYTES, std::slice::from_ref(&mirrored)),
+        disk_named("vdb", MEBIBYTES, &[mirrored.clone(), home]),
     ];
     let description = server.describe("clean", &partitions);
     let deployed = server.deploying(&description, &[&disks[0], &disks[1]], "").run();
