@@ -4,7 +4,6 @@
 use std::fs;
 use std::path::Path;
 use std::process::Command;
-use std::time::Duration;
 
 use end_to_end::bare::{BareDisk, Mounted, output};
 use end_to_end::deploy::{
@@ -17,7 +16,6 @@ use end_to_end::{loader, os_tree};
 use serde_json::{Value, json};
 
 /// From power on until a kernel has been started.
-const LIMIT: Duration = Duration::from_secs(600);
 /// The partition of the menu, and those of the systems.
 const MENU: u32 = 2;
 const ROOTS: [u32; 2] = [3, 4];
@@ -218,7 +216,7 @@ fn the_boot_loader_does_what_was_chosen() {
     let [one_root, two_root] =
         ROOTS.map(|number| format!("root=UUID={} ro console=ttyS0", two.bare.uuid(number)));
     let starts = |root: &str| {
-        two.bare.apart(|image| Vm::new().disk(image).run(LIMIT)).says(&[root]);
+        two.bare.apart(|image| Vm::new().disk(image).run()).says(&[root]);
     };
     starts(&two_root);
     let _ = two.run(&["set", "--once", "one"]).expect(0);
