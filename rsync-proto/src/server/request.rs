@@ -44,16 +44,12 @@ pub(super) struct Request {
     /// Those names end with a NUL in place of a line end (`-0`).
     pub from0: bool,
     pub cvs_exclude: bool,
-    pub delete: bool,
-    pub delete_excluded: bool,
-    pub prune_empty_dirs: bool,
     pub list_only: bool,
     pub dry_run: bool,
     /// The list tells of no errors (`--ignore-errors`).
     pub ignore_errors: bool,
     /// Sources that are not there are nothing to speak of (`--ignore-missing-args`).
     pub ignore_missing_args: bool,
-    pub whole_file: bool,
     pub compression: CompressionWish,
     pub compression_level: Option<i32>,
     /// `--checksum-choice`: of transfers, and of whole files in the list.
@@ -89,15 +85,11 @@ pub(super) enum CompressionWish {
     Fixed(CompressionKind),
 }
 
-/// Letters of the client's capabilities.
+/// Letters of the client's capabilities. `L` and `s`, about symlinks, matter to those who receive.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Abilities {
     /// `i`
     pub inc_recurse: bool,
-    /// `L`
-    pub symlink_times: bool,
-    /// `s`
-    pub symlink_iconv: bool,
     /// `f`
     pub safe_flist: bool,
     /// `x`

@@ -126,8 +126,8 @@ impl Walk {
 
     /// The number of the place where a transfer has its root, if that is a directory.
     fn base(&mut self, base: &[u8], voice: &mut dyn Voice) -> Option<u32> {
-        if let Some(last) = self.bases.iter().rposition(|known| known == base) {
-            return Some(last as u32);
+        if let Some(number) = self.numbers.get(base) {
+            return Some(*number);
         }
         let place = Place { base: b"", path: base, follow: true };
         // It has to be possible to look for something in it.
@@ -137,8 +137,10 @@ impl Walk {
             shown::failed(voice, &self.tree, "change_dir", place, error);
             return None;
         }
+        let number = self.bases.len() as u32;
         self.bases.push(base.to_vec());
-        Some(self.bases.len() as u32 - 1)
+        self.numbers.insert(base.to_vec(), number);
+        Some(number)
     }
 
     fn look(&mut self, within: &Within, path: &[u8], links: LinkRules) -> Result<Look, Unseen> {

@@ -1,6 +1,7 @@
 //! Walks through directories. Each is opened below the module by its handle and read in batches; what lies in it is
 //! looked at relative to it, judged by the rules, and sent.
 
+use std::collections::HashMap;
 use std::mem::take;
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
@@ -36,6 +37,8 @@ pub(super) struct Walk {
     pub links: LinkRules,
     /// Where transfers have their roots, in the module.
     pub bases: Vec<Vec<u8>>,
+    /// Their numbers.
+    pub numbers: HashMap<Vec<u8>, u32>,
     /// Directories that are to be visited, the next one last.
     pub stack: Vec<Visit>,
     /// Directories of the segment at hand, by the number in their entries.
@@ -64,6 +67,7 @@ impl Walk {
             sender: Sender::new(terms, bounds),
             links: LinkRules::new(request),
             bases: Vec::new(),
+            numbers: HashMap::new(),
             stack: Vec::new(),
             fresh: Vec::new(),
             on_the_way: None,

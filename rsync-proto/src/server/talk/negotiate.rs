@@ -148,8 +148,6 @@ mod tests {
     fn recent() -> Wish {
         let can = Abilities {
             inc_recurse: true,
-            symlink_times: true,
-            symlink_iconv: true,
             safe_flist: true,
             avoid_xattr_optimisation: true,
             checksum_seed_fix: true,

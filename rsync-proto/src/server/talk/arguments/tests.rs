@@ -24,8 +24,6 @@ fn refused(words: &str) -> String {
 fn all_abilities() -> Abilities {
     Abilities {
         inc_recurse: true,
-        symlink_times: true,
-        symlink_iconv: true,
         safe_flist: true,
         avoid_xattr_optimisation: true,
         checksum_seed_fix: true,
@@ -74,7 +72,7 @@ fn what_counts_on_the_other_side_leaves_no_trace() {
 #[test]
 fn each_option_does_one_thing() {
     type Change = fn(&mut Request);
-    let changes: [(&str, Change); 38] = [
+    let changes: [(&str, Change); 37] = [
         ("-logDtprRe.iLsfxCIvu", |it| it.relative = true),
         ("-logDtprRe.iLsfxCIvu --no-implied-dirs", |it| (it.relative, it.no_implied_dirs) = (true, true)),
         ("-logDtpre.iLsfxCIvu --inplace", |it| it.inplace = true),
@@ -91,7 +89,6 @@ fn each_option_does_one_thing() {
         ("-logDtpXXre.iLsfxCIvu", |it| it.xattrs = 2),
         ("-logDtUpre.iLsfxCIvu", |it| it.access_times = true),
         ("-nlogDtpre.iLsfxCIvu", |it| it.dry_run = true),
-        ("-WlogDtpre.iLsfxCIvu", |it| it.whole_file = true),
         ("-logDtprxe.iLsfxCIvu", |it| it.one_file_system = 1),
         ("-logDtprxxe.iLsfxCIvu", |it| it.one_file_system = 2),
         ("-logDtprce.iLsfxCIvu", |it| it.checksum = true),

@@ -23,8 +23,6 @@ pub(super) fn abilities(draft: &mut Draft, value: &[u8]) -> Read {
     let has = |letter: u8| value[dot..].contains(&letter);
     draft.request.can = Abilities {
         inc_recurse: has(b'i'),
-        symlink_times: has(b'L'),
-        symlink_iconv: has(b's'),
         safe_flist: has(b'f'),
         avoid_xattr_optimisation: has(b'x'),
         checksum_seed_fix: has(b'C'),
