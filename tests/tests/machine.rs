@@ -13,7 +13,7 @@ use end_to_end::emulated::{Base, NOT_OF_THE_IMAGE, Server, Update, divided, tree
 use end_to_end::images::{self, Packing, packed, sum};
 use end_to_end::os_tree;
 use end_to_end::random::Random;
-use end_to_end::vm::{Ran, SERVER, Vm};
+use end_to_end::vm::{RECEIPT, Ran, SERVER, Vm};
 use end_to_end::web::Web;
 use end_to_end::witness;
 use serde_json::json;
@@ -44,7 +44,7 @@ fn an_image_of_files_and_its_update() {
     // The image gets updates; the machine that has run is deployed again.
     let update = Update::of(&server.system().source(), "second", 3);
     let verify = server.describe("verify", &[divided()]);
-    let updated = server.deploying(&verify, &[&disk], "").run();
+    let updated = server.deploying(&verify, &[&disk], RECEIPT).run();
     updated.says(&["reboot: Restarting system"]);
     assert!(updated.steps().iter().all(|step| step != "make-file-system"), "{updated}");
     assert_moved_little(&update, &updated);

@@ -21,6 +21,8 @@ pub const SERVER: &str = "10.0.2.100";
 pub const LIMIT: Duration = Duration::from_secs(1200);
 /// The serial line for programs, as the guest names it.
 const EVENTS: &str = "/dev/ttyS1";
+/// The parameter by which the receipt goes there, too.
+pub const RECEIPT: &str = "deployer.options=--receipt=/dev/ttyS1";
 /// For the kernels of guests: a host that has much to do does not give them the ticks that they count when they start.
 const CLOCK: &str = "no_timer_check";
 /// What it has of memory.
