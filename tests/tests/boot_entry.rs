@@ -15,7 +15,6 @@ use end_to_end::vm::Vm;
 use end_to_end::{loader, os_tree};
 use serde_json::{Value, json};
 
-/// From power on until a kernel has been started.
 /// The partition of the menu, and those of the systems.
 const MENU: u32 = 2;
 const ROOTS: [u32; 2] = [3, 4];

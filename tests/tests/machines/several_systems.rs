@@ -1,21 +1,24 @@
-//! Two systems with a common boot menu.
-//!
-//! Which of them starts is chosen here by whoever is at the console. Tests of what sets the default belong here, below.
+//! Two systems with a common boot menu: the default, the one that somebody chooses at the console, and the one that
+//! `deployer boot-entry` chooses.
 
+use end_to_end::bare::BareDisk;
 use end_to_end::deploy::{disk_named, image, volume, with, write};
 use end_to_end::emulated::{self, RSYNC, Server, described, system_image};
+use end_to_end::run::Program;
 use end_to_end::server::Server as _;
 use end_to_end::vm::{SERVER, Vm};
 use end_to_end::witness;
 
 const MEBIBYTES: u64 = 2000;
+/// The partition of the menu.
+const MENU: u32 = 2;
 /// The port of the other daemon.
 const OTHER: u16 = 874;
 /// In the menu, what goes to the next entry on every kind of terminal.
 const NEXT: &str = "\x0e";
 
 #[test]
-fn the_default_and_the_one_that_is_chosen() {
+fn the_default_and_those_that_are_chosen() {
     let (server, other) = (Server::saying("first"), emulated::saying("second"));
     write(&other.source(), "usr/lib/os-release", b"PRETTY_NAME=\"Second System\"\n");
     let disk = server.disk("disk", MEBIBYTES);
@@ -40,4 +43,16 @@ fn the_default_and_the_one_that_is_chosen() {
     running.types_until("\r", "the second system", |said| !said.lines("witness: begin").is_empty());
     let started = running.end();
     started.says(&["witness: says second", "witness: mount / /dev/vda4 ext4", witness::END]);
+
+    let set = |name: &str| {
+        let disk = BareDisk::over(&disk);
+        let told = Program::deployer().invoke("boot-entry", &["set"]).arg("--device").arg(disk.partition(MENU));
+        println!("{}", told.arg(name).run().expect(0));
+    };
+    set("other");
+    let started = Vm::new().disk(&disk).run();
+    started.says(&["witness: says second", "witness: mount / /dev/vda4 ext4", witness::END]);
+    set("system");
+    let started = Vm::new().disk(&disk).run();
+    started.says(&["witness: says first", "witness: mount / /dev/vda3 ext4", witness::END]);
 }
