@@ -42,6 +42,8 @@ enum BootEntryError {
     None,
     #[error("there are several boot menus; name one with --device: {0}")]
     Several(String),
+    #[error("cannot look at {device}: {source}")]
+    Device { device: String, source: io::Error },
     #[error("{device} has no common boot menu: it is no ext4 with the label {BOOT_MENU_LABEL}")]
     NoMenu { device: String },
     #[error("the boot menu on {device}: {source}")]
@@ -59,9 +61,10 @@ enum BootEntryError {
 impl BootEntryError {
     fn exit(&self) -> Exit {
         match self {
-            Self::Menu { source: ChoiceError::File { .. }, .. } | Self::Mount(_) | Self::Disk(_) => {
-                Exit::Disk
-            }
+            Self::Menu { source: ChoiceError::File { .. }, .. }
+            | Self::Device { .. }
+            | Self::Mount(_)
+            | Self::Disk(_) => Exit::Disk,
             Self::NotRoot | Self::None | Self::Several(_) | Self::NoMenu { .. } | Self::Menu { .. } => {
                 Exit::Refused
             }
@@ -76,11 +79,11 @@ impl BootEntryError {
 pub(crate) fn run(asked: &BootEntry) -> Result<Exit, Failure> {
     match carry_out(asked) {
         Ok(text) => {
-            let _ = io::stdout().lock().write_all(text.as_bytes());
+            let _ = io::stdout().lock().write_all(printable(&text).as_bytes());
             Ok(Exit::Success)
         }
         Err(error) => {
-            let (exit, message) = (error.exit(), error.to_string());
+            let (exit, message) = (error.exit(), printable(&error.to_string()));
             if asked.json {
                 let told = json!({"success": false, "exit": exit.code(), "error": message});
                 let _ = writeln!(io::stdout().lock(), "{told:#}");
@@ -90,30 +93,48 @@ pub(crate) fn run(asked: &BootEntry) -> Result<Exit, Failure> {
     }
 }
 
+/// Names in a menu are text of others, who are not to do anything to a terminal.
+fn printable(text: &str) -> String {
+    let plain = |letter: char| letter == '\n' || !letter.is_control();
+    text.chars().map(|letter| if plain(letter) { letter } else { char::REPLACEMENT_CHARACTER }).collect()
+}
+
 fn carry_out(asked: &BootEntry) -> Result<String, BootEntryError> {
     if !geteuid().is_root() {
         return Err(BootEntryError::NotRoot);
     }
     let stop = Stop::on_signals(SIGNAL_PATIENCE, || {});
+    if let Some(device) = &asked.device {
+        let failed = |source| BootEntryError::Device { device: device.display().to_string(), source };
+        fs::metadata(device).map_err(failed)?;
+    }
     let contents = machine::contents(&stop)?;
     let (device, content) = find(&contents, asked.device.as_deref())?;
     let shown = device.node().display().to_string();
     let failed = |source| BootEntryError::Menu { device: shown.clone(), source };
-    // A deployment works on the whole disk, and has its menu replaced.
-    let lock = asked.set.as_ref().map(|_| DiskLock::take(&device.disk().node(), PATIENCE)).transpose()?;
+    // A deployment works on the whole disk, and has its menu replaced. Nor is it mounted to be read, even elsewhere, while
+    // somebody mounts it to be written: the kernel would refuse the second.
+    let lock = DiskLock::take(&device.disk().node(), PATIENCE)?;
+    if stop.is_wanted() {
+        return Err(CommandError::Stopped.into());
+    }
     let (node, kind) = (device.node(), FsKind::Ext4);
     let mounted = MountedTree::device(&node, kind, true)?;
     let mut menu = Menu::read(mounted.root()).map_err(failed)?;
-    let wanted = asked.set.as_ref().map(|set| menu.find(&set.name).map(|number| (number, set.once)));
-    let wanted = wanted.transpose().map_err(BootEntryError::Choice)?;
+    // To mount it to be written is a change already, so that first it has to be clear what is meant.
+    if let Some(set) = &asked.set {
+        menu.find(&set.name).map_err(BootEntryError::Choice)?;
+    }
     mounted.close()?;
     let mut told = String::new();
-    // To mount it to be written is a change already.
-    if let Some((number, once)) = wanted {
+    if let Some(set) = &asked.set {
         let mounted = MountedTree::device(&node, kind, false)?;
-        let set = if once { Menu::set_once } else { Menu::set_default };
-        set(&mut menu, mounted.root(), number).map_err(failed)?;
-        told = sentence(&menu, number, once);
+        // Others may have changed it meanwhile: not all of them know of locks.
+        menu = Menu::read(mounted.root()).map_err(failed)?;
+        let number = menu.find(&set.name).map_err(BootEntryError::Choice)?;
+        let write = if set.once { Menu::set_once } else { Menu::set_default };
+        write(&mut menu, mounted.root(), number).map_err(failed)?;
+        told = sentence(&menu, number, set.once);
         // What the journal has is in place only when it is unmounted.
         mounted.close()?;
     }
@@ -264,6 +285,11 @@ mod tests {
         assert_eq!(root_of(line).as_deref(), Some("1-2"));
         assert_eq!(root_of(&format!("{line} root=UUID=3")).as_deref(), Some("3"));
         assert_eq!(root_of("root=/dev/sda1"), None);
+    }
+
+    #[test]
+    fn names_do_nothing_to_terminals() {
+        assert_eq!(printable("one\u{1b}[2J\n\u{9b}2J é\r"), "one\u{fffd}[2J\n\u{fffd}2J é\u{fffd}");
     }
 
     #[test]

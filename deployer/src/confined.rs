@@ -20,7 +20,7 @@ use rustix::io::Errno;
 use rustix::process::{Gid, Uid};
 
 /// The most that is read of one file, in bytes.
-const MOST: u64 = 1 << 20;
+pub(crate) const MOST: u64 = 1 << 20;
 /// Beside a file that is being written.
 const TEMPORARY: &str = ".deployer-new";
 

@@ -8,10 +8,10 @@ use std::sync::mpsc::{self, Receiver, SyncSender, TrySendError};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use rsync_proto::TlsOptions;
 use rsync_proto::error::printable;
 use rsync_proto::local::{Access, Reach};
-use rsync_proto::server::{Limits, Module, Peer, Service, ServiceBuilder, Subject, Told, Witness};
-use rsync_proto::{ServerTls, TlsOptions};
+use rsync_proto::server::{Limits, Module, Peer, ServerTls, Service, ServiceBuilder, Subject, Told, Witness};
 
 use crate::cli::serve::{Serve, TlsFiles};
 use crate::console;

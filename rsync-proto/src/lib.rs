@@ -102,7 +102,7 @@ pub use location::{Location, Scheme};
 pub use options::Options;
 pub use route::Route;
 #[cfg(feature = "tls")]
-pub use trust::{ServerTls, TlsOptions};
+pub use trust::TlsOptions;
 
 /// The examples of the README are compiled with the documentation tests.
 #[cfg(all(doctest, feature = "fs", feature = "tokio"))]

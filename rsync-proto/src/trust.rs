@@ -1,11 +1,11 @@
 //! Certificates and keys for TLS, as clients and servers are given them (feature `tls`).
 
 use std::fmt;
+use std::sync::Arc;
 
+use rustls::RootCertStore;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use rustls::{RootCertStore, ServerConfig, server::WebPkiClientVerifier};
-use std::sync::Arc;
 
 use crate::error::{Error, Result, TlsFault};
 
@@ -82,61 +82,4 @@ pub(crate) fn provider() -> Arc<rustls::crypto::CryptoProvider> {
 /// What a certificate and key come to that do not fit each other.
 pub(crate) fn unfit(error: &rustls::Error) -> Error {
     setup(format!("the own certificate (--tls-cert) and key (--tls-key) do not fit: {error}"))
-}
-
-/// How a server speaks TLS: versions 1.2 and 1.3.
-#[derive(Clone)]
-pub struct ServerTls(pub(crate) Arc<ServerConfig>);
-
-impl fmt::Debug for ServerTls {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("ServerTls")
-    }
-}
-
-impl ServerTls {
-    /// With this certificate and key. Where authorities are named, only clients with a certificate of theirs are let in.
-    ///
-    /// # Errors
-    /// [`Error::Tls`] with [`TlsFault::Setup`]: there is no certificate, or what is given cannot be used.
-    pub fn new(options: &TlsOptions) -> Result<Self> {
-        let none =
-            || setup("a server with TLS has a certificate (--tls-cert) and its key (--tls-key)".to_owned());
-        let (chain, key) = options.own()?.ok_or_else(none)?;
-        let builder = ServerConfig::builder_with_provider(provider())
-            .with_safe_default_protocol_versions()
-            .map_err(|error| setup(error.to_string()))?;
-        let builder = match options.roots()? {
-            None => builder.with_no_client_auth(),
-            Some(roots) => {
-                let verifier =
-                    WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider()).build();
-                let verifier =
-                    verifier.map_err(|error| setup(format!("the authorities (--tls-ca): {error}")))?;
-                builder.with_client_cert_verifier(verifier)
-            }
-        };
-        let config = builder.with_single_cert(chain, key).map_err(|error| unfit(&error))?;
-        Ok(Self(Arc::new(config)))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_is_given_has_to_be_of_use() {
-        let text = || Some(b"nothing".to_vec());
-        for (options, part) in [
-            (TlsOptions::default(), "has a certificate"),
-            (TlsOptions { certificate: text(), ..Default::default() }, "given together"),
-            (TlsOptions { key: text(), ..Default::default() }, "given together"),
-            (TlsOptions { certificate: text(), key: text(), ..Default::default() }, "no certificate in PEM"),
-        ] {
-            let error = ServerTls::new(&options).unwrap_err();
-            assert!(matches!(error, Error::Tls { fault: TlsFault::Setup, .. }), "{error}");
-            assert!(error.to_string().contains(part), "{error}");
-        }
-    }
 }

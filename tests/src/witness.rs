@@ -22,7 +22,8 @@ grep '^md' /proc/mdstat 2>/dev/null | sed 's/^/witness: array /'
 [ ! -d /sys/firmware/efi ] || efibootmgr | sed 's/^/witness: firmware /'
 swapon --noheadings --raw --show=NAME,TYPE | sed 's/^/witness: swap /'
 sed 's/^/witness: command line /' /proc/cmdline
-systemctl list-units --failed --plain --no-legend | sed 's/^/witness: failed /'
+failed=$(systemctl list-units --failed --plain --no-legend) || echo "witness: failed: systemd does not say what has"
+printf '%s' "$failed" | sed 's/^/witness: failed /'
 cat /etc/witness 2>/dev/null | sed 's/^/witness: says /'
 echo "witness: end"
 # SIGRTMIN+4: as `systemctl poweroff`, which needs a bus.

@@ -9,7 +9,7 @@ use std::fs;
 use end_to_end::bare::BareDisk;
 use end_to_end::deploy::{assert_deployed_except, description, disk_named, find, image, volume, with};
 use end_to_end::disk::Kind;
-use end_to_end::emulated::{Base, NOT_OF_THE_IMAGE, Server, Update, divided, tree};
+use end_to_end::emulated::{Base, FIRST, NOT_OF_THE_IMAGE, Server, Update, divided, tree};
 use end_to_end::images::{self, Packing, packed, sum};
 use end_to_end::os_tree;
 use end_to_end::random::Random;
@@ -34,7 +34,7 @@ const LISTED: u64 = 120;
 
 #[test]
 fn an_image_of_files_and_its_update() {
-    let server = Server::saying("first");
+    let server = Server::saying(FIRST);
     let disk = Base::new(&server).copy(&server);
     let started = Vm::new().disk(&disk).run();
     started.says(DIVIDED);

@@ -13,7 +13,7 @@ use thiserror::Error;
 
 use super::environment::{self, Environment};
 use super::menu::{DEFAULT, Described, ENTRY, HEADER, ONCE, PLACES};
-use crate::confined::Root;
+use crate::confined::{MOST, Root};
 
 /// Where GRUB keeps its files, as distributions call it.
 const DIRECTORIES: [&str; 2] = ["/grub", "/grub2"];
@@ -45,6 +45,8 @@ pub(crate) enum ChoiceError {
 #[derive(Debug)]
 pub(crate) struct Menu {
     configuration: String,
+    /// What that file holds.
+    text: String,
     environment: String,
     /// Where in the configuration the number of the default is, with the room that it has.
     place: Range<usize>,
@@ -117,11 +119,10 @@ impl Menu {
         match digits.len() == room {
             true => root.overwrite(path, self.place.start as u64, digits.as_bytes()),
             // Somebody has left no room.
-            false => root.bytes(path).and_then(|found| {
-                let text = String::from_utf8_lossy(&found.unwrap_or_default()).into_owned();
-                let (before, after) = (&text[..self.place.start], &text[self.place.end..]);
+            false => {
+                let (before, after) = (&self.text[..self.place.start], &self.text[self.place.end..]);
                 root.write(path, &format!("{before}{number:<PLACES$}{after}"))
-            }),
+            }
         }
         .map_err(failed("write", path))?;
         self.default = number;
@@ -168,6 +169,10 @@ fn parse(text: &str, path: &str, environment: String) -> Result<Menu, ChoiceErro
         return Err(ChoiceError::Foreign { path: configuration });
     }
     let changed = |what| ChoiceError::Changed { path: path.to_owned(), what };
+    // Of what is longer, only the beginning was read.
+    if text.len() as u64 >= MOST {
+        return Err(changed("it is longer than 1 MiB"));
+    }
     let described: Result<Vec<Described>, _> =
         text.lines().filter_map(|line| line.strip_prefix(ENTRY)).map(serde_json::from_str).collect();
     let entries = described.map_err(|_| changed("an entry has another description"))?;
@@ -188,7 +193,7 @@ fn parse(text: &str, path: &str, environment: String) -> Result<Menu, ChoiceErro
     // A place that does not exist is the first one to GRUB.
     let default = if default < entries.len() { default } else { 0 };
     let place = start..start + line.len();
-    Ok(Menu { configuration, environment, place, entries, default, once: None })
+    Ok(Menu { configuration, text: text.to_owned(), environment, place, entries, default, once: None })
 }
 
 #[cfg(test)]

@@ -1,42 +1,44 @@
-//! The environment block of GRUB: the one file that it can write. Of a fixed length, since it writes into the blocks that
+//! The environment block of GRUB: the one file that it can write. It keeps its length, since GRUB writes into the blocks that
 //! the file has: a line that names the format, then `key=value` lines, then `#` up to the end. A backslash goes before a
 //! backslash or an end of line within a value.
 
 use thiserror::Error;
 
-/// Bytes of a block.
-pub(crate) const LENGTH: usize = 1024;
+/// Bytes of a new block, as GRUB's own tool makes it.
+const LENGTH: usize = 1024;
 /// What it begins with.
 const HEADER: &str = "# GRUB Environment Block\n";
 const PADDING: u8 = b'#';
 
 /// The variables do not fit.
 #[derive(Debug, Error, PartialEq, Eq)]
-#[error("the variables of GRUB are longer than {LENGTH} bytes")]
-pub(crate) struct Full;
+#[error("the variables of GRUB are longer than {0} bytes")]
+pub(crate) struct Full(usize);
 
 /// A block that is one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Environment {
     /// Lines with their ends: variables, and remarks of other tools. The padding is none of them.
     lines: Vec<Vec<u8>>,
+    /// In bytes.
+    length: usize,
 }
 
 impl Environment {
     /// One without variables.
     pub(crate) fn new() -> Self {
-        Self { lines: Vec::new() }
+        Self { lines: Vec::new(), length: LENGTH }
     }
 
     /// The one that a file holds; nothing if it holds something else.
     pub(crate) fn parse(bytes: &[u8]) -> Option<Self> {
-        let mut rest = bytes.strip_prefix(HEADER.as_bytes()).filter(|_| bytes.len() == LENGTH)?;
+        let mut rest = bytes.strip_prefix(HEADER.as_bytes())?;
         let mut lines = Vec::new();
         while let Some(end) = end_of_line(rest) {
             lines.push(rest[..end].to_vec());
             rest = &rest[end..];
         }
-        rest.iter().all(|byte| *byte == PADDING).then_some(Self { lines })
+        rest.iter().all(|byte| *byte == PADDING).then_some(Self { lines, length: bytes.len() })
     }
 
     /// The value of a variable that is not empty.
@@ -65,10 +67,10 @@ impl Environment {
     pub(crate) fn bytes(&self) -> Result<Vec<u8>, Full> {
         let mut bytes = HEADER.as_bytes().to_vec();
         bytes.extend(self.lines.iter().flatten());
-        if bytes.len() > LENGTH {
-            return Err(Full);
+        if bytes.len() > self.length {
+            return Err(Full(self.length));
         }
-        bytes.resize(LENGTH, PADDING);
+        bytes.resize(self.length, PADDING);
         Ok(bytes)
     }
 }
@@ -130,8 +132,6 @@ mod tests {
     fn what_is_none_is_not_taken_for_one() {
         let good = block("a=b\n");
         assert!(Environment::parse(&good).is_some());
-        assert_eq!(Environment::parse(&good[..LENGTH - 1]), None);
-        assert_eq!(Environment::parse(&[&good[..], b"#"].concat()), None);
         assert_eq!(Environment::parse(&vec![b'#'; LENGTH]), None);
         assert_eq!(Environment::parse(&block("a=b")), None, "its last line has no end");
         assert_eq!(Environment::parse(b""), None);
@@ -144,6 +144,11 @@ mod tests {
         let bytes = full.bytes().unwrap();
         assert_eq!((bytes.len(), bytes.last()), (LENGTH, Some(&b'\n')));
         assert_eq!(Environment::parse(&bytes), Some(full.clone()));
-        assert_eq!(full.with("b", Some("")).bytes(), Err(Full));
+        assert_eq!(full.with("b", Some("")).bytes(), Err(Full(LENGTH)));
+        // Whoever has made it longer or shorter finds it so.
+        for block in [[&bytes[..], b"##"].concat(), block("a=b\n")[..60].to_vec()] {
+            let changed = Environment::parse(&block).unwrap().with("a", Some("c"));
+            assert_eq!(changed.bytes().unwrap().len(), block.len());
+        }
     }
 }

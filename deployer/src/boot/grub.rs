@@ -139,8 +139,6 @@ impl Installation<'_> {
         let environment = Environment::new().bytes().expect("it has no variables");
         let environment = String::from_utf8_lossy(&environment);
         // Whatever an earlier deployment was to start once is over.
-        let files = [(ENVIRONMENT, &*environment), (CONFIGURATION, configuration)];
-        self.with_files(root, directory, &files, &tools, stop)?;
         // An earlier deployment may have had tools with the other name.
         let other = if tools.name == "grub" { "grub2" } else { "grub" };
         let left = directory.join(other).join(CONFIGURATION);
@@ -148,7 +146,9 @@ impl Installation<'_> {
         // Bareon's driver for Ironic looks for the menu there.
         let link = directory.join("boot/grub2");
         let linked = root.symlink(&link, &format!("../{}", tools.name));
-        linked.map_err(GrubError::file("make", &link.to_string_lossy()))
+        linked.map_err(GrubError::file("make", &link.to_string_lossy()))?;
+        let files = [(ENVIRONMENT, &*environment), (CONFIGURATION, configuration)];
+        self.with_files(root, directory, &files, &tools, stop)
     }
 
     /// Writes these files into GRUB's directory, and installs it.

@@ -6,9 +6,13 @@ mod request;
 mod send;
 mod talk;
 mod terms;
+#[cfg(feature = "tls")]
+mod tls;
 mod voice;
 
 pub use failure::Failure;
 pub use talk::{
     Figures, Limits, Module, Peer, Service, ServiceBuilder, ServiceError, Subject, Told, Witness,
 };
+#[cfg(feature = "tls")]
+pub use tls::ServerTls;

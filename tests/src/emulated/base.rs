@@ -14,6 +14,8 @@ use crate::os_tree;
 use crate::ramdisk::Ramdisk;
 use crate::witness;
 
+/// What the witness of the image says, apart from how it started.
+pub const FIRST: &str = "first";
 /// The names of all of them begin so.
 const PREFIX: &str = "deployed-";
 
@@ -27,16 +29,22 @@ impl Base {
     /// Deploys it, unless it was deployed from the same parts already.
     ///
     /// # Panics
-    /// If the deployment fails.
+    /// If the deployment fails, or if the server's image does not say [`FIRST`].
     #[must_use]
     pub fn new(server: &Server) -> Self {
+        assert_eq!(server.words, FIRST, "all tests share the disk, and it says this");
         let place = Ramdisk::place();
         // Tests run in several processes; the first makes it and the others wait.
         let lock = File::create(place.join("deployed.lock")).expect("a file can be made in its directory");
         flock(&lock, FlockOperation::LockExclusive).expect("it can be locked");
         let description = server.describe("clean", &[divided()]);
-        let parts =
-            [description.to_string(), server.ramdisk().stamp(), os_tree::stamp_of_least(), witness::stamp()];
+        let parts = [
+            description.to_string(),
+            server.ramdisk().stamp(),
+            os_tree::stamp_of_least(),
+            witness::stamp(),
+            FIRST.to_owned(),
+        ];
         let path = place.join(format!("{PREFIX}{:032x}", XxHash3_128::oneshot(parts.concat().as_bytes())));
         if !path.exists() {
             remove_others(&place);

@@ -21,7 +21,7 @@ use crate::vm::{SERVER, Vm};
 use crate::web::Web;
 use crate::witness;
 
-pub use base::{Base, tree};
+pub use base::{Base, FIRST, tree};
 pub use update::Update;
 
 /// The port of an rsync daemon.

@@ -2,7 +2,7 @@
 
 use end_to_end::bare::BareDisk;
 use end_to_end::deploy::{assert_deployed_except, with};
-use end_to_end::emulated::{Base, NOT_OF_THE_IMAGE, RSYNC, Server, Update, divided, tree};
+use end_to_end::emulated::{Base, FIRST, NOT_OF_THE_IMAGE, RSYNC, Server, Update, divided, tree};
 use end_to_end::images::sum;
 use end_to_end::line::Line;
 use end_to_end::server::Server as _;
@@ -15,7 +15,7 @@ const MIDDLE: usize = 8 << 20;
 
 #[test]
 fn a_server_that_goes_away_and_comes_back() {
-    let server = Server::saying("first");
+    let server = Server::saying(FIRST);
     let disk = Base::new(&server).copy(&server);
     let _ = Update::of(&server.system().source(), "second", 12);
     let flags = json!({"rsync_flags": "-a -H -A -X --numeric-ids --retries 8"});
@@ -39,7 +39,7 @@ fn a_server_that_goes_away_and_comes_back() {
 
 #[test]
 fn no_server_at_all() {
-    let server = Server::new();
+    let server = Server::saying(FIRST);
     let disk = Base::new(&server).copy(&server);
     let before = sum(&disk, "sha256sum");
     // Later parameters count: nobody listens there.

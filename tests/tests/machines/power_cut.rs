@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use end_to_end::bare::BareDisk;
 use end_to_end::deploy::{assert_deployed_except, disk_named, volume, with};
-use end_to_end::emulated::{Base, MEBIBYTES, NOT_OF_THE_IMAGE, RSYNC, Server, Update, tree, volumes};
+use end_to_end::emulated::{Base, FIRST, MEBIBYTES, NOT_OF_THE_IMAGE, RSYNC, Server, Update, tree, volumes};
 use end_to_end::interrupt::{has_boot_code, says_complete};
 use end_to_end::line::Line;
 use end_to_end::server::Server as _;
@@ -28,7 +28,7 @@ struct Updated {
 
 #[test]
 fn the_power_is_cut_five_times() {
-    let server = Server::saying("first");
+    let server = Server::saying(FIRST);
     let disk = Base::new(&server).copy(&server);
     let _ = Update::of(&server.system().source(), "second", FILES as u64);
     // `/home` is made anew each time.

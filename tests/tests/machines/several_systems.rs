@@ -46,7 +46,8 @@ fn the_default_and_those_that_are_chosen() {
 
     let set = |name: &str| {
         let disk = BareDisk::over(&disk);
-        let told = Program::deployer().invoke("boot-entry", &["set"]).arg("--device").arg(disk.partition(MENU));
+        let told =
+            Program::deployer().invoke("boot-entry", &["set"]).arg("--device").arg(disk.partition(MENU));
         println!("{}", told.arg(name).run().expect(0));
     };
     set("other");

@@ -120,6 +120,7 @@ fn menus_of_others_are_refused() {
     assert!(refusal(&format!("{good}menuentry 'x' {{\n}}\n")).contains("there are other entries"));
     assert!(refusal(&good.replace("\"grub_id\":1", "\"grub_id\":7")).contains("there are other entries"));
     assert!(refusal(&good.replace("\"kernel\"", "\"colonel\"")).contains("another description"));
+    assert!(refusal(&format!("{good}{}", "#\n".repeat(1 << 19))).contains("longer than 1 MiB"));
     assert!(refusal(&good.replace("set default=0", "set default=${x}")).contains("is no number"));
     assert!(refusal(&good.replace("set default=", "set x=")).contains("it has no default"));
 }

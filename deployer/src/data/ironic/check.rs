@@ -8,7 +8,8 @@ use super::raw::{self, Mount, Top};
 use super::trees;
 use crate::data::shape::Log;
 use crate::model::{
-    Array, Description, Disk, FileSystem, FsKind, Group, Image, LogicalVolume, MIB, Role, Size, Tree, Volume,
+    Array, BOOT_MENU_LABEL, Description, Disk, FileSystem, FsKind, Group, Image, LogicalVolume, MIB, Role,
+    Size, Tree, Volume,
 };
 
 pub(super) fn check(written: raw::Description, log: &Log) -> Option<Description> {
@@ -169,6 +170,11 @@ impl Checker<'_> {
         if self.has_config_drive && written.label.as_deref() == Some(CONFIG_LABEL) && mount.is_some() {
             complain(format!(
                 "the label {CONFIG_LABEL:?} makes it the config drive, which is not mounted; expected no mount or \"none\""
+            ));
+        }
+        if written.label.as_deref() == Some(BOOT_MENU_LABEL) {
+            complain(format!(
+                "the label {BOOT_MENU_LABEL:?} is that of common boot menus; choose another one"
             ));
         }
         FileSystem {

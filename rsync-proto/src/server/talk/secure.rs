@@ -8,7 +8,7 @@ use rustix::net::{RecvFlags, SendFlags, Shutdown, recv, send, shutdown};
 use rustls::ServerConnection;
 
 use super::stream::{Moved, Ready, wait};
-use crate::trust::ServerTls;
+use crate::server::tls::ServerTls;
 
 /// How much is encrypted at once, in bytes.
 const OUTGOING: usize = 64 * 1024;

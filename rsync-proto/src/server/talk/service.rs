@@ -21,7 +21,7 @@ use super::session;
 use super::stream::Stream;
 use super::told::{Peer, Told, Witness};
 #[cfg(feature = "tls")]
-use crate::trust::ServerTls;
+use crate::server::tls::ServerTls;
 
 /// How often it is looked whether to stop.
 const LOOK: Duration = Duration::from_millis(200);
