@@ -81,7 +81,7 @@ impl Running {
         while !self.has_ended() {
             self.wait("the end of the machine", &self.said());
         }
-        self.said()
+        self.told()
     }
 
     /// Types this on its console, again and again, until what it has said is so: it may not listen yet.
@@ -110,7 +110,14 @@ impl Running {
     #[must_use]
     pub fn cut(mut self) -> Ran {
         self.kill();
-        self.said()
+        self.told()
+    }
+
+    /// All that it has said, for whoever reads what the test did, too.
+    fn told(&self) -> Ran {
+        let said = self.said();
+        println!("{said}\n");
+        said
     }
 
     fn has_ended(&mut self) -> bool {
