@@ -407,10 +407,12 @@ fn is_direction_mark(c: char) -> bool {
 }
 
 impl Error {
-    /// Whether the connection was lost, or could not be made: another try may succeed. Not if the server refused.
-    pub fn is_lost_connection(&self) -> bool {
+    /// Whether the connection was lost or could not be made, or the server had no room or hung up without a word, as what
+    /// stands before a server does that is away: another try may succeed. Not if the server refused for a reason.
+    pub fn is_worth_another_try(&self) -> bool {
         match self {
             Error::Network { .. } | Error::Timeout { .. } | Error::Gone(_) => true,
+            Error::Refused { kind, .. } => matches!(kind, Refused::Busy | Refused::Silent),
             Error::Tls { fault, .. } => *fault == TlsFault::Broken,
             Error::Proxy { status, .. } => status.is_some_and(|status| matches!(status, 408 | 429 | 500..)),
             Error::Program { end, remote_shell, .. } => match end {
@@ -457,9 +459,13 @@ mod tests {
         ] {
             let error = ended(ProgramEnd::Exited(code), true);
             assert!(error.to_string().contains(hint), "{error}");
-            assert_eq!(error.is_lost_connection(), lost, "{code}");
+            assert_eq!(error.is_worth_another_try(), lost, "{code}");
         }
-        assert!(ended(ProgramEnd::Exited(1), false).is_lost_connection(), "nobody listened");
+        for (kind, again) in [(Refused::Busy, true), (Refused::Silent, true), (Refused::Startup, false)] {
+            let error = Error::Refused { kind, message: String::new() };
+            assert_eq!(error.is_worth_another_try(), again, "{error}");
+        }
+        assert!(ended(ProgramEnd::Exited(1), false).is_worth_another_try(), "nobody listened");
         assert!(ended(ProgramEnd::Signalled(9), true).to_string().contains("signal 9"));
     }
 

@@ -377,4 +377,14 @@ fn module_that_is_busy() {
     for program in Program::both() {
         let _ = program.pull(ARCHIVE, &daemon.url("tree/"), &scratch.join("second")).expect(START_CLIENT);
     }
+    // Whoever has patience waits until there is room.
+    let events = scratch.join("events");
+    let told = format!("--events={}", events.display());
+    let options = ["-an", "--retries=20", &told];
+    let mut waits =
+        Program::deployer().pulling(&options, &daemon.url("tree/"), &scratch.join("third")).start();
+    let has_tried = || fs::read_to_string(&events).is_ok_and(|text| text.contains("trying again"));
+    waits.until("it has tried once", has_tried);
+    drop(run);
+    let _ = waits.wait().expect(0);
 }

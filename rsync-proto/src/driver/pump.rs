@@ -72,7 +72,7 @@ pub(crate) async fn pull<D: Destination>(
     if let Err(error) = done {
         done = Err(pump.connection.explain(error).await);
     }
-    if done.as_ref().is_err_and(Error::is_lost_connection) {
+    if done.as_ref().is_err_and(Error::is_worth_another_try) {
         engine.stop_after_what_came();
         earlier.add(&pump.summary(engine.summary()));
     }

@@ -22,7 +22,7 @@ pub(crate) async fn persist<T>(
     loop {
         match work().await {
             Ok(done) => return Ok((done, tried)),
-            Err(error) if tried < retries && error.is_lost_connection() && again() => {
+            Err(error) if tried < retries && error.is_worth_another_try() && again() => {
                 let wait = wait(tried);
                 tried += 1;
                 let seconds = wait.as_secs();

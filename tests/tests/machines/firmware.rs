@@ -20,8 +20,8 @@ fn firmware_that_remembers_and_firmware_that_does_not() {
 
     let both = [
         "witness: says by UEFI",
-        "witness: mount /boot/efi /dev/vda1 vfat",
-        "witness: mount / /dev/vda2 ext4",
+        "witness: mount /boot/efi /dev/vda2 vfat",
+        "witness: mount / /dev/vda3 ext4",
     ];
     let remembers = Vm::new().disk(&disk).uefi(&variables).run();
     remembers.says(&both);
