@@ -17,6 +17,8 @@ use crate::system;
 /// Where programs are looked for, besides `PATH`: a ramdisk's first process may have none.
 const USUAL_PLACES: [&str; 6] =
     ["/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin"];
+/// Where a device manager listens, if one runs.
+const DEVICE_MANAGER: &str = "/run/udev/control";
 /// Lines of output that are shown when a program fails.
 const SHOWN_LINES: usize = 12;
 
@@ -126,6 +128,10 @@ impl Command {
         // What is set here for other reasons, a password or a directory for temporary files, is not for others.
         command.args(&self.arguments).env_clear().env("LC_ALL", "C").env("HOME", "/");
         command.env("PATH", USUAL_PLACES.join(":")).envs(self.environment.iter().cloned());
+        // LVM leaves the nodes of its volumes to a device manager, and finds none where it has to clear them.
+        if self.program.to_str().and_then(package) == Some("lvm2") && !Path::new(DEVICE_MANAGER).exists() {
+            command.env("DM_DISABLE_UDEV", "1");
+        }
         command.process_group(0);
         system::prepare_child(&mut command, self.root.clone());
         Ok(command)
