@@ -8,6 +8,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use rsync_proto::error::printable;
 use rustix::process::geteuid;
 use serde::Serialize;
 use serde_json::json;
@@ -79,11 +80,11 @@ impl BootEntryError {
 pub(crate) fn run(asked: &BootEntry) -> Result<Exit, Failure> {
     match carry_out(asked) {
         Ok(text) => {
-            let _ = io::stdout().lock().write_all(printable(&text).as_bytes());
+            let _ = io::stdout().lock().write_all(text.as_bytes());
             Ok(Exit::Success)
         }
         Err(error) => {
-            let (exit, message) = (error.exit(), printable(&error.to_string()));
+            let (exit, message) = (error.exit(), shown(&error.to_string()));
             if asked.json {
                 let told = json!({"success": false, "exit": exit.code(), "error": message});
                 let _ = writeln!(io::stdout().lock(), "{told:#}");
@@ -93,10 +94,9 @@ pub(crate) fn run(asked: &BootEntry) -> Result<Exit, Failure> {
     }
 }
 
-/// Names in a menu are text of others, who are not to do anything to a terminal.
-fn printable(text: &str) -> String {
-    let plain = |letter: char| letter == '\n' || !letter.is_control();
-    text.chars().map(|letter| if plain(letter) { letter } else { char::REPLACEMENT_CHARACTER }).collect()
+/// For people: names in a menu are text of others, who are not to do anything to a terminal.
+fn shown(text: &str) -> String {
+    text.split('\n').map(|line| printable(line.as_bytes())).collect::<Vec<_>>().join("\n")
 }
 
 fn carry_out(asked: &BootEntry) -> Result<String, BootEntryError> {
@@ -110,8 +110,8 @@ fn carry_out(asked: &BootEntry) -> Result<String, BootEntryError> {
     }
     let contents = machine::contents(&stop)?;
     let (device, content) = find(&contents, asked.device.as_deref())?;
-    let shown = device.node().display().to_string();
-    let failed = |source| BootEntryError::Menu { device: shown.clone(), source };
+    let place = device.node().display().to_string();
+    let failed = |source| BootEntryError::Menu { device: place.clone(), source };
     // A deployment works on the whole disk, and has its menu replaced. Nor is it mounted to be read, even elsewhere, while
     // somebody mounts it to be written: the kernel would refuse the second.
     let lock = DiskLock::take(&device.disk().node(), PATIENCE)?;
@@ -139,11 +139,11 @@ fn carry_out(asked: &BootEntry) -> Result<String, BootEntryError> {
         mounted.close()?;
     }
     drop(lock);
-    let around = Surroundings { device: &shown, content, contents: &contents, running: running() };
+    let around = Surroundings { device: &place, content, contents: &contents, running: running() };
     Ok(match asked.json {
         true => serde_json::to_string_pretty(&around.told(&menu)).expect("a menu is plain") + "\n",
-        false if asked.set.is_some() => told,
-        false => around.table(&menu),
+        false if asked.set.is_some() => shown(&told),
+        false => shown(&around.table(&menu)),
     })
 }
 
@@ -289,7 +289,7 @@ mod tests {
 
     #[test]
     fn names_do_nothing_to_terminals() {
-        assert_eq!(printable("one\u{1b}[2J\n\u{9b}2J é\r"), "one\u{fffd}[2J\n\u{fffd}2J é\u{fffd}");
+        assert_eq!(shown("one\u{1b}[2J\n\u{9b}2J é\r"), "one\\#033[2J\n\\#302\\#2332J é\\#015");
     }
 
     #[test]

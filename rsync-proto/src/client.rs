@@ -120,8 +120,8 @@ impl Client {
         self
     }
 
-    /// How often to connect again after the connection was lost or could not be made, with growing waits in between.
-    /// Not after a refusal. What is complete by then is not transferred again; of a file that is not, a pull into a
+    /// How often to connect again where that is worth another try ([`Error::is_worth_another_try`]), with growing waits in
+    /// between. What is complete by then is not transferred again; of a file that is not, a pull into a
     /// directory keeps what came in [`RETRY_DIR`], unless the options say where.
     pub fn retries(mut self, retries: u32) -> Self {
         self.retries = retries;

@@ -147,7 +147,7 @@ fn with_connection(parser: Parser) -> Parser {
         .arg(Arg::new("no-timeout").long("no-timeout").action(ArgAction::SetTrue).hide(true))
         .arg(Arg::new("no-contimeout").long("no-contimeout").action(ArgAction::SetTrue).hide(true))
         .arg(
-            text("retries", "NUM", "Connect again so often after the connection was lost [default: 0]")
+            text("retries", "NUM", "Connect again so often if the connection is lost or the server has no room [default: 0]")
                 .value_parser(value_parser!(u32)),
         )
         .arg(

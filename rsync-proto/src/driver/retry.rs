@@ -1,4 +1,4 @@
-//! Trying again after a connection was lost: how often, and after how long.
+//! Trying again after a connection was lost or not had: how often, and after how long.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ const FIRST_WAIT: Duration = Duration::from_secs(1);
 /// The longest wait.
 const LONGEST_WAIT: Duration = Duration::from_secs(60);
 
-/// Does `work` until it succeeds, fails by something else than the connection, or has failed so many times more than
+/// Does `work` until it succeeds, fails by what another try would not mend, or has failed so many times more than
 /// once, as long as `again` allows. Returns how many times it was tried again.
 pub(crate) async fn persist<T>(
     retries: u32,
