@@ -1,5 +1,5 @@
 //! Boot loaders of UEFI that are put aside while a system is not complete, so that the firmware does not start it. The
-//! tools that install a boot loader write new ones; the others are put back.
+//! tools that install a boot loader write new ones, which are put aside until all is on the disk; then all are put back.
 
 use super::grub::GrubError;
 use crate::confined::Root;

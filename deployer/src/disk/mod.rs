@@ -1,6 +1,7 @@
 //! Disks: tables, the kernel's partitions, arrays, groups and file systems. Each room carries out steps of a plan.
 
 pub(crate) mod adopt;
+pub(crate) mod boot_code;
 pub(crate) mod erase;
 pub(crate) mod lock;
 pub(crate) mod mkfs;

@@ -9,7 +9,7 @@ use gpt::partition::Partition;
 use gpt::partition_types::Type;
 use uuid::Uuid;
 
-use super::{DiskError, erase};
+use super::{DiskError, boot_code};
 use crate::machine::BlockDevice;
 use crate::machine::table::sector_size;
 use crate::plan::step::NewPartition;
@@ -38,7 +38,7 @@ pub(crate) fn write(disk: &BlockDevice, partitions: &[NewPartition]) -> Result<(
     .map_err(|error| failed(io::Error::other(error)))?;
     file.sync_all().map_err(failed)?;
     // A BIOS that comes here before there is a boot loader goes on to the next device.
-    erase::boot_code(&node)
+    boot_code::take(&node).map(drop)
 }
 
 fn entry(disk: &BlockDevice, partition: &NewPartition) -> (u32, Partition) {

@@ -4,13 +4,13 @@
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
 
-use end_to_end::bare::{BareDisk, Mounted};
+use end_to_end::bare::{BareDisk, Mounted, wait_until_free};
 use end_to_end::deploy::{
     Desk, System, assert_deployed, assert_nothing_mounted, description, disk, exit, find, image, plant,
     volume, with, write,
 };
 use end_to_end::hostile::{Target, fifo, link, node};
-use end_to_end::interrupt::says_complete;
+use end_to_end::interrupt::{has_boot_code, says_complete};
 use end_to_end::loader;
 use end_to_end::refusal::Refusal;
 use end_to_end::run::Program;
@@ -193,4 +193,44 @@ fn tools_of_this_machine_are_not_led_out_of_the_tree() {
     let ended = desk.end(desk.start("bootloader", &text, &[])).expect(exit::BOOT_LOADER);
     ended.says(&["/boot/grub in the tree: it is a symlink"]);
     target.beyond.assert_untouched();
+}
+
+/// What a boot loader reads is on the disk before there is one.
+#[test]
+fn a_tree_that_cannot_be_unmounted_gets_no_boot_code() {
+    const HOLD: &str = "hold";
+    let target = Target::new();
+    let system = System::with(|root| {
+        plant(root);
+        loader::plant(root);
+        // Something of it stays, and has the tree as its root.
+        write(
+            root,
+            "usr/sbin/grub-install",
+            format!(
+                "#!/bin/sh\nfor disk; do :; done\necho 'boot code' > $disk\n(exec > /dev/null 2>&1; exec < /{HOLD}) &\n"
+            )
+            .as_bytes(),
+        );
+        fifo(&root.join(HOLD));
+    });
+    let text = target.plain("clean", &system);
+    let ended = target.desk.end(target.desk.start("provision", &text, &[]));
+    let has_boot_code = has_boot_code(&target.bare);
+    // It goes away when somebody comes.
+    let tree = Mounted::writable(&[(&target.bare, 2, "/")]);
+    drop(fs::File::options().write(true).open(tree.join(HOLD)).unwrap());
+    drop(tree);
+    assert!(wait_until_free(&target.bare.partition(2)));
+    ended.expect(exit::DISK).says(&["cannot write back and unmount"]);
+    assert!(!has_boot_code, "it would start what may not be there");
+
+    write(
+        &system.source(),
+        "usr/sbin/grub-install",
+        b"#!/bin/sh\nfor disk; do :; done\necho 'boot code' > $disk\n",
+    );
+    let verify = target.plain("verify", &system);
+    let _ = target.provision(&verify, &[], exit::DONE);
+    assert!(loader::has_boot_code(&target.bare) && says_complete(&target.bare.mount(2)) == Some(true));
 }

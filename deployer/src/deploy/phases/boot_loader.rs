@@ -3,9 +3,10 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use super::held_back::HeldBack;
 use crate::boot::grub::{self, Installation};
+use crate::boot::kernel;
 use crate::boot::menu::{self, BootElement, BootEntries, Entry};
-use crate::boot::{disarm, kernel};
 use crate::confined::Root;
 use crate::deploy::{DeployError, Job, marker};
 use crate::machine::Firmware;
@@ -34,11 +35,10 @@ fn one_system(job: &Job<'_>, tree: usize, disks: &[PathBuf]) -> Result<(), Deplo
     let efi = efi_of(job, tree);
     let installation = installation(job, disks, efi.as_deref());
     installation.system(mounted.root(), &parameters(job), entry.as_ref(), &job.stop)?;
-    if let Some(efi) = &efi {
-        disarm::put_back(mounted.root(), efi)?;
-    }
+    let held = HeldBack::new(job, tree, mounted.root(), disks)?;
     marker::write(job, tree, mounted.root(), Phase::BootLoader, true)?;
-    Ok(mounted.close()?)
+    mounted.close()?;
+    held.release()
 }
 
 /// A system whose images are not in place does not get a boot loader.
@@ -80,9 +80,7 @@ fn several_systems(job: &Job<'_>, node: &Path, disks: &[PathBuf]) -> Result<(), 
     let installation = installation(job, disks, efi.as_deref());
     let configuration = menu::common(&entries, default);
     installation.common(tools.is_some(), mounted.root(), Path::new(MENU), &configuration, &job.stop)?;
-    if let Some(efi) = &efi {
-        disarm::put_back(mounted.root(), efi)?;
-    }
+    let held = HeldBack::new(job, tree, mounted.root(), disks)?;
     mounted.close()?;
 
     for tree in systems {
@@ -90,6 +88,7 @@ fn several_systems(job: &Job<'_>, node: &Path, disks: &[PathBuf]) -> Result<(), 
         marker::write(job, tree, mounted.root(), Phase::BootLoader, true)?;
         mounted.close()?;
     }
+    held.release()?;
     let elements = entries.into_iter().map(|(_, element)| element).collect();
     list_entries(job, elements, default, job.uuid(node)?)
 }

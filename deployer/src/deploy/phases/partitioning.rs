@@ -2,9 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
+use super::held_back::EFI;
 use crate::boot::disarm;
 use crate::deploy::{DeployError, Job, marker};
-use crate::disk::{erase, mkfs, nodes, table, tools};
+use crate::disk::{boot_code, erase, mkfs, nodes, table, tools};
 use crate::machine::holders::same_device;
 use crate::machine::{BlockDevice, blkid, md};
 use crate::model::{FsKind, Policy};
@@ -12,8 +13,6 @@ use crate::mount::MountedTree;
 use crate::plan::step::{Phase, Step};
 use crate::plan::{NoPlan, Problem, Problems, differs, unusable};
 
-/// Where an EFI system partition is seen while its boot loaders are put aside.
-const EFI: &str = "/efi";
 /// Carries out the steps of this phase.
 pub(in crate::deploy) fn partitioning(job: &mut Job<'_>) -> Result<(), DeployError> {
     if job.options.plan.wants(Phase::Partitioning) && job.description.policy == Policy::Verify {
@@ -28,7 +27,9 @@ pub(in crate::deploy) fn partitioning(job: &mut Job<'_>) -> Result<(), DeployErr
             }
             Step::Announce { disk, partitions } => nodes::announce(&job.disk(disk)?, partitions)?,
             Step::Check { node, kind, label } => check(job, node, *kind, label.as_deref())?,
-            Step::Disarm { disk } => erase::boot_code(disk)?,
+            Step::Disarm { disk } => {
+                boot_code::take(disk)?;
+            }
             Step::DisarmEfi { node } => {
                 let mounted = MountedTree::alone(job.file_system(node), EFI)?;
                 disarm::put_aside(mounted.root(), EFI)?;
