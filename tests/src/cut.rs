@@ -2,12 +2,12 @@
 //!
 //! Not for listening in: see [`crate::relay`].
 
-use std::io::{Read, Write};
-use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
+use crate::carry::carry;
 use crate::server::Server;
 
 /// A line that lasts as long as the process.
@@ -32,7 +32,9 @@ impl CutLine {
             for client in listener.incoming().flatten() {
                 let cut = cuts.get(count.fetch_add(1, Ordering::SeqCst)).copied().unwrap_or(usize::MAX);
                 let Ok(server) = TcpStream::connect(daemon) else { continue };
-                thread::spawn(move || carry(&client, &server, cut));
+                thread::spawn(move || {
+                    carry(&client, &server, |passed| cut.checked_sub(passed).filter(|left| *left > 0));
+                });
             }
         });
         Self { address, connections }
@@ -49,26 +51,4 @@ impl Server for CutLine {
     fn address(&self) -> SocketAddr {
         self.address
     }
-}
-
-fn carry(client: &TcpStream, server: &TcpStream, cut: usize) {
-    let again = |stream: &TcpStream| stream.try_clone().expect("a socket has two directions");
-    let (from_client, to_server) = (again(client), again(server));
-    let there = thread::spawn(move || pass(from_client, to_server, usize::MAX));
-    pass(again(server), again(client), cut);
-    let _ = client.shutdown(Shutdown::Both);
-    let _ = server.shutdown(Shutdown::Both);
-    let _ = there.join();
-}
-
-fn pass(mut from: TcpStream, mut to: TcpStream, mut left: usize) {
-    let mut buffer = [0; 16 * 1024];
-    while left > 0 {
-        let most = buffer.len().min(left);
-        match from.read(&mut buffer[..most]) {
-            Ok(count @ 1..) if to.write_all(&buffer[..count]).is_ok() => left -= count,
-            _ => break,
-        }
-    }
-    let _ = to.shutdown(Shutdown::Write);
 }

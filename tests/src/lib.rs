@@ -29,6 +29,7 @@ pub mod acl;
 pub mod at;
 pub mod awkward;
 pub mod bare;
+mod carry;
 pub mod cut;
 pub mod daemon;
 pub mod deploy;

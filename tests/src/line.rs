@@ -2,11 +2,11 @@
 //!
 //! Not for cuts that nobody waits for: see [`crate::cut`].
 
-use std::io::{Read, Write};
-use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::thread;
 
+use crate::carry::carry;
 use crate::server::Server;
 
 /// A line that lasts as long as the process.
@@ -30,8 +30,6 @@ struct State {
     is_cut: bool,
     /// How many came while it was cut.
     refused: usize,
-    /// All bytes from the server that passed.
-    passed: u64,
 }
 
 impl Line {
@@ -56,7 +54,7 @@ impl Line {
                     }
                 }
                 let Ok(server) = TcpStream::connect(server) else { continue };
-                thread::spawn(move || carry(&client, &server, &shared));
+                thread::spawn(move || carry(&client, &server, |passed| shared.allowance(passed)));
             }
         });
         Self { address, state }
@@ -93,12 +91,6 @@ impl Line {
         drop(state);
         self.state.changed.notify_all();
     }
-
-    /// How many bytes from the server have passed, over all connections.
-    #[must_use]
-    pub fn passed(&self) -> u64 {
-        self.state.lock().passed
-    }
 }
 
 impl Server for Line {
@@ -127,30 +119,4 @@ impl Shared {
             state = self.changed.wait(state).expect("no thread panics with the lock");
         }
     }
-}
-
-fn carry(client: &TcpStream, server: &TcpStream, shared: &Shared) {
-    let again = |stream: &TcpStream| stream.try_clone().expect("a socket has two directions");
-    let (mut from_client, mut to_server) = (again(client), again(server));
-    let there = thread::spawn(move || {
-        let _ = std::io::copy(&mut from_client, &mut to_server);
-        let _ = to_server.shutdown(Shutdown::Write);
-    });
-    let (mut from, mut to) = (again(server), again(client));
-    let (mut buffer, mut passed) = ([0; 16 * 1024], 0);
-    while let Some(most) = shared.allowance(passed) {
-        let most = most.min(buffer.len());
-        match from.read(&mut buffer[..most]) {
-            Ok(count @ 1..) if to.write_all(&buffer[..count]).is_ok() => {
-                passed += count;
-                shared.lock().passed += count as u64;
-            }
-            _ => break,
-        }
-    }
-    // Both ends, whatever they still have to say: this ends the other direction.
-    let _ = to.shutdown(Shutdown::Write);
-    let _ = client.shutdown(Shutdown::Both);
-    let _ = server.shutdown(Shutdown::Both);
-    let _ = there.join();
 }

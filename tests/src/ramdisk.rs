@@ -1,4 +1,4 @@
-//! The ramdisk of `deployer/ramdisk`, with the program under test in it.
+//! The ramdisk of `deployer/ramdisk`, with the shipped program in it.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -9,8 +9,8 @@ use rustix::fs::{FlockOperation, flock};
 
 use crate::os_tree::cache;
 
-/// The static executable, as `scripts/test` builds it.
-const DEPLOYER: &str = "x86_64-unknown-linux-musl/debug/deployer";
+/// The static executable as it is shipped. `scripts/test` builds it.
+const DEPLOYER: &str = "x86_64-unknown-linux-musl/ramdisk/deployer-static";
 /// What it is made by.
 const RECIPE: &str = "deployer/ramdisk";
 
@@ -27,14 +27,14 @@ impl Ramdisk {
     /// If it cannot be made: the program was not built, or there is no way to Debian's archive.
     #[must_use]
     pub fn new() -> Self {
-        let (top, target, place) = (top(), target(), Self::place());
+        let (top, place) = (top(), Self::place());
         // Tests run in several processes; the first makes it and the others wait.
         let lock = File::create(place.join("lock")).expect("a file can be made in the target directory");
         flock(&lock, FlockOperation::LockExclusive).expect("it can be locked");
         let ramdisk = Self { place };
         let recipe = ["make", "modules", "tools"].map(|name| top.join(RECIPE).join(name));
         let newest = recipe.iter().map(|path| modified(path)).max().flatten();
-        let deployer = target.join(DEPLOYER);
+        let deployer = shipped();
         let built = modified(&deployer).expect("the static executable was built, as scripts/test does");
         if modified(&ramdisk.archive()).is_none_or(|made| made < built || Some(made) < newest) {
             let mut make = Command::new(top.join(RECIPE).join("make"));
@@ -57,7 +57,7 @@ impl Ramdisk {
     /// If it cannot be made.
     #[must_use]
     pub fn place() -> PathBuf {
-        let place = target().join("ramdisk");
+        let place = target().join("machines");
         fs::create_dir_all(&place).expect("the target directory can be written to");
         place
     }
@@ -88,6 +88,12 @@ impl Default for Ramdisk {
     fn default() -> Self {
         Self::new()
     }
+}
+
+/// The program that is in it.
+#[must_use]
+pub fn shipped() -> PathBuf {
+    target().join(DEPLOYER)
 }
 
 fn top() -> &'static Path {

@@ -13,6 +13,8 @@ pub const END: &str = "witness: end";
 pub const CONSOLE: &str = "console=ttyS0 quiet no_timer_check";
 /// What is written to this file of a tree, it says.
 pub const WORDS: &str = "etc/witness";
+/// A script of a tree whose output it tells.
+pub const ASKS: &str = "etc/witness-asks";
 
 const SCRIPT: &str = r#"#!/bin/sh
 exec >/dev/console 2>&1
@@ -25,6 +27,7 @@ sed 's/^/witness: command line /' /proc/cmdline
 failed=$(systemctl list-units --failed --plain --no-legend) || echo "witness: failed: systemd does not say what has"
 printf '%s' "$failed" | sed 's/^/witness: failed /'
 cat /etc/witness 2>/dev/null | sed 's/^/witness: says /'
+[ ! -e /etc/witness-asks ] || sh /etc/witness-asks 2>&1 | sed 's/^/witness: was told /'
 echo "witness: end"
 # SIGRTMIN+4: as `systemctl poweroff`, which needs a bus.
 kill -38 1

@@ -209,7 +209,7 @@ impl BareDisk {
     /// If what the kernel has of it cannot be written and forgotten.
     pub fn apart<T>(&self, use_it: impl FnOnce(&Path) -> T) -> T {
         self.flush();
-        let used = use_it(&self.scratch.join("image"));
+        let used = use_it(&self.image);
         self.with("blockdev", &["--flushbufs"]);
         used
     }

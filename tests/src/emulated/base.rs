@@ -80,6 +80,18 @@ pub fn tree(disk: &BareDisk) -> Mounted {
     Mounted::new(&[(disk, 2, "/"), (disk, 3, "/usr"), (disk, 4, "/var"), (disk, 6, "/home")])
 }
 
+/// Fails the test unless the file systems of the tree are sound.
+///
+/// # Panics
+/// With what a check says.
+#[track_caller]
+pub fn assert_sound(disk: &BareDisk) {
+    let ext4 = ["fsck.ext4", "-f", "-n"].as_slice();
+    for (number, check) in [(2, ext4), (3, &["xfs_repair", "-n"]), (4, ext4), (6, ext4)] {
+        println!("{}", output(Command::new(check[0]).args(&check[1..]).arg(disk.partition(number))));
+    }
+}
+
 /// A copy has holes where there is nothing.
 pub(super) fn copy(disk: &Path, to: &Path) {
     output(Command::new("cp").arg("--sparse=always").arg(disk).arg(to));

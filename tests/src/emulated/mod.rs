@@ -21,13 +21,15 @@ use crate::vm::{SERVER, Vm};
 use crate::web::Web;
 use crate::witness;
 
-pub use base::{Base, FIRST, tree};
+pub use base::{Base, FIRST, assert_sound, tree};
 pub use update::Update;
 
 /// The port of an rsync daemon.
 pub const RSYNC: u16 = 873;
-/// What the image's own tools change, and a system that has run. What is in these directories need not be that of the image.
-pub const NOT_OF_THE_IMAGE: &[&str] = &["boot", "etc", "var", "root", "tmp"];
+/// What the image's own tools change. What is in these directories need not be that of the image.
+pub const OF_THE_BOOT_LOADER: &[&str] = &["boot/grub", "etc/default"];
+/// What a system changes that has run, too.
+pub const OF_WHAT_RAN: &[&str] = &["boot", "etc", "var", "root", "tmp"];
 /// How large the disk of [`volumes`] is.
 pub const MEBIBYTES: u64 = 1500;
 

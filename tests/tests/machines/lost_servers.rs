@@ -2,7 +2,7 @@
 
 use end_to_end::bare::BareDisk;
 use end_to_end::deploy::{assert_deployed_except, with};
-use end_to_end::emulated::{Base, FIRST, NOT_OF_THE_IMAGE, RSYNC, Server, Update, divided, tree};
+use end_to_end::emulated::{Base, FIRST, OF_THE_BOOT_LOADER, RSYNC, Server, Update, divided, tree};
 use end_to_end::images::sum;
 use end_to_end::line::Line;
 use end_to_end::server::Server as _;
@@ -30,7 +30,7 @@ fn a_server_that_goes_away_and_comes_back() {
     let updated = running.end();
     updated.says(&["reboot: Restarting system"]);
     let looked_at = BareDisk::over(&disk);
-    assert_deployed_except(NOT_OF_THE_IMAGE, &server.system().source(), &tree(&looked_at));
+    assert_deployed_except(OF_THE_BOOT_LOADER, &server.system().source(), &tree(&looked_at));
     drop(looked_at);
 
     let started = Vm::new().disk(&disk).run();

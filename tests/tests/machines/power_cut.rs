@@ -5,7 +5,9 @@ use std::path::PathBuf;
 
 use end_to_end::bare::BareDisk;
 use end_to_end::deploy::{assert_deployed_except, disk_named, volume, with};
-use end_to_end::emulated::{Base, FIRST, MEBIBYTES, NOT_OF_THE_IMAGE, RSYNC, Server, Update, tree, volumes};
+use end_to_end::emulated::{
+    Base, FIRST, MEBIBYTES, OF_THE_BOOT_LOADER, RSYNC, Server, Update, assert_sound, tree, volumes,
+};
 use end_to_end::interrupt::{has_boot_code, says_complete};
 use end_to_end::line::Line;
 use end_to_end::server::Server as _;
@@ -47,9 +49,10 @@ fn the_power_is_cut_five_times() {
     let updated = machine.server.deploying(&machine.verify, &[&machine.disk], "").run();
     updated.says(&["reboot: Restarting system"]);
     let disk = BareDisk::over(&machine.disk);
+    assert_sound(&disk);
     let tree = tree(&disk);
     assert_eq!(says_complete(&tree), Some(true));
-    assert_deployed_except(NOT_OF_THE_IMAGE, &machine.server.system().source(), &tree);
+    assert_deployed_except(OF_THE_BOOT_LOADER, &machine.server.system().source(), &tree);
     drop((tree, disk));
 
     let started = Vm::new().disk(&machine.disk).run();
