@@ -25,8 +25,8 @@ pub(crate) struct Set {
 
 const ABOUT: &str = "\
 Where a description has several systems, they have a common boot menu, on a small partition of the first disk that no
-system mounts. It is found by itself, in a system that has this program as in a ramdisk with a shell, and mounted where
-nobody else sees it.
+system mounts. It is found by itself, in a system that has this program as in a ramdisk, at whose console it can be typed
+when a deployment has failed, and mounted where nobody else sees it.
 
 Examples:
   deployer boot-entry list

@@ -1,5 +1,6 @@
 //! How it ends: restart, off, or somebody who looks at it.
 
+use std::fs;
 use std::io::{self, BufRead, Write};
 use std::thread;
 use std::time::Duration;
@@ -7,13 +8,25 @@ use std::time::Duration;
 use rustix::system::{RebootCommand, reboot};
 use rustix::termios::{QueueSelector, tcflush};
 
-use super::mounts;
 use super::parameters::End;
+use super::{OWN, mounts};
+use crate::command::Command;
 
 /// How long what went wrong can be read before the machine restarts or turns itself off.
 const READ: Duration = Duration::from_secs(10);
 
-/// What somebody at the console wants.
+/// The command that shows and chooses which system starts.
+const BOOT_ENTRY: &str = "boot-entry";
+
+/// What somebody types at the console.
+#[derive(Debug, PartialEq, Eq)]
+enum Typed {
+    Wish(Wish),
+    /// The boot menu of systems that are on the disks is to be shown or changed, as these arguments say.
+    BootEntry(Vec<String>),
+}
+
+/// How it goes on.
 #[derive(Debug, PartialEq, Eq)]
 enum Wish {
     Again,
@@ -55,9 +68,11 @@ fn stop(how: RebootCommand) {
 /// What is shown where nothing goes on by itself.
 const RESCUE: &str = "\
 deployer: nothing more happens by itself. Type one of these, and Enter:
-  again     begin anew, with the same parameters
-  reboot    restart the machine
-  poweroff  turn it off";
+  again                begin anew, with the same parameters
+  boot-entry list      show the systems on the disks, if there are several
+  boot-entry set NAME  have another one of them start
+  reboot               restart the machine
+  poweroff             turn it off";
 
 /// Waits for somebody at the console.
 fn ask() -> Wish {
@@ -75,22 +90,34 @@ fn ask() -> Wish {
                 mounts::open_console();
             }
             Ok(_) => match parse(&String::from_utf8_lossy(&line)) {
-                Some(wish) => {
+                Some(Typed::Wish(wish)) => {
                     let _ = reboot(RebootCommand::CadOff);
                     return wish;
                 }
+                Some(Typed::BootEntry(arguments)) => boot_entry(&arguments),
                 None => drop(writeln!(io::stderr().lock(), "{RESCUE}")),
             },
         }
     }
 }
 
-fn parse(line: &str) -> Option<Wish> {
-    match line.trim() {
-        "again" => Some(Wish::Again),
-        "reboot" => Some(Wish::End(End::Reboot)),
-        "poweroff" => Some(Wish::End(End::PowerOff)),
+fn parse(line: &str) -> Option<Typed> {
+    let words = shlex::split(line)?;
+    match &words.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+        ["again"] => Some(Typed::Wish(Wish::Again)),
+        ["reboot"] => Some(Typed::Wish(Wish::End(End::Reboot))),
+        ["poweroff"] => Some(Typed::Wish(Wish::End(End::PowerOff))),
+        [BOOT_ENTRY, ..] => Some(Typed::BootEntry(words[1..].to_vec())),
         _ => None,
+    }
+}
+
+/// As `deployer boot-entry`, which says itself what became of it.
+fn boot_entry(arguments: &[String]) {
+    let own = fs::read_link(OWN).map_err(|error| format!("cannot find {OWN}: {error}"));
+    let run = |own| Command::new(own).arg(BOOT_ENTRY).args(arguments).attended();
+    if let Err(error) = own.and_then(|own| run(own).map_err(|error| error.to_string())) {
+        super::tell(&error);
     }
 }
 
@@ -100,10 +127,12 @@ mod tests {
 
     #[test]
     fn only_whole_words_count() {
-        assert_eq!(parse("again\n"), Some(Wish::Again));
-        assert_eq!(parse(" reboot \r\n"), Some(Wish::End(End::Reboot)));
-        assert_eq!(parse("poweroff"), Some(Wish::End(End::PowerOff)));
-        for wrong in ["", "\n", "off", "reboot now", "y", "\u{fffd}again"] {
+        assert_eq!(parse("again\n"), Some(Typed::Wish(Wish::Again)));
+        assert_eq!(parse(" reboot \r\n"), Some(Typed::Wish(Wish::End(End::Reboot))));
+        assert_eq!(parse("poweroff"), Some(Typed::Wish(Wish::End(End::PowerOff))));
+        let arguments = ["set", "--once", "two words"].map(str::to_owned).to_vec();
+        assert_eq!(parse("boot-entry set --once 'two words'\r\n"), Some(Typed::BootEntry(arguments)));
+        for wrong in ["", "\n", "off", "reboot now", "y", "\u{fffd}again", "boot-entry 'one", "boot-entr"] {
             assert_eq!(parse(wrong), None, "{wrong:?}");
         }
     }

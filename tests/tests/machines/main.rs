@@ -1,9 +1,8 @@
-//! Machines without an operating system, emulated, that take longer than what `machine` has: other firmware, groups of
-//! volumes, mirrors, several systems, power cuts, and servers that go away.
-//!
-//! No run of all tests has these: `scripts/test-machines` does, with those of `machine`. Some start from the disk that the
-//! first of them was deployed onto.
+//! Machines without an operating system, emulated: they start from the ramdisk, are deployed, and start again from their
+//! own disks, where a witness says how that went. Some go on from the disk that the first of them was deployed onto.
 
+mod file_system;
+mod files;
 mod firmware;
 mod lost_servers;
 mod power_cut;
