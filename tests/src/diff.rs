@@ -2,8 +2,11 @@
 //!
 //! The first tree is called expected, the second found. Identities are never compared here.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
 
 use crate::at::Time;
 use crate::snapshot::{Entry, Kind, MOMENT, Snapshot};
@@ -220,17 +223,52 @@ fn shown_value(value: Option<&Vec<u8>>) -> String {
     }
 }
 
-/// Lines of `-i`, sorted, in which every new file is only said to be new: which name of a group of new hard links is the
-/// one that is transferred depends on how much of the list is known by then.
+/// Lines of `-i`, in which a file of `source` that has several names comes once, whatever happened to which of them: the one
+/// that is transferred, and to which the others are linked, is the last that is known by then, for rsync's client too.
+///
+/// # Panics
+/// If the source cannot be read.
 #[must_use]
-pub fn new_files_alike(lines: Vec<String>) -> Vec<String> {
-    let alike = |line: String| match line.split_at_checked(11) {
-        Some((">f+++++++++" | "hf+++++++++", name)) => {
-            format!("new file{}", name.split(" => ").next().unwrap_or(name))
-        }
-        _ => line,
+pub fn files_once(lines: Vec<String>, source: &Path) -> Vec<String> {
+    let files = names_of_linked(source);
+    // Names may be relative to a directory within.
+    let file_of = |name: &str| {
+        let within =
+            |(path, file): (&String, &String)| path.ends_with(&format!("/{name}")).then(|| file.clone());
+        files.get(name).cloned().or_else(|| files.iter().find_map(within))
     };
-    let mut lines: Vec<String> = lines.into_iter().map(alike).collect();
-    lines.sort_unstable();
-    lines
+    let mut once = BTreeSet::new();
+    let mut kept = Vec::new();
+    for line in lines {
+        let itemized = line.split_at_checked(11).filter(|(code, name)| {
+            code.starts_with(['>', 'c', 'h', '.']) && !code[1..].starts_with('d') && name.starts_with(' ')
+        });
+        let name = itemized.map(|(_, name)| name[1..].split(" => ").next().unwrap_or_default());
+        let name = name.map(|name| name.split(" -> ").next().unwrap_or_default());
+        match name.and_then(file_of) {
+            Some(file) => drop(once.insert(format!("a file with several names: {file}"))),
+            None => kept.push(line),
+        }
+    }
+    kept.extend(once);
+    kept
+}
+
+/// Names of files that have several, each with the least name of its file.
+fn names_of_linked(source: &Path) -> BTreeMap<String, String> {
+    let (mut groups, mut open) = (BTreeMap::<_, BTreeSet<String>>::new(), vec![source.to_owned()]);
+    while let Some(directory) = open.pop() {
+        for entry in fs::read_dir(&directory).expect("the source can be read").flatten() {
+            let meta = entry.metadata().expect("it is there");
+            if meta.is_dir() {
+                open.push(entry.path());
+            } else if meta.nlink() > 1 {
+                let path = entry.path();
+                let name = path.strip_prefix(source).expect("it is within").to_string_lossy().into_owned();
+                groups.entry((meta.dev(), meta.ino())).or_default().insert(name);
+            }
+        }
+    }
+    let least = |names: &BTreeSet<String>| names.first().expect("it has one").clone();
+    groups.values().flat_map(|names| names.iter().map(|name| (name.clone(), least(names)))).collect()
 }

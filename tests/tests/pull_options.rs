@@ -3,6 +3,7 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
 
 use end_to_end::acl::{Acl, DEFAULT};
 use end_to_end::awkward::Options;
@@ -40,10 +41,9 @@ fn update(planted: &Options) -> mutate::Options {
     }
 }
 
-/// Which name of a group of new hard links is the one that is transferred depends on how much of the list is
-/// known by then: only that all of them are new can be compared. And whether an attribute that changed is
-/// seen again under the second name of a file depends on whether it was set by then.
-fn unlinked(mut lines: Vec<String>, options: &[&str]) -> Vec<String> {
+/// Whether an attribute that changed is seen again under the second name of a file depends on whether it was set by then.
+/// With `-H`, which of the names is seen at all depends on how much of the list is known by then.
+fn unlinked(mut lines: Vec<String>, options: &[&str], source: &Path) -> Vec<String> {
     let seen_again = |line: &String| {
         line.split_at_checked(11)
             .is_some_and(|(code, name)| code.ends_with("........x") && name.starts_with(" links/"))
@@ -55,17 +55,17 @@ fn unlinked(mut lines: Vec<String>, options: &[&str]) -> Vec<String> {
     {
         return lines;
     }
-    end_to_end::diff::new_files_alike(lines)
+    end_to_end::diff::files_once(lines, source)
 }
 
 fn pulls_alike(pair: &Pair, options: &[&str], what: &str) {
     let outcomes = pair.pull(options);
-    let lines = unlinked(outcomes.rsync.itemized(), options);
+    let lines = unlinked(outcomes.rsync.itemized(), options, &pair.source());
     assert!(!lines.is_empty(), "{what}: rsync was expected to print what it did\n{}", outcomes.rsync);
     end_to_end::diff::assert_same_lines(
         &format!("{what}: -i"),
         &lines,
-        &unlinked(outcomes.deployer.itemized(), options),
+        &unlinked(outcomes.deployer.itemized(), options, &pair.source()),
     );
     for program in Program::both() {
         // A dry run makes nothing.

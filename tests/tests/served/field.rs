@@ -9,7 +9,7 @@ use std::time::{Duration, SystemTime};
 
 use end_to_end::at::walk;
 use end_to_end::daemon::{Daemon, Module, Plan};
-use end_to_end::diff::{assert_same, assert_same_lines, new_files_alike};
+use end_to_end::diff::{assert_same, assert_same_lines, files_once};
 use end_to_end::own_daemon::{OwnDaemon, OwnPlan};
 use end_to_end::run::{Outcome, Program};
 use end_to_end::scratch::Scratch;
@@ -78,8 +78,16 @@ impl<'a> Job<'a> {
     }
 
     fn has_whole_paths(&self) -> bool {
-        let short = |option: &str| !option.starts_with("--") && option.contains('R');
-        self.options.iter().any(|option| option.starts_with("--files-from") || short(option))
+        self.has('R', "--files-from")
+    }
+
+    fn keeps_links(&self) -> bool {
+        self.has('H', "--hard-links")
+    }
+
+    fn has(&self, short: char, long: &str) -> bool {
+        let is_short = |option: &str| !option.starts_with("--") && option.contains(short);
+        self.options.iter().any(|option| option.starts_with(long) || is_short(option))
     }
 
     pub fn input(mut self, input: &'a [u8]) -> Self {
@@ -181,8 +189,7 @@ impl Field {
             let mut lines = masks::output(outcome);
             // Where paths are whole, directories on the way may be listed several times, which nobody sees otherwise.
             lines.retain(|line| !job.has_whole_paths() || !line.starts_with("Number of files: "));
-            // rsync looks at one part of the list after the other, and begins with the first name of a file.
-            if job.program.name() == Program::rsync().name() { lines } else { new_files_alike(lines) }
+            if job.keeps_links() { files_once(lines, &self.source()) } else { lines }
         });
         assert_same_lines(&what, &theirs, &ours);
         assert_same_lines(&format!("{what}: errors"), &masks::errors(&rsync), &masks::errors(&own));
