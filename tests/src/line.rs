@@ -72,7 +72,7 @@ impl Line {
         self.state.lock().is_held
     }
 
-    /// Ends all connections, and refuses others.
+    /// Ends the connections that are held, and all others as soon as bytes come; refuses new ones.
     pub fn cut(&self) {
         self.state.lock().is_cut = true;
         self.state.changed.notify_all();

@@ -11,6 +11,8 @@ use crate::os_tree::cache;
 
 /// The static executable as it is shipped. `scripts/test` builds it.
 const DEPLOYER: &str = "x86_64-unknown-linux-musl/ramdisk/deployer-static";
+/// How large it may be at most, in bytes.
+const MOST: u64 = 40 << 20;
 /// What it is made by.
 const RECIPE: &str = "deployer/ramdisk";
 
@@ -48,6 +50,8 @@ impl Ramdisk {
                 output.status
             );
         }
+        let length = fs::metadata(ramdisk.archive()).expect("it was made").len();
+        assert!(length <= MOST, "a ramdisk of at most {MOST} bytes was expected, and it has {length}");
         ramdisk
     }
 

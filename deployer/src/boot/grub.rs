@@ -7,10 +7,12 @@ use std::path::{Path, PathBuf};
 use thiserror::Error;
 
 use super::environment::Environment;
+use super::held_back::HeldBack;
 use super::menu::{self, Entry};
-use super::settings;
+use super::{disarm, settings};
 use crate::command::{Command, CommandError, find};
 use crate::confined::{Root, path_of};
+use crate::disk::DiskError;
 use crate::machine::Firmware;
 use crate::stop::Stop;
 
@@ -31,6 +33,8 @@ const ENVIRONMENT: &str = "grubenv";
 pub(crate) enum GrubError {
     #[error("{0}")]
     Tool(#[from] CommandError),
+    #[error("{0}")]
+    Disk(#[from] DiskError),
     #[error("cannot {action} {path} in the tree: {source}")]
     File { action: &'static str, path: String, source: io::Error },
     #[error("there is no kernel in /boot of the tree")]
@@ -97,22 +101,22 @@ pub(crate) fn machine_has_tools(target: &str) -> bool {
 }
 
 impl Installation<'_> {
-    /// Installs the boot loader of one system, whose tree is mounted and livable. What it reads is complete before
-    /// anything starts it.
+    /// Installs the boot loader of one system, whose tree is mounted and livable. It is not in its place then: boot code is
+    /// returned, and boot loaders of UEFI are put aside.
     pub(crate) fn system(
         &self,
         root: &Root,
         parameters: &str,
         entry: Option<&Entry>,
         stop: &Stop,
-    ) -> Result<(), GrubError> {
+    ) -> Result<HeldBack, GrubError> {
         let (target, package) = target(self.firmware);
         if has_tools(root, target) {
             let tools = Tools::of_tree(root).expect("it was looked for");
             settings::write(root, parameters)?;
             make(root, &tools.directory(Path::new("/boot")))?;
             tools.configure(root, &tools.configuration(Path::new("/boot")), stop)?;
-            return self.install(Path::new("/boot"), self.efi.map(Path::new), &tools, target, stop);
+            return self.install(root, Path::new("/boot"), self.efi(), &tools, stop);
         }
         let tools = Tools::of_machine().filter(|_| machine_has_tools(target));
         let tools = tools.ok_or(GrubError::NoTools { target, package })?;
@@ -121,7 +125,7 @@ impl Installation<'_> {
     }
 
     /// Installs a boot loader of its own, with this configuration, in a directory of the tree at `root`, with the tools
-    /// of that tree or with those of this machine.
+    /// of that tree or with those of this machine. Nor is this one in its place then.
     pub(crate) fn common(
         &self,
         by_tree: bool,
@@ -129,16 +133,16 @@ impl Installation<'_> {
         directory: &Path,
         configuration: &str,
         stop: &Stop,
-    ) -> Result<(), GrubError> {
+    ) -> Result<HeldBack, GrubError> {
         let (target, package) = target(self.firmware);
         let tools = match by_tree {
             true => Tools::of_tree(root),
             false => Tools::of_machine().filter(|_| machine_has_tools(target)),
         };
         let tools = tools.ok_or(GrubError::NoTools { target, package })?;
+        // Whatever an earlier deployment was to start once is over.
         let environment = Environment::new().bytes().expect("it has no variables");
         let environment = String::from_utf8_lossy(&environment);
-        // Whatever an earlier deployment was to start once is over.
         // An earlier deployment may have had tools with the other name.
         let other = if tools.name == "grub" { "grub2" } else { "grub" };
         let left = directory.join(other).join(CONFIGURATION);
@@ -159,8 +163,7 @@ impl Installation<'_> {
         files: &[(&str, &str)],
         tools: &Tools,
         stop: &Stop,
-    ) -> Result<(), GrubError> {
-        let (target, _) = target(self.firmware);
+    ) -> Result<HeldBack, GrubError> {
         let directory = tools.directory(boot);
         // The tools of this machine would follow it to another place of this machine.
         if root.is_symlink(&directory) {
@@ -179,45 +182,59 @@ impl Installation<'_> {
             root.write(&path, text).map_err(GrubError::file("write", &path))?;
         }
         match tools.root {
-            Some(_) => self.install(boot, self.efi.map(Path::new), tools, target, stop),
-            None => {
-                let boot = outside(root, boot)?;
-                let efi = self.efi.map(|efi| outside(root, Path::new(efi))).transpose()?;
-                self.install(&boot, efi.as_deref(), tools, target, stop)
-            }
+            Some(_) => self.install(root, boot, self.efi(), tools, stop),
+            None => self.install(root, &outside(root, boot)?, &outside(root, self.efi())?, tools, stop),
         }
     }
 
+    /// Where the EFI system partition is mounted in the tree.
+    fn efi(&self) -> &Path {
+        Path::new(self.efi.unwrap_or("/boot/efi"))
+    }
+
+    /// Runs the installer, which knows the directories `boot` and `efi` by these names.
     fn install(
         &self,
+        root: &Root,
         boot: &Path,
-        efi: Option<&Path>,
+        efi: &Path,
         tools: &Tools,
-        target: &str,
         stop: &Stop,
-    ) -> Result<(), GrubError> {
-        let mut boot_directory = OsString::from("--boot-directory=");
-        boot_directory.push(boot);
-        let command = || tools.installer().arg(format!("--target={target}")).arg(&boot_directory);
+    ) -> Result<HeldBack, GrubError> {
+        let option = |name: &str, path: &Path| {
+            let mut option = OsString::from(name);
+            option.push(path);
+            option
+        };
+        let (target, _) = target(self.firmware);
+        let command = tools.installer().arg(format!("--target={target}"));
+        let command = command.arg(option("--boot-directory=", boot));
+        let mut held = HeldBack::default();
         match self.firmware {
             Firmware::Bios => {
                 for disk in self.disks {
-                    command().arg(disk).run(stop)?;
+                    let installed = command.clone().arg(disk).run(stop);
+                    // At once, and whatever has become of it.
+                    held.take(disk)?;
+                    installed?;
                 }
             }
             Firmware::Uefi => {
-                let mut directory = OsString::from("--efi-directory=");
-                directory.push(efi.unwrap_or(Path::new("/boot/efi")));
                 // Distributions that call it so would rather have their own package's loader.
                 let force = (tools.name == "grub2").then_some("--force");
-                let command = || command().arg(&directory).args(force);
-                command().args(["--removable", "--no-nvram"]).run(stop)?;
+                let command = command.arg(option("--efi-directory=", efi)).args(force);
+                let run = |command: Command| {
+                    let installed = command.run(stop);
+                    disarm::put_aside(root, &self.efi().to_string_lossy())?;
+                    installed.map(drop).map_err(GrubError::from)
+                };
+                run(command.clone().args(["--removable", "--no-nvram"]))?;
                 if self.variables {
-                    command().run(stop)?;
+                    run(command)?;
                 }
             }
         }
-        Ok(())
+        Ok(held)
     }
 }
 

@@ -6,6 +6,7 @@ pub(crate) mod disarm;
 pub(crate) mod environment;
 pub(crate) mod fstab;
 pub(crate) mod grub;
+pub(crate) mod held_back;
 pub(crate) mod kernel;
 pub(crate) mod menu;
 mod settings;

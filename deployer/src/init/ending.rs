@@ -102,7 +102,7 @@ fn ask() -> Wish {
 }
 
 fn parse(line: &str) -> Option<Typed> {
-    let words = shlex::split(line)?;
+    let words = shlex::split(line.trim())?;
     match &words.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         ["again"] => Some(Typed::Wish(Wish::Again)),
         ["reboot"] => Some(Typed::Wish(Wish::End(End::Reboot))),

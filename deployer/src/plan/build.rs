@@ -209,12 +209,11 @@ impl<'a> Builder<'a> {
         if !changes {
             return;
         }
-        // Without a boot loader, what is kept is started by somebody else's.
-        let loads = self.draft.options.boot_loader;
+        // Where none is installed, what is kept is started by somebody else's.
+        let loads = self.draft.options.boot_loader && self.draft.description.systems().next().is_some();
         if loads {
             self.steps.extend(self.disks().map(|disk| Step::Disarm { disk: disk.device.node() }));
-        }
-        if loads && self.draft.facts.firmware == Firmware::Uefi {
+            // Whatever firmware this machine was started by now, the other one may start it the next time.
             let partitions =
                 self.placed.iter().filter(|placed| is_efi(&placed.spec) && !self.is_made(placed));
             let disarm = partitions.map(|placed| Step::DisarmEfi { node: placed.node.clone() });

@@ -27,7 +27,7 @@ pub use update::Update;
 /// The port of an rsync daemon.
 pub const RSYNC: u16 = 873;
 /// What the image's own tools change. What is in these directories need not be that of the image.
-pub const OF_THE_BOOT_LOADER: &[&str] = &["boot", "etc/default"];
+pub const OF_THE_BOOT_LOADER: &[&str] = &["boot/grub", "etc/default"];
 /// What a system changes that has run, too.
 pub const OF_WHAT_RAN: &[&str] = &["boot", "etc", "var", "root", "tmp"];
 /// How large the disk of [`volumes`] is.

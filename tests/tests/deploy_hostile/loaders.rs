@@ -234,3 +234,41 @@ fn a_tree_that_cannot_be_unmounted_gets_no_boot_code() {
     let _ = target.provision(&verify, &[], exit::DONE);
     assert!(loader::has_boot_code(&target.bare) && says_complete(&target.bare.mount(2)) == Some(true));
 }
+
+/// One of two disks has its boot code when the installation on the other one fails.
+#[test]
+fn a_boot_loader_on_some_disks_only_starts_nothing() {
+    let target = Target::new();
+    let second = BareDisk::new(200);
+    let installer = |last: i32| {
+        let fails = format!("[ $disk != {} ] || exit {last}", second.node().display());
+        format!("#!/bin/sh\nfor disk; do :; done\necho 'boot code' > $disk\n{fails}\n")
+    };
+    let system = System::with(|root| {
+        plant(root);
+        loader::plant(root);
+        write(root, "usr/sbin/grub-install", installer(1).as_bytes());
+    });
+    let disks = [
+        disk(&target.bare, &[volume("/", "ext4", "remaining")]),
+        disk(&second, &[volume("/srv", "ext4", "remaining")]),
+    ];
+    let describe = |policy: &str| description(policy, &[system.image()], &disks);
+    let starts = || [&target.bare, &second].map(has_boot_code);
+    let is_complete = || says_complete(&target.bare.mount(2));
+    let failed = target.provision(&describe("clean"), &[], exit::BOOT_LOADER);
+    failed.says(&["grub-install", "failed with exit status: 1"]);
+    assert_eq!((starts(), is_complete()), ([false; 2], Some(false)));
+
+    write(&system.source(), "usr/sbin/grub-install", installer(0).as_bytes());
+    let _ = target.provision(&describe("verify"), &[], exit::DONE);
+    assert_eq!((starts(), is_complete()), ([true; 2], Some(true)));
+
+    // It is installed anew, which fails: the system is not what it was.
+    write(&system.source(), "usr/sbin/grub-install", installer(1).as_bytes());
+    let _ = target.provision(&describe("verify"), &["--no-boot-loader"], exit::DONE);
+    assert_eq!((starts(), is_complete()), ([true; 2], Some(true)));
+    let text = describe("verify");
+    let _ = target.desk.end(target.desk.start("bootloader", &text, &[])).expect(exit::BOOT_LOADER);
+    assert_eq!((starts(), is_complete()), ([false; 2], Some(false)));
+}

@@ -31,6 +31,11 @@ fn firmware_that_remembers_and_firmware_that_does_not() {
     let names = remembers.lines(&entry);
     assert!(names.iter().any(|name| name.starts_with("debian")), "{names:?} was started\n{remembers}");
 
+    // It is deployed again: the boot loaders were put aside meanwhile.
+    let verify = server.describe("verify", &[disk_named("vda", MEBIBYTES, &volumes)]);
+    let updated = server.deploying(&verify, &[&disk], options).uefi(&variables).run();
+    updated.says(&["put the EFI boot loaders on /dev/vda2 aside", "reboot: Restarting system"]);
+
     // The disk is put into another machine.
     vm::variables(&variables);
     let forgot = Vm::new().disk(&disk).uefi(&variables).run();

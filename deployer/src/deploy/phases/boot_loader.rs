@@ -3,20 +3,21 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::held_back::HeldBack;
 use crate::boot::grub::{self, Installation};
-use crate::boot::kernel;
+use crate::boot::held_back::HeldBack;
 use crate::boot::menu::{self, BootElement, BootEntries, Entry};
+use crate::boot::{disarm, kernel};
 use crate::confined::Root;
 use crate::deploy::{DeployError, Job, marker};
-use crate::machine::Firmware;
 use crate::model::Image;
 use crate::mount::{Devices, MountedTree};
-use crate::plan::is_efi;
 use crate::plan::step::{Phase, Step};
+use crate::plan::{FsPlan, is_efi};
 
 /// Where the common boot loader's file system is seen while it is installed.
 const MENU: &str = "/run/boot-menu";
+/// Where an EFI system partition is seen while its boot loaders are put aside, or back.
+pub(super) const EFI: &str = "/efi";
 
 /// Carries out the steps of this phase.
 pub(in crate::deploy) fn boot_loader(job: &mut Job<'_>) -> Result<(), DeployError> {
@@ -29,34 +30,73 @@ pub(in crate::deploy) fn boot_loader(job: &mut Job<'_>) -> Result<(), DeployErro
 
 fn one_system(job: &Job<'_>, tree: usize, disks: &[PathBuf]) -> Result<(), DeployError> {
     let mut mounted = MountedTree::mount(&job.plan, tree)?;
-    has_images(job, tree, mounted.root())?;
+    begin(job, tree, mounted.root())?;
     let entry = entry(job, tree, mounted.root())?;
     mounted.make_livable(&Devices::of(&job.plan, &job.uuids()?), job.options.efi_variables)?;
     let efi = efi_of(job, tree);
     let installation = installation(job, disks, efi.as_deref());
-    installation.system(mounted.root(), &parameters(job), entry.as_ref(), &job.stop)?;
-    let held = HeldBack::new(job, tree, mounted.root(), disks)?;
-    marker::write(job, tree, mounted.root(), Phase::BootLoader, true)?;
+    let held = installation.system(mounted.root(), &parameters(job), entry.as_ref(), &job.stop)?;
     mounted.close()?;
-    held.release()
+    release(job, held)?;
+    mark_complete(job, tree)
 }
 
-/// A system whose images are not in place does not get a boot loader.
-fn has_images(job: &Job<'_>, tree: usize, root: &Root) -> Result<(), DeployError> {
-    match marker::lacks_images(root, job.options.plan.images) {
-        true => Err(DeployError::LacksImages(job.description.trees[tree].name.clone())),
+/// A system whose images are not in place does not get a boot loader. Until it has got one, it is not complete.
+fn begin(job: &Job<'_>, tree: usize, root: &Root) -> Result<(), DeployError> {
+    if marker::lacks_images(root, job.options.plan.images) {
+        return Err(DeployError::LacksImages(job.description.trees[tree].name.clone()));
+    }
+    match marker::is_complete(root) {
+        true => marker::write(job, tree, root, Phase::CopyImage, false),
         false => Ok(()),
     }
 }
 
+/// Puts what starts the machine into its place: everything that it reads is on the disks, and nothing is mounted.
+fn release(job: &Job<'_>, held: HeldBack) -> Result<(), DeployError> {
+    let put_back = |efi: &FsPlan| -> Result<(), DeployError> {
+        let mounted = MountedTree::alone(efi, EFI)?;
+        disarm::put_back(mounted.root(), EFI)?;
+        Ok(mounted.close()?)
+    };
+    // What can start does, whatever becomes of the others.
+    let codes = held.put().map_err(DeployError::from);
+    let efi = job.plan.file_systems.iter().filter(|plan| is_efi(&plan.spec));
+    efi.map(put_back).fold(codes, Result::and)
+}
+
+fn mark_complete(job: &Job<'_>, tree: usize) -> Result<(), DeployError> {
+    let mounted = MountedTree::alone(job.file_system_at(tree, "/").expect("a system has a root"), "/")?;
+    marker::write(job, tree, mounted.root(), Phase::BootLoader, true)?;
+    Ok(mounted.close()?)
+}
+
 fn several_systems(job: &Job<'_>, node: &Path, disks: &[PathBuf]) -> Result<(), DeployError> {
-    let (target, _) = grub::target(job.plan.firmware);
     let systems: Vec<usize> = job.description.systems().collect();
-    let mut entries = Vec::new();
-    let mut tools = None;
-    for tree in &systems {
+    let (entries, tools) = look_at(job, &systems)?;
+    let boots = |tree: usize| {
+        job.description.images_of(tree).iter().any(|image| image.boot && image.target.is_root())
+    };
+    let default = systems.iter().position(|tree| boots(*tree)).unwrap_or(0);
+    let by = tools.map_or(By::Machine(systems[default]), By::Tree);
+    let held = install_menu(job, node, disks, by, &menu::common(&entries, default))?;
+    release(job, held)?;
+    for tree in systems {
+        mark_complete(job, tree)?;
+    }
+    let elements = entries.into_iter().map(|(_, element)| element).collect();
+    list_entries(job, elements, default, job.uuid(node)?)
+}
+
+/// What the systems bring for the common menu: an entry each, and which of them has tools for it.
+type Brought = (Vec<(Entry, BootElement)>, Option<usize>);
+
+fn look_at(job: &Job<'_>, systems: &[usize]) -> Result<Brought, DeployError> {
+    let (target, _) = grub::target(job.plan.firmware);
+    let (mut entries, mut tools) = (Vec::new(), None);
+    for tree in systems {
         let mounted = MountedTree::mount(&job.plan, *tree)?;
-        has_images(job, *tree, mounted.root())?;
+        begin(job, *tree, mounted.root())?;
         let entry = entry(job, *tree, mounted.root())?.ok_or(grub::GrubError::NoKernel)?;
         let element = element(job, *tree, &entry, entries.len());
         entries.push((entry, element));
@@ -65,32 +105,33 @@ fn several_systems(job: &Job<'_>, node: &Path, disks: &[PathBuf]) -> Result<(), 
         }
         mounted.close()?;
     }
-    let boots = |tree: usize| {
-        job.description.images_of(tree).iter().any(|image| image.boot && image.target.is_root())
-    };
-    let default = systems.iter().position(|tree| boots(*tree)).unwrap_or(0);
-    let menu =
-        job.plan.file_systems.iter().find(|plan| plan.node == node).expect("steps name nodes of the plan");
+    Ok((entries, tools))
+}
 
-    let tree = tools.unwrap_or(systems[default]);
+/// Whose tools install the common boot loader: those of a tree, or those of this machine, which work in that tree.
+#[derive(Clone, Copy)]
+enum By {
+    Tree(usize),
+    Machine(usize),
+}
+
+fn install_menu(
+    job: &Job<'_>,
+    node: &Path,
+    disks: &[PathBuf],
+    by: By,
+    configuration: &str,
+) -> Result<HeldBack, DeployError> {
+    let (By::Tree(tree) | By::Machine(tree)) = by;
     let mut mounted = MountedTree::mount(&job.plan, tree)?;
     mounted.make_livable(&Devices::of(&job.plan, &job.uuids()?), job.options.efi_variables)?;
-    mounted.add_at(menu, MENU)?;
+    mounted.add_at(job.file_system(node), MENU)?;
     let efi = efi_of(job, tree);
     let installation = installation(job, disks, efi.as_deref());
-    let configuration = menu::common(&entries, default);
-    installation.common(tools.is_some(), mounted.root(), Path::new(MENU), &configuration, &job.stop)?;
-    let held = HeldBack::new(job, tree, mounted.root(), disks)?;
+    let by_tree = matches!(by, By::Tree(_));
+    let held = installation.common(by_tree, mounted.root(), Path::new(MENU), configuration, &job.stop)?;
     mounted.close()?;
-
-    for tree in systems {
-        let mounted = MountedTree::mount(&job.plan, tree)?;
-        marker::write(job, tree, mounted.root(), Phase::BootLoader, true)?;
-        mounted.close()?;
-    }
-    held.release()?;
-    let elements = entries.into_iter().map(|(_, element)| element).collect();
-    list_entries(job, elements, default, job.uuid(node)?)
+    Ok(held)
 }
 
 /// What is told about an entry of the menu.
@@ -135,11 +176,10 @@ fn installation<'a>(job: &Job<'_>, disks: &'a [PathBuf], efi: Option<&'a str>) -
     Installation { firmware: job.plan.firmware, disks, efi, variables: job.options.efi_variables }
 }
 
-/// Where the EFI system partition is mounted in a tree, on a machine that starts from it.
+/// Where the EFI system partition is mounted in a tree, unless boot loaders are left alone.
 pub(super) fn efi_of(job: &Job<'_>, tree: usize) -> Option<String> {
-    let loads = job.plan.firmware == Firmware::Uefi && job.options.plan.boot_loader;
     let mounts = job.plan.mounts_of(tree);
-    let efi = mounts.iter().find(|plan| loads && is_efi(&plan.spec))?;
+    let efi = mounts.iter().find(|plan| job.options.plan.boot_loader && is_efi(&plan.spec))?;
     efi.spec.mount.as_ref().map(ToString::to_string)
 }
 

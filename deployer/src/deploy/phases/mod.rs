@@ -2,7 +2,6 @@
 
 mod boot_loader;
 mod copy_image;
-mod held_back;
 mod partitioning;
 
 pub(super) use boot_loader::{boot_loader, directory_of};

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::held_back::EFI;
+use super::boot_loader::EFI;
 use crate::boot::disarm;
 use crate::deploy::{DeployError, Job, marker};
 use crate::disk::{boot_code, erase, mkfs, nodes, table, tools};
