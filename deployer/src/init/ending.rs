@@ -69,8 +69,8 @@ fn stop(how: RebootCommand) {
 const RESCUE: &str = "\
 deployer: nothing more happens by itself. Type one of these, and Enter:
   again                begin anew, with the same parameters
-  boot-entry list      show the systems on the disks, if there are several
-  boot-entry set NAME  have another one of them start
+  boot-entry list      show which of several systems on the disks starts
+  boot-entry set NAME  choose another one
   reboot               restart the machine
   poweroff             turn it off";
 

@@ -1,7 +1,8 @@
 //! A virtual machine: what runs in it talks to a serial line, and reaches nothing but the servers that it is given.
 //!
-//! Emulated, since a guest need not run under the host's hypervisor; minutes, where a machine of metal takes seconds.
+//! Where no guest runs under the host's hypervisor it is emulated, and takes minutes instead of seconds.
 
+mod accelerator;
 mod running;
 
 use std::fs;
@@ -12,6 +13,7 @@ use std::time::Duration;
 
 use crate::ramdisk::Ramdisk;
 use crate::scratch::Scratch;
+use accelerator::Accelerator;
 pub use running::{Ran, Running};
 
 /// Where the guest finds its servers.
@@ -92,19 +94,14 @@ impl Vm {
     /// If it cannot be started.
     #[must_use]
     pub fn start(&self) -> Running {
+        self.start_by(Accelerator::of_this_host())
+    }
+
+    fn start_by(&self, accelerator: Accelerator) -> Running {
         let scratch = Scratch::with_size(16 * 1024);
         let mut command = Command::new("setpriv");
         command.args(["--pdeathsig", "KILL", "qemu-system-x86_64", "-nodefaults", "-display", "none"]);
-        command.args([
-            "-machine",
-            "q35",
-            "-accel",
-            "tcg,thread=single,tb-size=256",
-            "-cpu",
-            "max",
-            "-smp",
-            "1",
-        ]);
+        command.args(["-machine", "q35", "-smp", "1"]).args(accelerator.arguments());
         command.args(["-m", &MEBIBYTES.to_string(), "-no-reboot", "-device", "virtio-rng-pci"]);
         command.args(["-serial", "stdio", "-serial"]);
         command.arg(format!("file:{}", scratch.join(running::EVENTS).display()));

@@ -62,6 +62,21 @@ impl Running {
         }
     }
 
+    /// Whether its console has this text in time.
+    pub(super) fn says_within(&mut self, text: &str, patience: Duration) -> bool {
+        let until = Instant::now() + patience;
+        loop {
+            let ended = self.has_ended();
+            if self.said().console.contains(text) {
+                return true;
+            }
+            if ended || Instant::now() >= until {
+                return false;
+            }
+            thread::sleep(LOOK);
+        }
+    }
+
     /// Waits until its console has this text.
     ///
     /// # Panics
