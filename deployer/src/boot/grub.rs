@@ -183,7 +183,13 @@ impl Installation<'_> {
         }
         match tools.root {
             Some(_) => self.install(root, boot, self.efi(), tools, stop),
-            None => self.install(root, &outside(root, boot)?, &outside(root, self.efi())?, tools, stop),
+            None => {
+                let efi = match self.firmware {
+                    Firmware::Bios => self.efi().to_owned(),
+                    Firmware::Uefi => outside(root, self.efi())?,
+                };
+                self.install(root, &outside(root, boot)?, &efi, tools, stop)
+            }
         }
     }
 
@@ -192,7 +198,7 @@ impl Installation<'_> {
         Path::new(self.efi.unwrap_or("/boot/efi"))
     }
 
-    /// Runs the installer, which knows the directories `boot` and `efi` by these names.
+    /// Runs the installer, which knows the directories `boot` and (on UEFI) `efi` by these names.
     fn install(
         &self,
         root: &Root,

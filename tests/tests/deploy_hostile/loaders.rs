@@ -185,6 +185,7 @@ fn tools_of_this_machine_are_not_led_out_of_the_tree() {
         for file in ["i386-pc/core.img", "fonts/unicode.pf2", "grubenv"] {
             assert_eq!(tree.text(&format!("/boot/grub/{file}")), "of GRUB\n", "{name}");
         }
+        assert!(!tree.join("boot/efi").exists(), "a machine with a BIOS has no use for it");
     }
     // The directory as a whole.
     let tree = Mounted::writable(&[(&target.bare, 2, "/")]);
