@@ -8,6 +8,7 @@ use std::process::Command;
 
 use rustix::mount::{MountFlags, UnmountFlags, mount, unmount};
 
+use crate::bare::wait_until_free;
 use crate::scratch::Scratch;
 
 /// A mounted file system that lasts as long as this value.
@@ -62,6 +63,8 @@ impl LoopDisk {
     /// If it is busy, or the file cannot be written.
     pub fn into_image(self, path: &Path) {
         unmount(&self.path, UnmountFlags::NOFOLLOW).expect("nobody uses it");
+        // What is in memory only comes to the device with the last mount of it, which may be in a namespace of others.
+        assert!(wait_until_free(Path::new(&self.device)), "{} is mounted elsewhere", self.device);
         output(Command::new("cp").arg("--sparse=always").arg(&self.device).arg(path));
     }
 
