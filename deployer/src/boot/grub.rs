@@ -101,6 +101,16 @@ pub(crate) fn machine_has_tools(target: &str) -> bool {
 }
 
 impl Installation<'_> {
+    /// Refuses what [`Installation::system`] cannot do, before anything is changed.
+    pub(crate) fn check(&self, root: &Root, entry: Option<&Entry>) -> Result<(), GrubError> {
+        let (target, package) = target(self.firmware);
+        match has_tools(root, target) {
+            true => Ok(()),
+            false if !machine_has_tools(target) => Err(GrubError::NoTools { target, package }),
+            false => entry.map(|_| ()).ok_or(GrubError::NoKernel),
+        }
+    }
+
     /// Installs the boot loader of one system, whose tree is mounted and livable. It is not in its place then: boot code is
     /// returned, and boot loaders of UEFI are put aside.
     pub(crate) fn system(
@@ -221,8 +231,9 @@ impl Installation<'_> {
                 for disk in self.disks {
                     let installed = command.clone().arg(disk).run(stop);
                     // At once, and whatever has become of it.
-                    held.take(disk)?;
+                    let taken = if has_run(&installed) { held.take(disk) } else { Ok(()) };
                     installed?;
+                    taken?;
                 }
             }
             Firmware::Uefi => {
@@ -231,8 +242,11 @@ impl Installation<'_> {
                 let command = command.arg(option("--efi-directory=", efi)).args(force);
                 let run = |command: Command| {
                     let installed = command.run(stop);
-                    disarm::put_aside(root, &self.efi().to_string_lossy())?;
-                    installed.map(drop).map_err(GrubError::from)
+                    let aside = match has_run(&installed) {
+                        true => disarm::put_aside(root, &self.efi().to_string_lossy()),
+                        false => Ok(()),
+                    };
+                    installed.map_err(GrubError::from).and(aside)
                 };
                 run(command.clone().args(["--removable", "--no-nvram"]))?;
                 if self.variables {
@@ -242,6 +256,11 @@ impl Installation<'_> {
         }
         Ok(held)
     }
+}
+
+/// Whether an installer may have changed anything.
+fn has_run(installed: &Result<String, CommandError>) -> bool {
+    !matches!(installed, Err(CommandError::Missing(_) | CommandError::Start { .. }))
 }
 
 /// GRUB's programs: those of a tree, which see it as their root, or those of this machine.

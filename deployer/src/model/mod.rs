@@ -426,6 +426,11 @@ impl Description {
         (0..self.trees.len()).filter(|tree| self.trees[*tree].has_root)
     }
 
+    /// Whether there is any operating system, which then wants a boot loader.
+    pub fn has_system(&self) -> bool {
+        self.systems().next().is_some()
+    }
+
     /// Whether several operating systems share the machine, and a common boot loader.
     pub fn has_boot_menu(&self) -> bool {
         self.systems().count() > 1

@@ -210,14 +210,15 @@ impl<'a> Builder<'a> {
             return;
         }
         // Where none is installed, what is kept is started by somebody else's.
-        let loads = self.draft.options.boot_loader && self.draft.description.systems().next().is_some();
+        let loads = self.draft.options.boot_loader && self.draft.description.has_system();
         if loads {
-            self.steps.extend(self.disks().map(|disk| Step::Disarm { disk: disk.device.node() }));
-            // Whatever firmware this machine was started by now, the other one may start it the next time.
+            // What may fail comes first. Whatever firmware this machine was started by now, the other one may start it the
+            // next time.
             let partitions =
                 self.placed.iter().filter(|placed| is_efi(&placed.spec) && !self.is_made(placed));
             let disarm = partitions.map(|placed| Step::DisarmEfi { node: placed.node.clone() });
             self.steps.extend(disarm.collect::<Vec<_>>());
+            self.steps.extend(self.disks().map(|disk| Step::Disarm { disk: disk.device.node() }));
         }
         for tree in self.draft.description.systems() {
             let root = self.placed.iter().find(|placed| {

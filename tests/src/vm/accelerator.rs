@@ -31,7 +31,9 @@ impl Accelerator {
         flock(&lock, FlockOperation::LockExclusive).expect("it can be locked");
         let start = fs::read_to_string("/proc/sys/kernel/random/boot_id").expect("the kernel tells it");
         let remembered = place.join("accelerator");
-        let told = |found: Self| format!("{start}{found:?}\n");
+        // Another ramdisk may start where this one did not.
+        let ramdisk = Ramdisk::new().stamp();
+        let told = |found: Self| format!("{start}{ramdisk}\n{found:?}\n");
         let before = fs::read_to_string(&remembered).unwrap_or_default();
         if let Some(found) = [Self::Kvm, Self::Emulator].into_iter().find(|found| before == told(*found)) {
             return found;

@@ -30,22 +30,29 @@ pub(in crate::deploy) fn boot_loader(job: &mut Job<'_>) -> Result<(), DeployErro
 
 fn one_system(job: &Job<'_>, tree: usize, disks: &[PathBuf]) -> Result<(), DeployError> {
     let mut mounted = MountedTree::mount(&job.plan, tree)?;
-    begin(job, tree, mounted.root())?;
+    has_images(job, tree, mounted.root())?;
     let entry = entry(job, tree, mounted.root())?;
-    mounted.make_livable(&Devices::of(&job.plan, &job.uuids()?), job.options.efi_variables)?;
     let efi = efi_of(job, tree);
     let installation = installation(job, disks, efi.as_deref());
+    installation.check(mounted.root(), entry.as_ref())?;
+    mark_incomplete(job, tree, mounted.root())?;
+    mounted.make_livable(&Devices::of(&job.plan, &job.uuids()?), job.options.efi_variables)?;
     let held = installation.system(mounted.root(), &parameters(job), entry.as_ref(), &job.stop)?;
     mounted.close()?;
     release(job, held)?;
     mark_complete(job, tree)
 }
 
-/// A system whose images are not in place does not get a boot loader. Until it has got one, it is not complete.
-fn begin(job: &Job<'_>, tree: usize, root: &Root) -> Result<(), DeployError> {
-    if marker::lacks_images(root, job.options.plan.images) {
-        return Err(DeployError::LacksImages(job.description.trees[tree].name.clone()));
+/// A system whose images are not in place does not get a boot loader.
+fn has_images(job: &Job<'_>, tree: usize, root: &Root) -> Result<(), DeployError> {
+    match marker::lacks_images(root, job.options.plan.images) {
+        true => Err(DeployError::LacksImages(job.description.trees[tree].name.clone())),
+        false => Ok(()),
     }
+}
+
+/// Until it has got its boot loader, a system is not complete, whatever it was.
+fn mark_incomplete(job: &Job<'_>, tree: usize, root: &Root) -> Result<(), DeployError> {
     match marker::is_complete(root) {
         true => marker::write(job, tree, root, Phase::CopyImage, false),
         false => Ok(()),
@@ -65,10 +72,18 @@ fn release(job: &Job<'_>, held: HeldBack) -> Result<(), DeployError> {
     efi.map(put_back).fold(codes, Result::and)
 }
 
+/// The machine may start already. What this changes fits into one block, which is the old or the new one on the disk, and
+/// no boot loader reads the marker.
 fn mark_complete(job: &Job<'_>, tree: usize) -> Result<(), DeployError> {
-    let mounted = MountedTree::alone(job.file_system_at(tree, "/").expect("a system has a root"), "/")?;
+    let mounted = root_of(job, tree)?;
     marker::write(job, tree, mounted.root(), Phase::BootLoader, true)?;
     Ok(mounted.close()?)
+}
+
+/// The root of a system, mounted alone.
+fn root_of(job: &Job<'_>, tree: usize) -> Result<MountedTree, DeployError> {
+    let root = job.file_system_at(tree, "/").expect("a system has a root");
+    Ok(MountedTree::alone(root, "/")?)
 }
 
 fn several_systems(job: &Job<'_>, node: &Path, disks: &[PathBuf]) -> Result<(), DeployError> {
@@ -78,7 +93,16 @@ fn several_systems(job: &Job<'_>, node: &Path, disks: &[PathBuf]) -> Result<(), 
         job.description.images_of(tree).iter().any(|image| image.boot && image.target.is_root())
     };
     let default = systems.iter().position(|tree| boots(*tree)).unwrap_or(0);
+    let (target, package) = grub::target(job.plan.firmware);
+    if tools.is_none() && !grub::machine_has_tools(target) {
+        return Err(grub::GrubError::NoTools { target, package }.into());
+    }
     let by = tools.map_or(By::Machine(systems[default]), By::Tree);
+    for tree in &systems {
+        let mounted = root_of(job, *tree)?;
+        mark_incomplete(job, *tree, mounted.root())?;
+        mounted.close()?;
+    }
     let held = install_menu(job, node, disks, by, &menu::common(&entries, default))?;
     release(job, held)?;
     for tree in systems {
@@ -96,7 +120,7 @@ fn look_at(job: &Job<'_>, systems: &[usize]) -> Result<Brought, DeployError> {
     let (mut entries, mut tools) = (Vec::new(), None);
     for tree in systems {
         let mounted = MountedTree::mount(&job.plan, *tree)?;
-        begin(job, *tree, mounted.root())?;
+        has_images(job, *tree, mounted.root())?;
         let entry = entry(job, *tree, mounted.root())?.ok_or(grub::GrubError::NoKernel)?;
         let element = element(job, *tree, &entry, entries.len());
         entries.push((entry, element));
@@ -176,10 +200,12 @@ fn installation<'a>(job: &Job<'_>, disks: &'a [PathBuf], efi: Option<&'a str>) -
     Installation { firmware: job.plan.firmware, disks, efi, variables: job.options.efi_variables }
 }
 
-/// Where the EFI system partition is mounted in a tree, unless boot loaders are left alone.
+/// Where the EFI system partition is mounted in a tree, unless boot loaders are left alone: by wish, or since there is no
+/// system that wants one, so that nobody would put them back.
 pub(super) fn efi_of(job: &Job<'_>, tree: usize) -> Option<String> {
+    let loads = job.options.plan.boot_loader && job.description.has_system();
     let mounts = job.plan.mounts_of(tree);
-    let efi = mounts.iter().find(|plan| job.options.plan.boot_loader && is_efi(&plan.spec))?;
+    let efi = mounts.iter().find(|plan| loads && is_efi(&plan.spec))?;
     efi.spec.mount.as_ref().map(ToString::to_string)
 }
 

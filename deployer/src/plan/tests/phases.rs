@@ -53,9 +53,9 @@ fn nothing_starts_from_a_system_that_is_being_changed() {
     let uefi = |options| steps(&verify, Firmware::Uefi, options);
     // The other firmware may start it the next time.
     for all in [bios(PROVISION), uefi(PROVISION)] {
-        assert_eq!(all, [DISARM, DISARM_EFI, INCOMPLETE, PULL, FSTAB, LOAD]);
+        assert_eq!(all, [DISARM_EFI, DISARM, INCOMPLETE, PULL, FSTAB, LOAD]);
     }
-    assert_eq!(uefi(alone(COPY_IMAGE)), [DISARM, DISARM_EFI, INCOMPLETE, PULL, FSTAB]);
+    assert_eq!(uefi(alone(COPY_IMAGE)), [DISARM_EFI, DISARM, INCOMPLETE, PULL, FSTAB]);
     // What changes no system leaves it startable.
     assert_eq!(uefi(alone(PARTITION)), NOTHING);
     assert_eq!(uefi(alone(CONFIG_DRIVE)), NOTHING);
@@ -63,6 +63,12 @@ fn nothing_starts_from_a_system_that_is_being_changed() {
     // What is kept is started by somebody else's boot loader.
     let without = PlanOptions { boot_loader: false, ..PROVISION };
     assert_eq!(uefi(without), [INCOMPLETE, PULL, FSTAB]);
+    // Where no system is described, nobody would install one again.
+    let image = json!({"name": "efi", "image_pull_url": "h::m/efi/", "target": "/boot/efi"});
+    let no_system = json!({
+        "partitions_policy": "verify", "images": [image], "partitions": [disk("sda", [efi()])],
+    });
+    assert_eq!(steps(&read(&no_system), Firmware::Uefi, PROVISION), ["pull h::m/efi/ into efi:/boot/efi"]);
     // Phases that come later take disks that were laid out anew for what they are.
     let clean = description("clean");
     assert_eq!(steps(&clean, Firmware::Uefi, alone(COPY_IMAGE)), uefi(alone(COPY_IMAGE)));
@@ -79,7 +85,7 @@ fn what_is_made_anew_needs_no_mark() {
     let new_root = of(not_kept(root()), efi());
     assert_eq!(
         steps(&new_root, Firmware::Uefi, PROVISION),
-        [DISARM, DISARM_EFI, make_root, PULL, FSTAB, LOAD]
+        [DISARM_EFI, DISARM, make_root, PULL, FSTAB, LOAD]
     );
     let new_efi = of(root(), not_kept(efi()));
     assert_eq!(steps(&new_efi, Firmware::Uefi, PROVISION), [DISARM, INCOMPLETE, make_efi, PULL, FSTAB, LOAD]);
