@@ -72,8 +72,8 @@ fn release(job: &Job<'_>, held: HeldBack) -> Result<(), DeployError> {
     efi.map(put_back).fold(codes, Result::and)
 }
 
-/// The machine may start already. What this changes fits into one block, which is the old or the new one on the disk, and
-/// no boot loader reads the marker.
+/// The machine may start already. Of what this changes a boot loader reads the directory of the root only, which is the old
+/// or the new one on the disk, and not the marker.
 fn mark_complete(job: &Job<'_>, tree: usize) -> Result<(), DeployError> {
     let mounted = root_of(job, tree)?;
     marker::write(job, tree, mounted.root(), Phase::BootLoader, true)?;
